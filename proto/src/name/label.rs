@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use super::error::quote;
+use super::facts::quote;
 use super::{NameError, Place, Root, Suffix, idn, self_certifying};
 use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, LABEL_BYTES_MAX, NAME_INPUT_BYTES_MAX};
 
@@ -78,12 +78,12 @@ fn reserved(label: &str) -> Option<&'static (&'static str, &'static str)> {
 /// The label beside the suffix; it is not empty.
 pub(super) fn check_root(label: &str, given: &str, suffix: &Suffix) -> Result<Root, NameError> {
     check_length(label, given)?;
-    if let Some(root) = self_certifying::decode(label, given) {
-        return root;
-    }
     if label.starts_with("xn--") {
         idn::check_a_label(label, given)?;
         return check_claim_length(label, given);
+    }
+    if let Some(root) = self_certifying::decode(label, given) {
+        return root;
     }
     // A label of this length was meant to be a key, and its length is what is wrong with it.
     if label.len() > CLAIMABLE_LABEL_BYTES_MAX {

@@ -6,7 +6,7 @@
 
 use alloc::format;
 
-use super::error::quote;
+use super::facts::quote;
 use super::{Name, NameError, Root, Suffix, idn, label};
 use crate::limits::NAME_BYTES_MAX;
 

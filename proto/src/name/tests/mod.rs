@@ -1,12 +1,13 @@
 //! Every trap that names have, as tables of what goes in and what has to come out.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use alloc::{format, vec};
-
-use proptest::prelude::*;
 
 use super::*;
+
+mod properties;
+mod unicode;
 
 // Made by another program, in Python.
 const PINNED_ZERO: &str = "yryyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyybaer";
@@ -127,129 +128,6 @@ fn lengths() {
     check(&a(2049), Err("input-too-long"));
     check(&"ü".repeat(1025), Err("input-too-long"));
     check(&format!("{}.key", "ü".repeat(1000)), Err("label-too-long"));
-}
-
-#[test]
-fn long_claims_in_unicode() {
-    for (letters, expected) in [
-        (40, None),
-        (41, Some("claim-too-long")),
-        (56, Some("label-too-long")),
-    ] {
-        let label = format!("ü{}", "a".repeat(letters));
-        let ascii = format!(
-            "xn--{}.key",
-            idna::punycode::encode_str(&label).expect("short")
-        );
-        let expected = expected.map_or(Ok(ascii.as_str()), Err);
-        check(&format!("{label}.key"), expected);
-        check(&ascii, expected);
-    }
-}
-
-#[test]
-fn unicode_names() {
-    check("münchen.key", Ok("xn--mnchen-3ya.key"));
-    check("MÜNCHEN.key", Ok("xn--mnchen-3ya.key"));
-    check("mu\u{308}nchen.key", Ok("xn--mnchen-3ya.key")); // NFC
-    check("xn--mnchen-3ya.key", Ok("xn--mnchen-3ya.key"));
-    check("XN--MNCHEN-3YA.KEY", Ok("xn--mnchen-3ya.key"));
-    check("straße.key", Ok("xn--strae-oqa.key")); // non-transitional
-    check("日本語カナ.key", Ok("xn--lck2c295sncbk91h.key")); // Jpan
-    check("한글.key", Ok("xn--bj0bj06e.key"));
-    check("中国.key", Ok("xn--fiqs8s.key"));
-    check("пример.key", Ok("xn--e1afmkfd.key"));
-    check("שלום.key", Ok("xn--9dbne9b.key"));
-    check("ΟΔΟΣ.key", Ok("xn--pxavbq.key"));
-    check("blog.münchen.key", Ok("blog.xn--mnchen-3ya.key"));
-    check("bücher.mysite.key", Ok("xn--bcher-kva.mysite.key"));
-    check("_443._tcp.שלום.key", Ok("_443._tcp.xn--9dbne9b.key"));
-
-    // What UTS 46 maps away.
-    check("ｍysite.key", Ok("mysite.key"));
-    check("mysite.ｋｅｙ", Ok("mysite.key"));
-    check("my\u{AD}site.key", Ok("mysite.key"));
-    check("my\u{200B}site.key", Ok("mysite.key"));
-    check("Ⅷ.key", Ok("viii.key"));
-    check("\u{212A}elvin.key", Ok("kelvin.key"));
-    check("＿dmarc.mysite.key", Ok("_dmarc.mysite.key"));
-    check("ｘn--mnchen-3ya.key", Ok("xn--mnchen-3ya.key"));
-    check("ｌocalhost.key", Err("reserved"));
-    check("＊.mysite.key", Err("wildcard"));
-    check("\u{AD}.key", Err("empty-label"));
-
-    for stop in ['\u{3002}', '\u{FF0E}', '\u{FF61}'] {
-        check(
-            &format!("www{stop}mysite{stop}key{stop}"),
-            Ok("www.mysite.key"),
-        );
-        check(&format!("mysite{stop}{stop}key"), Err("empty-label"));
-    }
-    check("a\u{2024}b.key", Err("disallowed-character"));
-    check("⒈.key", Err("disallowed-character"));
-}
-
-#[test]
-fn unicode_traps() {
-    check("mysіte.key", Err("mixed-script")); // Cyrillic і
-    check("漢字ab.key", Err("mixed-script"));
-    check("www.mуsite.mysite.key", Err("mixed-script"));
-    check("mysite.kеy", Err("mixed-script"));
-    check("аррӏе.key", Err("confusable"));
-    check("xn--80ak6aa92e.key", Err("confusable"));
-    check("аррӏе.mysite.key", Err("confusable"));
-    check("æon.key", Err("confusable"));
-    check("ı.key", Err("confusable"));
-    check("İx.key", Err("confusable"));
-    check("my\u{200D}site.key", Err("joiner"));
-    check("ن\u{200C}م.key", Err("joiner"));
-    check("\u{301}a.key", Err("leading-mark"));
-    check("😀.key", Err("restricted-character"));
-    check("xn--ls8h.key", Err("restricted-character"));
-    check("≠.key", Err("restricted-character"));
-    check("bü_x.key", Err("bad-character"));
-    check("bü x.key", Err("bad-character"));
-    check("\u{FFFD}.key", Err("disallowed-character"));
-    check("a\u{202E}b.key", Err("disallowed-character"));
-    check("-ü.key", Err("hyphen-at-edge"));
-    check("ü-.key", Err("hyphen-at-edge"));
-    check("ab--ü.key", Err("hyphens-at-three-and-four"));
-    check("ü--b.key", Ok("xn----b-goa.key"));
-    check("üx--b.key", Err("hyphens-at-three-and-four"));
-
-    check("a1שלום.key", Err("bidi"));
-    check("שלוםa.key", Err("bidi"));
-    check("1.שלום.key", Err("bidi"));
-    check("٠א.key", Err("bidi"));
-
-    check("xn--.key", Err("bad-punycode"));
-    check("xn--abc-.key", Err("bad-punycode")); // decodes to ASCII
-    check("xn--mnchen-3y.key", Err("bad-punycode"));
-    check("xn--a_b.key", Err("bad-punycode"));
-    check("xn--ü.key", Err("bad-punycode"));
-    check("x\u{AD}n--ü.key", Err("bad-punycode"));
-    check("xn--a.key", Err("disallowed-character"));
-    check("xn--tda.key", Ok("xn--tda.key"));
-    // Punycode of what UTS 46 maps to something else: `Ü`, a full-width `ａ`, and `u` with a combining diaeresis.
-    check("xn--wca.key", Err("not-canonical"));
-    check("xn--mi7c.key", Err("not-canonical"));
-    check("xn--u-ccb.key", Err("not-canonical"));
-    check("www.xn--abc-.mysite.key", Err("bad-punycode"));
-}
-
-/// The Unicode data is part of the protocol; an update of it is a decision.
-#[test]
-fn unicode_version() {
-    assert_eq!(unicode_security::UNICODE_VERSION, (18, 0, 0));
-    assert_eq!(unicode_script::UNICODE_VERSION, (18, 0, 0));
-}
-
-/// Comparing a skeleton with "all ASCII" needs every ASCII label's own skeleton to be so.
-#[test]
-fn ascii_skeletons_are_ascii() {
-    let alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    let mut skeleton = unicode_security::skeleton(alphabet);
-    assert!(skeleton.all(|c| c.is_ascii_alphanumeric() || c == '-'));
 }
 
 #[test]
@@ -522,82 +400,4 @@ fn messages_tell_what_would_be_right() {
         uri.to_string().ends_with("write `key://www.mysite/`"),
         "{uri}"
     );
-}
-
-/// Text that gets past the first checks more often than chance would have it.
-fn name_like() -> impl Strategy<Value = String> {
-    let label = prop_oneof![
-        "[a-zA-Z0-9_-]{1,12}",
-        "(xn|XN)--[a-z0-9-]{0,12}",
-        "[а-яӏіј]{1,6}",
-        "[א-ת0-9٠-٩\u{301}]{1,5}",
-        "[ｘ\u{AD}xn]{1,3}--[ａ-ｚ3ü]{1,5}",
-        "\\PC{1,4}",
-        "0x[0-9a-f]{38,41}",
-        "[ybndrfg8ejkmcpqxot1uwisza345h769]{52}",
-        Just(encode_key_id(&KeyId::from_bytes([3; 32]))),
-    ];
-    let dot = prop_oneof![8 => Just("."), 1 => Just("。"), 1 => Just("..")];
-    prop::collection::vec((label, dot), 1..4).prop_map(|labels| {
-        let text: String = labels
-            .iter()
-            .flat_map(|(label, dot)| [label.as_str(), dot])
-            .collect();
-        text + "key"
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_text_is_a_stable_name_or_an_error(text in prop_oneof![".*", name_like()]) {
-        for suffix in [Suffix::KEY, Suffix::parse("key.example.net").expect("a suffix")] {
-            match Name::parse(&text, &suffix) {
-                Ok(name) => {
-                    prop_assert!(name.as_ascii().len() <= 253);
-                    prop_assert!(name.as_ascii().bytes().all(|b| !b.is_ascii_uppercase()));
-                    assert_stable(&name, &suffix);
-                }
-                Err(error) => prop_assert!(!error.to_string().is_empty()),
-            }
-        }
-        let uri = format!("key://{text}");
-        let _ = (KeyUri::parse(&text, &Suffix::KEY), KeyUri::parse(&uri, &Suffix::KEY));
-        let _ = Suffix::parse(&text);
-    }
-
-    #[test]
-    fn the_plain_way_is_a_shortcut(text in name_like()) {
-        if text.is_ascii() {
-            let carefully = super::parse::parse_carefully(&text, &Suffix::KEY);
-            prop_assert_eq!(Name::parse(&text, &Suffix::KEY), carefully);
-        }
-    }
-
-    #[test]
-    fn ascii_case_means_nothing(text in name_like()) {
-        let code = |text: &str| Name::parse(text, &Suffix::KEY).map_err(|e| e.code());
-        prop_assert_eq!(code(&text), code(&text.to_ascii_uppercase()));
-    }
-
-    #[test]
-    fn labels_of_keys_round_trip(bytes: [u8; 32], address: [u8; 20]) {
-        let names = vec![
-            Name::of_key_id(&KeyId::from_bytes(bytes), &Suffix::KEY),
-            Name::of_ed25519(&bytes, &Suffix::KEY),
-            Name::of_wallet(&address, &Suffix::KEY),
-        ];
-        for name in names {
-            assert_stable(&name, &Suffix::KEY);
-        }
-    }
-
-    #[test]
-    fn suggestions_are_names(text in "[ -~]{1,50}\\.key") {
-        if let Err(
-            NameError::BadCharacter { suggestion: Some(name), .. }
-            | NameError::HyphenAtEdge { suggestion: Some(name), .. }
-        ) = Name::parse(&text, &Suffix::KEY) {
-            prop_assert!(Name::parse(&name, &Suffix::KEY).is_ok(), "{}", name);
-        }
-    }
 }
