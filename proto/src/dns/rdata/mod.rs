@@ -14,6 +14,8 @@ mod table;
 mod write;
 
 #[cfg(test)]
+pub(crate) mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use check::check;
