@@ -151,7 +151,7 @@ impl Store {
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         self.db
-            .write_opt(&batch, &synced)
+            .write_opt(batch, &synced)
             .map_err(|source| disk(first.column(), source))
     }
 

@@ -28,7 +28,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("delivery: {runs} runs from --seed {seed}, {events} events, {lost} messages lost, every promise kept");
+    println!(
+        "delivery: {runs} runs from --seed {seed}, {events} events, {lost} messages lost, every promise kept"
+    );
     ExitCode::SUCCESS
 }
 

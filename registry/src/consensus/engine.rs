@@ -1,7 +1,7 @@
 //! The engine's parts under the names that the rest of this folder uses. No other module names `commonware`.
 
 pub use commonware_broadcast::buffered as broadcast;
-pub use commonware_codec::{Decode, Encode};
+pub use commonware_codec::{DecodeExt, Encode};
 pub use commonware_consensus::{marshal, simplex};
 pub use commonware_cryptography::ed25519::PublicKey as ValidatorKey;
 pub use commonware_p2p::authenticated;

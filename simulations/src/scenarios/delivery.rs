@@ -127,7 +127,8 @@ impl Run {
                 self.send(other, self.newest[node]);
                 self.send(node, self.newest[other]);
                 if self.events.now().0 < QUIET_AFTER_MS {
-                    self.events.plan(RECONCILE_EVERY_MS, Event::Reconcile { node });
+                    self.events
+                        .plan(RECONCILE_EVERY_MS, Event::Reconcile { node });
                 }
             }
         }
@@ -142,7 +143,8 @@ impl Run {
         let copies = 1 + u64::from(self.random.percent(DOUBLE_PERCENT));
         for _ in 0..copies {
             let delay_ms = self.random.below(DELAY_MS_MAX);
-            self.events.plan(delay_ms, Event::Deliver { node, sequence });
+            self.events
+                .plan(delay_ms, Event::Deliver { node, sequence });
         }
     }
 
@@ -155,7 +157,12 @@ impl Run {
         self.newest[node] = to;
         if to < from {
             let at_ms = self.events.now().0;
-            return Err(Violation::WentBack { at_ms, node, from, to });
+            return Err(Violation::WentBack {
+                at_ms,
+                node,
+                from,
+                to,
+            });
         }
         Ok(())
     }
@@ -184,7 +191,8 @@ mod tests {
     #[test]
     fn every_order_of_delivery_ends_with_the_newest() {
         for seed in 0..200 {
-            let outcome = run(seed, Fault::None).unwrap_or_else(|broken| panic!("--seed {seed}: {broken}"));
+            let outcome =
+                run(seed, Fault::None).unwrap_or_else(|broken| panic!("--seed {seed}: {broken}"));
             assert!(outcome.lost > 0, "--seed {seed}: the network lost nothing");
         }
     }
@@ -200,7 +208,10 @@ mod tests {
     fn the_oracle_sees_a_broken_rule() {
         for seed in 0..50 {
             let violation = run(seed, Fault::Forgetful).expect_err("nodes went back");
-            assert!(matches!(violation, Violation::WentBack { .. }), "--seed {seed}: {violation}");
+            assert!(
+                matches!(violation, Violation::WentBack { .. }),
+                "--seed {seed}: {violation}"
+            );
         }
     }
 }

@@ -100,7 +100,14 @@ mod tests {
                 events.plan(0, "at once");
             }
         }
-        let expected = [(0, "first"), (10, "a"), (20, "b"), (20, "c"), (20, "at once"), (30, "d")];
+        let expected = [
+            (0, "first"),
+            (10, "a"),
+            (20, "b"),
+            (20, "c"),
+            (20, "at once"),
+            (30, "d"),
+        ];
         assert_eq!(seen, expected);
     }
 }

@@ -59,7 +59,12 @@ mod tests {
         for _ in 0..6000 {
             seen[usize::try_from(random.below(6)).expect("below six")] += 1;
         }
-        assert!(seen.iter().all(|count| (800..1200).contains(count)), "{seen:?}");
-        assert!((0..100).all(|_| random.below(1) == 0 && random.percent(100) && !random.percent(0)));
+        assert!(
+            seen.iter().all(|count| (800..1200).contains(count)),
+            "{seen:?}"
+        );
+        assert!(
+            (0..100).all(|_| random.below(1) == 0 && random.percent(100) && !random.percent(0))
+        );
     }
 }
