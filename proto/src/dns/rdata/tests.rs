@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 fn check_wire(rtype: &str, wire: &str, expected: Result<(), (&str, usize)>) {
     let rdata = unhex(wire);
     let found = check(rtype.parse().expect(rtype), &rdata);
-    let found = found.as_ref().map_err(|error| (error.code(), error.offset));
-    assert_eq!(found.map(|()| ()), expected, "{rtype} {wire}");
+    let found = found.map_err(|error| (error.code(), error.offset));
+    assert_eq!(found, expected, "{rtype} {wire}");
 }
 
 fn unhex(text: &str) -> Vec<u8> {
