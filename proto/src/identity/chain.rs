@@ -220,9 +220,8 @@ impl Signers {
             match known().find(|key| signature.is_by(key)) {
                 Some(key) => signers.push(*key),
                 None => {
-                    let signer = PublicKey::from_bytes(signature.algorithm, signature.kid)?;
                     return Err(ChainError::UnknownSigner {
-                        signer,
+                        signer: signature.signer(),
                         number: new.number,
                     });
                 }
