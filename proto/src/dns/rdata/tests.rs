@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 fn check_wire(rtype: &str, wire: &str, expected: Result<(), (&str, usize)>) {
     let rdata = unhex(wire);
     let found = check(rtype.parse().expect(rtype), &rdata);
-    let found = found.as_ref().map_err(|error| (error.code(), error.offset));
-    assert_eq!(found.map(|()| ()), expected, "{rtype} {wire}");
+    let found = found.map_err(|error| (error.code(), error.offset));
+    assert_eq!(found, expected, "{rtype} {wire}");
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -374,16 +374,16 @@ fn text_forms() {
         ("LOC", "9 60 N 0 E 0m", "rdata-bad-value", 1, 0),
         ("LOC", "9 0 60.0 N 0 E 0m", "rdata-bad-value", 2, 0),
         ("LOC", "9 N 0 E 0.001m", "rdata-bad-value", 4, 0),
-        ("HTTPS", "1 . alpn", "rdata-parameter", 0, 0),
+        ("HTTPS", "1 . alpn", "rdata-parameter", 2, 0),
         ("HTTPS", "1 . ALPN=h2", "rdata-bad-value", 2, 0),
         ("HTTPS", "1 . key01=h2", "rdata-bad-value", 2, 0),
         ("HTTPS", "1 . port=1 port=2", "rdata-parameter-twice", 3, 0),
-        ("HTTPS", "1 . no-default-alpn", "rdata-parameter", 0, 0),
+        ("HTTPS", "1 . no-default-alpn", "rdata-parameter", 2, 0),
         (
             "HTTPS",
             "1 . mandatory=port",
             "rdata-mandatory-missing",
-            0,
+            2,
             0,
         ),
         ("HTTPS", "0 . port=1", "rdata-alias-with-parameters", 0, 0),
@@ -394,4 +394,22 @@ fn text_forms() {
     }
     let long = "a".repeat(256);
     check_text("TXT", &long, Err(("rdata-string-too-long", 0, 0)));
+}
+
+/// Without it, a second implementation written from the page could disagree about what a signed zone means.
+#[test]
+fn the_page_has_the_same_table() {
+    let page = include_str!("../../../../docs/protocol/6-dns-data.md");
+    let (_, section) = page.split_once("## 6.5 RDATA").expect("the section");
+    let (section, _) = section.split_once("## 6.6").expect("the next section");
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<&str> = rows.skip(1).collect();
+    let row = |format: &table::Format| {
+        let field = |part: &Part| std::format!("{} `{:?}`", part.name, part.field);
+        let fields: Vec<_> = format.parts.iter().map(field).collect();
+        let (rtype, fields) = (format.rtype, fields.join(", "));
+        std::format!("| {} | {rtype} | {fields} |", rtype.0)
+    };
+    let expected: Vec<_> = table::FORMATS.iter().map(row).collect();
+    assert_eq!(rows, expected);
 }
