@@ -7,7 +7,7 @@ from .cbor import decode, encode
 from .errors import Refused, require
 from .hashes import H
 from .identities import verify_chain
-from .names import check_claimable
+from .names import read_root
 from .schema import CHAIN, COUNT, DIGEST, SEQUENCE, TIME, ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
 from .signatures import Envelope, open_envelope
 
@@ -64,10 +64,10 @@ PROOF = MapOf(
 def check_label(label: str) -> None:
     """A claimable label in ASCII form (section 2)."""
     try:
-        claimable = check_claimable(label)
+        root, _ = read_root(label)
     except Refused as refused:
-        raise Refused("label", f"{label!r}: {refused.explanation}") from refused
-    require(claimable, "label", f"{label!r} is not in ASCII form")
+        raise Refused("label", f"{label!r}: {refused}") from refused
+    require(root == "claimed", "label", f"{label!r} is a key")
 
 
 @dataclass(frozen=True)
