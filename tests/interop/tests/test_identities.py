@@ -20,9 +20,10 @@ ID = key_id(GENESIS)
 
 class Case(unittest.TestCase):
     def refused(self, code, call, *arguments):
-        with self.subTest(code), self.assertRaises(Refused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code, caught.exception.explanation)
+        with self.subTest(code, arguments=str(arguments)[:200]):
+            with self.assertRaises(Refused) as caught:
+                call(*arguments)
+            self.assertEqual(caught.exception.code, code, caught.exception.explanation)
 
 
 def update(new, *keys, id=ID, number=1):

@@ -39,9 +39,9 @@ class Zones(Case):
             {},
             {4: {1: 60, 2: "me@example.com"}, 9: "kept"},
             {1: [rr(APEX, NS, ABSOLUTE), rr(APEX, SOA, SOA_DATA), rr(WWW, A, ADDRESS)]},
-            {1: [rr(BLOG, NS, ABSOLUTE), rr(DEEP, A, ADDRESS)]},
-            {1: [rr(APEX, DNAME, ABSOLUTE), rr(APEX, TXT, HELP, HELLO)]},
-            {3: [{1: BLOG}, {1: WWW, 2: bytes(32)}]},
+            {1: [rr(DEEP, A, ADDRESS), rr(BLOG, NS, ABSOLUTE)]},
+            {1: [rr(APEX, TXT, HELP, HELLO), rr(APEX, DNAME, ABSOLUTE)]},
+            {3: [{1: WWW, 2: bytes(32)}, {1: BLOG}]},
             resources({}, {3: "/api"}),
             resources({5: None, 7: bytes(32)}),
             resources({4: {1: 2, 2: {}, 4: {}, 5: {1: "/health"}, 6: {1: 2, 2: "Cookie_1"}, 99: []}}),
@@ -49,7 +49,7 @@ class Zones(Case):
             shards(2, SHARD | {5: b""}, SHARD | {1: "s2", 5: b"m"}),
         ]:
             read_zone(encode(item))
-        read_zone(encode({1: [rr(BLOG, A, ADDRESS), rr(DEEP, A, ADDRESS)]}), BLOG)
+        read_zone(encode({1: [rr(DEEP, A, ADDRESS), rr(BLOG, A, ADDRESS)]}), BLOG)
 
     def test_refused(self):
         for code, item in [
@@ -63,7 +63,7 @@ class Zones(Case):
             ("missing-key", {3: [{}]}),
             ("rdata-order", {1: [rr(WWW, TXT, HELLO, HELP)]}),
             ("rdata-order", {1: [rr(WWW, TXT, HELLO, HELLO)]}),
-            ("rrset-order", {1: [rr(WWW, TXT, HELLO), rr(BLOG, TXT, HELLO)]}),
+            ("rrset-order", {1: [rr(BLOG, TXT, HELLO), rr(WWW, TXT, HELLO)]}),
             ("rrset-order", {1: [rr(WWW, TXT, HELLO), rr(WWW, A, ADDRESS)]}),
             ("rrset-order", {1: [rr(WWW, TXT, HELLO), rr(WWW, TXT, HELLO)]}),
             ("single-rdata", {1: [rr(WWW, CNAME, b"\x01y\x00", b"\x01z\x00")]}),
@@ -79,7 +79,7 @@ class Zones(Case):
             ("below-delegation", {3: [{1: WWW}]} | resources({})),
             ("delegation-owner", {3: [{1: APEX}]}),
             ("delegation-owner", {3: [{1: b"\x01*" + WWW}]}),
-            ("delegation-order", {3: [{1: WWW}, {1: BLOG}]}),
+            ("delegation-order", {3: [{1: BLOG}, {1: WWW}]}),
             ("missing-key", resources({2: None})),
             ("out-of-range", resources({1: 6})),
             ("out-of-range", resources({5: []})),
