@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cbor2
 
-from dotkey import cbor, dns_data, identities, ledger, names, records, zones
+from dotkey import cbor, dns_data, identities, ledger, names, rdata, records, zones
 from dotkey.errors import Refused
 
 REFUSED = 4
@@ -95,7 +95,7 @@ def owner_facts(input):
 
 def rdata_facts(input):
     dns_data.check_type(input["type"])
-    dns_data.check_rdata(input["type"], bytes.fromhex(input["hex"]))
+    rdata.check_rdata(input["type"], bytes.fromhex(input["hex"]))
     return {}
 
 

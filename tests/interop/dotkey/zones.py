@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from .cbor import decode
-from .dns_data import branch_text, check_owner, check_rdata, check_type, is_at_or_below, is_below, labels_of
+from .dns_data import branch_text, check_owner, check_type, is_at_or_below, is_below, labels_of
 from .errors import require
+from .rdata import check_rdata
 from .resources import RESOURCE, ascending, check_resource, resource_place
 from .schema import DIGEST, ArrayOf, Bytes, MapOf, Text, Tuple, Unsigned, check
 

@@ -1,8 +1,10 @@
 """Section 1.1 with the examples of RFC 8949 appendix A, and cbor2 as a second opinion on what is accepted."""
 
+import random
 import unittest
 
 import cbor2
+import verify
 from dotkey import cbor
 from dotkey.errors import Refused
 
@@ -82,6 +84,22 @@ class Cbor(unittest.TestCase):
             self.assertEqual(cbor.encode(value), data)
             self.assertEqual(cbor.encode(cbor2.loads(data)), data, "cbor2 finds the same value")
             self.assertEqual(cbor2.dumps(cbor2.loads(data), canonical=True), data)
+
+    def test_random(self):
+        random.seed(8949)
+        accepted = 0
+        for _ in range(20000):
+            data = bytearray.fromhex(random.choice(ACCEPTED))
+            data[random.randrange(len(data))] = random.randrange(256)
+            try:
+                value = cbor.decode(bytes(data))
+            except Refused:
+                continue
+            accepted += 1
+            self.assertEqual(cbor.encode(value), data)
+            if verify.plain_keys(value):
+                self.assertEqual(cbor2.dumps(cbor2.loads(bytes(data))), data)
+        self.assertGreater(accepted, 1000)
 
     def test_refused(self):
         for text, code in REFUSED.items():

@@ -1,6 +1,7 @@
 """Section 6: what is valid and what is not, type by type."""
 
-from dotkey.dns_data import branch_from_text, check_owner, check_rdata, check_type, is_at_or_below, owner_text
+from dotkey.dns_data import branch_from_text, check_owner, check_type, is_at_or_below, owner_text
+from dotkey.rdata import check_rdata
 
 from .test_identities import Case
 
