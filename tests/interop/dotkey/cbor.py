@@ -4,10 +4,8 @@ The decoder names the first fault in the order of the bytes. At one head: the in
 `indefinite-length`), a missing argument (`truncated`), its form (`not-shortest`), nesting (`too-deep`), then a
 length that runs past the end (`truncated`).
 
-A decoded value is an int, bytes, str, list, Map, bool or None; a tag that opens an envelope gives a Tag.
+A decoded value is an int, bytes, str, list, Map, bool or None. The tag that opens an envelope is read in signatures.py.
 """
-
-from dataclasses import dataclass
 
 from .errors import Refused, require
 
@@ -53,22 +51,10 @@ class Map:
         return "Map({" + ", ".join(f"{k!r}: {v!r}" for k, v in self.pairs) + "})"
 
 
-@dataclass
-class Tag:
-    """The tag that opens an envelope; which tag it must be is a rule of section 4.2."""
-
-    number: int
-    value: object
-
-
-def decode(data: bytes, envelope: bool = False):
-    """The one item in `data`. Where an envelope is expected its outermost item may be a tag."""
+def decode(data: bytes):
+    """The one item in `data`."""
     reader = _Reader(data)
-    if envelope and data and data[0] >> 5 == TAG:
-        _, number = reader.head()
-        value = Tag(number, reader.item(0))
-    else:
-        value = reader.item(0)
+    value = reader.item(0)
     require(reader.at == len(data), "trailing-bytes", f"{len(data) - reader.at} bytes follow the item")
     return value
 
@@ -89,6 +75,7 @@ class _Reader:
         initial = self.take(1)[0]
         major, info = initial >> 5, initial & 31
         require(info not in (28, 29, 30), "forbidden-item", f"reserved value {info} at {start}")
+        require(major != TAG, "forbidden-item", f"tag at {start}")
         if major == SIMPLE:
             require(info in SIMPLE_VALUES, "forbidden-item", f"float or simple value {info} at {start}")
         if info == 31:
@@ -105,7 +92,6 @@ class _Reader:
     def item(self, depth: int):
         """One item, inside of `depth` arrays and maps."""
         start = self.at
-        require(start == len(self.data) or self.data[start] >> 5 != TAG, "forbidden-item", f"tag at {start}")
         major, argument = self.head()
         if major == UNSIGNED:
             return argument
@@ -160,8 +146,6 @@ def encode(value) -> bytes:
     if isinstance(value, (dict, Map)):
         pairs = sorted((encode(k), encode(v)) for k, v in value.items())
         return _head(MAP, len(pairs)) + b"".join(k + v for k, v in pairs)
-    if isinstance(value, Tag):
-        return _head(TAG, value.number) + encode(value.value)
     raise TypeError(f"no encoding for {value!r}")
 
 

@@ -8,7 +8,8 @@ from .errors import Refused, require
 from .hashes import H
 from .identities import verify_chain
 from .names import read_root
-from .schema import CHAIN, COUNT, DIGEST, SEQUENCE, TIME, ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
+from .schema import CHAIN, COUNT, DIGEST, SEQUENCE, TIME
+from .schema import ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
 from .signatures import Envelope, open_envelope
 
 TRANSACTION_BYTES_MAX = 8192

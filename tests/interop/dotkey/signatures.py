@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from . import curves
-from .cbor import Tag, decode, encode
+from .cbor import decode, encode
 from .errors import Refused, require
 from .hashes import H, keccak256
 from .names import key_id_label
@@ -12,7 +12,7 @@ from .schema import ArrayOf, Bytes, Integer, MapOf, Tuple, check
 ED25519, WALLET = -8, -65537
 PUBLIC_SIZE = {ED25519: 32, WALLET: 20}
 SIGNATURE_SIZE = {ED25519: 64, WALLET: 65}
-ENVELOPE_TAG = 98
+ENVELOPE_TAG = bytes.fromhex("d862")  # tag 98
 
 RECORD_DOMAIN = b"dotkey record v1"
 UPDATE_DOMAIN = b"dotkey policy update v1"
@@ -59,9 +59,9 @@ class Envelope:
 
 def open_envelope(data: bytes) -> Envelope:
     """The envelope, if it is well formed (4.2); nothing is verified."""
-    item = decode(data, envelope=True)
-    require(type(item) is Tag and item.number == ENVELOPE_TAG, "wrong-tag", "an envelope begins with tag 98")
-    _, _, payload, items = check(ENVELOPE, item.value, "envelope")
+    require(len(data) >= len(ENVELOPE_TAG), "truncated", "no room for the tag")
+    require(data.startswith(ENVELOPE_TAG), "wrong-tag", "an envelope begins with tag 98")
+    _, _, payload, items = check(ENVELOPE, decode(data[len(ENVELOPE_TAG) :]), "envelope")
     # Each byte string inside is decoded when it is looked at (1.1); the shape of all of them comes before the rest.
     signers = [check(SIGNER, decode(protected), "protected header") for protected, _, _ in items]
     signatures = [Signature(p, signer[1], signer[4], s) for (p, _, s), signer in zip(items, signers)]

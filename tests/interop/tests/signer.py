@@ -3,10 +3,10 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dotkey import curves
-from dotkey.cbor import Tag, encode
+from dotkey.cbor import encode
 from dotkey.hashes import H, keccak256
 from dotkey.identities import commitment
-from dotkey.signatures import ED25519, WALLET, sig_structure, wallet_message
+from dotkey.signatures import ED25519, ENVELOPE_TAG, WALLET, sig_structure, wallet_message
 
 NOW = 1_800_000_000
 
@@ -51,7 +51,7 @@ def envelope(payload: bytes, domain: bytes, head: str, *keys) -> bytes:
         protected = encode({1: key.alg, 4: key.public})
         signed = key.sign(sig_structure(protected, domain, payload), head)
         signatures.append([protected, {}, signed])
-    return encode(Tag(98, [b"", {}, payload, signatures]))
+    return ENVELOPE_TAG + encode([b"", {}, payload, signatures])
 
 
 def authority(*holders, thresholds=None):

@@ -107,6 +107,9 @@ class Chains(Case):
             ("recovery-unanchored", update(other, SAFE, THREE)),
             ("wrong-tag", b"\xd8\x61" + good[2:]),
             ("wrong-tag", good[2:]),
+            ("wrong-tag", b"\xd9\x00\x62" + good[2:]),
+            ("truncated", b"\xd8"),
+            ("truncated", b""),
             ("trailing-bytes", good + b"\x00"),
             ("truncated", good[:-1]),
         ]:
@@ -137,7 +140,7 @@ class Chains(Case):
         one, two = (encode({1: k.alg, 4: k.public}) for k in sorted((ONE, TWO), key=lambda k: k.public))
 
         def tagged(*item):
-            return b"\xd8\x62" + encode(list(item))
+            return signatures.ENVELOPE_TAG + encode(list(item))
 
         for code, data in [
             ("wrong-type", tagged(b"", {}, "text", [[one, {}, bytes(64)]])),
