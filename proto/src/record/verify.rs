@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::{Deref, Range};
 
-use super::claims::{Parts, check_size};
+use super::claims::Parts;
 use super::{Kind, RecordError};
+use crate::cbor::check_size;
 use crate::identity::{Anchor, Authority, Branch, KeyId, PublicKey, Role};
 use crate::limits::RECORD_SIGNATURES_MAX;
 use crate::signature::Envelope;
@@ -70,7 +71,7 @@ impl SignedRecord {
         now: Timestamp,
         anchor: Option<&Anchor>,
     ) -> Result<Verified<Record>, RecordError> {
-        check_size(&self.0)?;
+        check_size("a record", &self.0)?;
         let envelope = Envelope::decode(&self.0)?;
         let parts = Parts::read(envelope.payload)?;
         check_time(&parts, now)?;
