@@ -6,6 +6,9 @@ pub const LABEL_BYTES_MAX: usize = 63;
 /// RFC 1035 section 2.3.4: a name in wire form, with its length bytes and the root.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// A name as someone wrote it, in UTF-8: room for 253 characters of eight octets each, decomposed Unicode included.
+pub const NAME_INPUT_BYTES_MAX: usize = 2048;
+
 /// A claimable label leaves room for what clients put before it, and stays clear of the 52- and 56-character forms.
 pub const CLAIMABLE_LABEL_BYTES_MAX: usize = 48;
 

@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod key_id;
+pub use key_id::KeyId;
