@@ -11,6 +11,7 @@ pub mod owner;
 pub mod rdata;
 pub mod rrtype;
 pub mod wire_name;
+pub mod words;
 
 pub use label::{Labels, NameError, parent_wire};
 pub use owner::Owner;

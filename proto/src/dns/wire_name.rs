@@ -210,10 +210,7 @@ mod tests {
         ] {
             let found = WireName::from_wire(wire);
             let found = found.as_ref().map(ToString::to_string);
-            assert_eq!(
-                found.as_deref().map_err(|e| e.code()),
-                expected.map_err(|c| c)
-            );
+            assert_eq!(found.as_deref().map_err(|e| e.code()), expected);
         }
         let longest = [&[63_u8; 64][..], &[63; 64], &[63; 64], &[61; 62], &[0]].concat();
         assert!(WireName::from_wire(&longest).is_ok());

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Text that people write and read: master files.
+
+pub mod master;

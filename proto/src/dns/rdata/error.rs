@@ -1,6 +1,6 @@
-//! What can be wrong with RDATA in wire form.
+//! What can be wrong with RDATA, in wire form and in text.
 
-use super::super::{NameError, RecordType};
+use super::super::{NameError, RecordType, RecordTypeError, words::WordError};
 
 /// RDATA that is not valid for its type: which field, where, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +126,100 @@ impl RdataProblem {
             Self::AliasWithParameters => "rdata-alias-with-parameters",
             Self::Parameter { .. } => "rdata-parameter",
             Self::MandatoryMissing { .. } => "rdata-mandatory-missing",
+        }
+    }
+}
+
+/// Text that is not the RDATA of its type: which word, where in it, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rtype}: {field}: {problem}")]
+pub struct RdataTextError {
+    /// The type whose text it should be.
+    pub rtype: RecordType,
+    /// The field's name in the table, or `rdata` for the whole.
+    pub field: &'static str,
+    /// Which word, counted from 0; the number of words when one is missing at the end.
+    pub word: usize,
+    /// Where in the word, in bytes, not counting an opening quote.
+    pub offset: usize,
+    /// What is wrong there.
+    pub problem: TextProblem,
+}
+
+/// What is wrong with one word.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextProblem {
+    /// The text ends before the field.
+    #[error("missing; expected {0}")]
+    Missing(&'static str),
+    /// Words after the last field.
+    #[error("one word too many; a string with spaces in it goes in quotes")]
+    Extra,
+    /// The text is not what the field asks for.
+    #[error("expected {0}")]
+    Expected(&'static str),
+    /// Not a number, or one too large.
+    #[error("expected a number from 0 to {max}")]
+    Number {
+        /// The most.
+        max: u32,
+    },
+    /// A name that is not one.
+    #[error("{0}")]
+    Name(#[from] NameError),
+    /// A bad escape or a bare quote in a string.
+    #[error("expected `\\` and three digits up to 255, or `\\` and one character")]
+    Escape,
+    /// RFC 1035 section 3.3: the length has 8 bits.
+    #[error("the string has {bytes} bytes; one string has at most 255, so split it into several")]
+    StringTooLong {
+        /// How many.
+        bytes: usize,
+    },
+    /// A word that is no type.
+    #[error("{0}")]
+    Type(#[from] RecordTypeError),
+    /// RFC 3597 section 5: the length and the bytes disagree.
+    #[error("the length says {stated} bytes and {found} follow")]
+    GenericLength {
+        /// What the length says.
+        stated: usize,
+        /// How many bytes are written.
+        found: usize,
+    },
+    /// A type without a text form of its own.
+    #[error("this type has no text form of its own; write `\\# LENGTH HEX` (RFC 3597)")]
+    GenericOnly,
+    /// One parameter written twice.
+    #[error("the parameter stands here twice")]
+    ParameterTwice,
+    /// The line does not fall into words.
+    #[error("{0}")]
+    Word(#[from] WordError),
+    /// The text reads well, but means what the type forbids.
+    #[error("{0}")]
+    Wire(RdataProblem),
+}
+
+impl RdataTextError {
+    /// The stable name of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match &self.problem {
+            TextProblem::Missing(_) => "rdata-missing-field",
+            TextProblem::Extra => "rdata-extra-word",
+            TextProblem::Expected(_) => "rdata-bad-value",
+            TextProblem::Number { .. } => "rdata-bad-number",
+            TextProblem::Name(error) => error.code(),
+            TextProblem::Escape => "rdata-bad-escape",
+            TextProblem::StringTooLong { .. } => "rdata-string-too-long",
+            TextProblem::Type(error) => error.code(),
+            TextProblem::GenericLength { .. } => "rdata-generic-length",
+            TextProblem::GenericOnly => "rdata-generic-only",
+            TextProblem::ParameterTwice => "rdata-parameter-twice",
+            TextProblem::Word(error) => error.code(),
+            TextProblem::Wire(problem) => problem.code(),
         }
     }
 }

@@ -6,9 +6,20 @@
 
 mod check;
 mod error;
+mod location;
+mod read;
+mod service;
 mod svcb;
 mod table;
+mod write;
+
+#[cfg(test)]
+pub(crate) mod properties;
+#[cfg(test)]
+mod tests;
 
 pub use check::check;
-pub use error::{RdataError, RdataProblem};
+pub use error::{RdataError, RdataProblem, RdataTextError, TextProblem};
+pub use read::{from_text, from_words};
 pub use table::{Field, Part, format_of};
+pub use write::display;
