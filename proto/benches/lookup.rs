@@ -14,13 +14,14 @@ const RRSETS: u32 = 4096;
 /// The keys of the zone, shuffled, as both sides take them.
 type Keys = Vec<(Vec<u8>, u16)>;
 
+/// Short names and data: 4096 rrsets fit 64 KiB only so.
 fn full_zone() -> (Zone, Keys) {
     let mut builder = ZoneBuilder::new();
     let mut keys = Keys::new();
     for number in 0..RRSETS / 2 {
-        let owner: Owner = format!("h{number}").parse().expect("valid");
-        for (rtype, len) in [(RecordType::A, 4), (RecordType(65280), 1)] {
-            builder.rrset(owner.clone(), rtype, 300, [vec![0; len]]);
+        let owner: Owner = format!("{number:x}").parse().expect("valid");
+        for (rtype, len) in [(RecordType::A, 4), (RecordType(65280), 0)] {
+            builder.rrset(owner.clone(), rtype, 60, [vec![0; len]]);
             keys.push((owner.as_wire().to_vec(), rtype.0));
         }
     }
