@@ -54,9 +54,7 @@ impl Policy {
         if let Some(next) = &self.next {
             map.set_bytes(4, next);
         }
-        if let Some(recovery) = &self.recovery {
-            map.set(5, |w| recovery.write(w));
-        }
+        map.set_some(5, self.recovery.as_ref(), |w, recovery| recovery.write(w));
         if let Some(previous) = &self.previous {
             map.set_bytes(6, previous);
         }

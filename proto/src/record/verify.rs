@@ -12,6 +12,7 @@ use crate::identity::{Anchor, Authority, Branch, KeyId, PublicKey, Role};
 use crate::limits::RECORD_SIGNATURES_MAX;
 use crate::signature::Envelope;
 use crate::time::Timestamp;
+use crate::zone::{Zone, ZoneError};
 
 /// The proof that a value was verified. Only verification in this crate makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,6 +252,14 @@ impl Record {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.body.clone()]
+    }
+
+    /// The zone in the body. Verification does not look into it, so this is where a malformed one is found.
+    ///
+    /// # Errors
+    /// The first rule of section 7 that is broken.
+    pub fn zone(&self) -> Result<Zone, ZoneError> {
+        Zone::decode(self.body(), self.branch.as_ref().map(Branch::owner))
     }
 
     /// The digest of the whole record: section 5.4.
