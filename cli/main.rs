@@ -1,1 +1,3 @@
+//! The `dotkey` program.
+
 fn main() {}

@@ -10,7 +10,7 @@ const BATCH: Duration = Duration::from_micros(200);
 
 /// Prints `ratio: LABEL = R (limit L)`, where R is the median time of `work` over that of `yardstick`. It never fails: a
 /// machine's mood is no reason to stop, and the reader of the line judges.
-pub fn ratio<A, B>(
+pub(crate) fn ratio<A, B>(
     label: &str,
     limit: f64,
     mut work: impl FnMut() -> A,

@@ -23,6 +23,13 @@ impl Writer {
         }
     }
 
+    /// An empty one in the room of `buffer`.
+    #[must_use]
+    pub fn reuse(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { bytes: buffer }
+    }
+
     /// What was written.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {

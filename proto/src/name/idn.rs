@@ -13,7 +13,7 @@ use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_security::{GeneralSecurityProfile, skeleton};
 
-use super::error::quote;
+use super::facts::quote;
 use super::{NameError, Place};
 
 /// The full stops that UTS 46 maps to the separator of labels.

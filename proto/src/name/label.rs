@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use super::error::quote;
+use super::facts::quote;
 use super::{NameError, Place, Root, Suffix, idn, self_certifying};
 use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, LABEL_BYTES_MAX, NAME_INPUT_BYTES_MAX};
 
@@ -45,15 +45,45 @@ pub(super) const fn check_input(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// Where the last label begins, when all of them follow the rules for labels below and none has two hyphens in a row, which
+/// keeps `xn--` out.
+pub(super) fn plain_root_start(labels: &str) -> Option<usize> {
+    let (mut start, mut before) = (0, b'.');
+    for (at, octet) in labels.bytes().enumerate() {
+        match octet {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => {}
+            b'-' if before != b'.' && before != b'-' => {}
+            b'.' if before != b'.' && before != b'-' && at - start <= LABEL_BYTES_MAX => {
+                start = at + 1;
+            }
+            _ => return None,
+        }
+        before = octet;
+    }
+    (before != b'.' && before != b'-').then_some(start)
+}
+
+/// Whether a label that passed as plain can be claimed as well.
+pub(super) fn is_plain_claim(label: &str) -> bool {
+    label.len() <= CLAIMABLE_LABEL_BYTES_MAX
+        && !label.starts_with("0x")
+        && !label.contains('_')
+        && reserved(label).is_none()
+}
+
+fn reserved(label: &str) -> Option<&'static (&'static str, &'static str)> {
+    RESERVED.iter().find(|(reserved, _)| *reserved == label)
+}
+
 /// The label beside the suffix; it is not empty.
 pub(super) fn check_root(label: &str, given: &str, suffix: &Suffix) -> Result<Root, NameError> {
     check_length(label, given)?;
-    if let Some(root) = self_certifying::decode(label, given) {
-        return root;
-    }
     if label.starts_with("xn--") {
         idn::check_a_label(label, given)?;
         return check_claim_length(label, given);
+    }
+    if let Some(root) = self_certifying::decode(label, given) {
+        return root;
     }
     // A label of this length was meant to be a key, and its length is what is wrong with it.
     if label.len() > CLAIMABLE_LABEL_BYTES_MAX {
@@ -84,7 +114,7 @@ fn claimable(label: &str, given: &str) -> Result<Root, NameError> {
             suggestion: None,
         });
     }
-    match RESERVED.iter().find(|(reserved, _)| *reserved == label) {
+    match reserved(label) {
         Some((label, reason)) => Err(NameError::Reserved {
             label: quote(label),
             reason,

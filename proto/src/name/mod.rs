@@ -9,6 +9,7 @@
 //! `self_certifying` the labels that need no claim.
 
 mod error;
+mod facts;
 mod idn;
 mod label;
 mod parse;
@@ -25,7 +26,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use error::{Form, NameError, Place};
+pub use error::NameError;
+pub use facts::{Form, Place};
 pub use label::RESERVED;
 pub use self_certifying::{encode_ed25519, encode_key_id, encode_wallet};
 pub use suffix::Suffix;

@@ -1,12 +1,13 @@
 //! The way from what was written to a [`Name`].
 //!
-//! A name in ASCII costs one copy into lower case and one look at each octet; only labels with `xn--` or characters outside
-//! ASCII reach the Unicode tables.
+//! Almost every name is plain: a claimed label in ASCII, perhaps with ordinary labels below. Such a name costs one copy into
+//! lower case and one look at each octet. Everything else, and everything wrong, takes the careful way label by label, which
+//! accepts all that the plain way does; only `xn--` labels and characters outside ASCII reach the Unicode tables.
 
 use alloc::format;
 
-use super::error::quote;
-use super::{Name, NameError, Suffix, idn, label};
+use super::facts::quote;
+use super::{Name, NameError, Root, Suffix, idn, label};
 use crate::limits::NAME_BYTES_MAX;
 
 /// A wire name has one length octet more than its text has dots and one octet for the root. RFC 1035 section 3.1.
@@ -45,14 +46,24 @@ fn parse_path(path: &str, text: &str, suffix: &Suffix) -> Result<Name, NameError
 }
 
 pub(super) fn parse_dotted(text: &str, suffix: &Suffix) -> Result<Name, NameError> {
-    if text.is_ascii() {
-        parse_ascii(text, suffix)
-    } else {
-        parse_ascii(&idn::to_ascii(text)?, suffix)
+    match parse_plain(text, suffix) {
+        Some(name) => Ok(name),
+        None => parse_carefully(&idn::to_ascii(text)?, suffix),
     }
 }
 
-fn parse_ascii(text: &str, suffix: &Suffix) -> Result<Name, NameError> {
+/// `None` says nothing about the name, only that it needs a closer look.
+fn parse_plain(text: &str, suffix: &Suffix) -> Option<Name> {
+    let lower = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let front = lower.strip_suffix(suffix.as_ascii())?.strip_suffix('.')?;
+    let root_start = label::plain_root_start(front)?;
+    let fits = lower.len() + WIRE_OVERHEAD <= NAME_BYTES_MAX;
+    let plain = fits && label::is_plain_claim(&front[root_start..]);
+    plain.then(|| Name::assemble(lower, root_start, suffix, Root::Claimed))
+}
+
+/// `text` is ASCII.
+pub(super) fn parse_carefully(text: &str, suffix: &Suffix) -> Result<Name, NameError> {
     let given = text.strip_suffix('.').unwrap_or(text);
     let lower = given.to_ascii_lowercase();
     let front = lower

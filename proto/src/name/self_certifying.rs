@@ -4,7 +4,7 @@ use alloc::string::String;
 use data_encoding::{DecodeError, DecodeKind, Encoding, HEXLOWER};
 use data_encoding_macro::new_encoding;
 
-use super::error::quote;
+use super::facts::quote;
 use super::{Form, NameError, Root};
 use crate::identity::KeyId;
 

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::error::quote;
+use super::facts::quote;
 use super::parse::parse_dotted;
 use super::{Name, NameError, Suffix, label};
 

@@ -1,0 +1,294 @@
+//! Transactions: sections 8.1 and 8.2.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::LedgerError;
+use crate::cbor::{CborError, MapWriter, Reader, Writer};
+use crate::identity::{Chain, KeyId};
+use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, TRANSACTION_BYTES_MAX};
+use crate::name::{Name, Suffix};
+use crate::record::SEQUENCE_MAX;
+use crate::signature::{Draft, Envelope, Subject};
+
+/// A proof of work is small; this leaves room for one of another kind.
+const STAMP_BYTES_MAX: usize = 2048;
+
+/// What an identity asks of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// The network that it is for.
+    pub network: [u8; 32],
+    /// The identity that acts.
+    pub key_id: KeyId,
+    /// How many transactions it has made before.
+    pub nonce: u64,
+    /// The first policy and the updates since.
+    pub chain: Vec<Vec<u8>>,
+    /// What it asks.
+    pub action: Action,
+}
+
+/// What a transaction does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Announces a claim without telling which.
+    Commit {
+        /// See [`commitment`].
+        commitment: [u8; 32],
+    },
+    /// Claims a name that was committed to.
+    Claim {
+        /// The name's label in ASCII form.
+        label: String,
+        /// What the commitment hid it with.
+        salt: [u8; 16],
+        /// The proof of work.
+        stamp: Vec<u8>,
+    },
+    /// Renews the lease of a name.
+    Renew {
+        /// The name's label in ASCII form.
+        label: String,
+        /// The proof of work.
+        stamp: Vec<u8>,
+    },
+    /// Gives a name to another identity.
+    Transfer {
+        /// The name's label in ASCII form.
+        label: String,
+        /// Who gets it.
+        to: KeyId,
+    },
+    /// Gives a name up.
+    Release {
+        /// The name's label in ASCII form.
+        label: String,
+    },
+    /// Pins the newest policy of the transaction's chain.
+    SetPolicy,
+    /// Declares records below a sequence out of date.
+    Checkpoint {
+        /// The least that is still good.
+        sequence: u64,
+    },
+    /// Adds a validator, changes its weight, or removes it with weight 0.
+    ValidatorChange {
+        /// Its public key.
+        validator: Vec<u8>,
+        /// Its weight from then on.
+        weight: u16,
+    },
+}
+
+impl Action {
+    /// As a wallet shows it.
+    #[must_use]
+    pub fn describe(&self) -> Cow<'static, str> {
+        match self {
+            Self::Claim { label, .. } => Cow::Owned(format!("claim {label}")),
+            Self::Renew { label, .. } => Cow::Owned(format!("renew {label}")),
+            Self::Transfer { label, .. } => Cow::Owned(format!("transfer {label}")),
+            Self::Release { label } => Cow::Owned(format!("release {label}")),
+            other => Cow::Borrowed(other.word()),
+        }
+    }
+
+    /// Its one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Commit { .. } => "commit",
+            Self::Claim { .. } => "claim",
+            Self::Renew { .. } => "renew",
+            Self::Transfer { .. } => "transfer",
+            Self::Release { .. } => "release",
+            Self::SetPolicy => "set-policy",
+            Self::Checkpoint { .. } => "checkpoint",
+            Self::ValidatorChange { .. } => "validator-change",
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Commit { commitment } => w.array(2).uint(1).bytes(commitment),
+            Self::Claim { label, salt, stamp } => {
+                w.array(4).uint(2).text(label).bytes(salt).bytes(stamp)
+            }
+            Self::Renew { label, stamp } => w.array(3).uint(3).text(label).bytes(stamp),
+            Self::Transfer { label, to } => w.array(3).uint(4).text(label).bytes(to.as_bytes()),
+            Self::Release { label } => w.array(2).uint(5).text(label),
+            Self::SetPolicy => w.array(1).uint(6),
+            Self::Checkpoint { sequence } => w.array(2).uint(7).uint(*sequence),
+            Self::ValidatorChange { validator, weight } => {
+                w.array(3).uint(8).bytes(validator).uint((*weight).into())
+            }
+        };
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, LedgerError> {
+        let what = "an action";
+        let len = r.array(what, 1, 4)?;
+        let number = r.uint("the number of an action")?;
+        let expected = match number {
+            6 => 1,
+            1 | 5 | 7 => 2,
+            3 | 4 | 8 => 3,
+            2 => 4,
+            other => return Err(LedgerError::UnknownAction(other)),
+        };
+        if len != expected {
+            let (found, min, max) = (len as u64, expected as u64, expected as u64);
+            return Err(CborError::OutOfRange {
+                what,
+                found,
+                min,
+                max,
+            }
+            .into());
+        }
+        let stamp = |r: &mut Reader<'_>| r.bytes("a stamp", 0, STAMP_BYTES_MAX).map(<[u8]>::to_vec);
+        Ok(match number {
+            1 => Self::Commit {
+                commitment: r.array_of("a commitment")?,
+            },
+            2 => Self::Claim {
+                label: read_label(r)?,
+                salt: r.array_of("a salt")?,
+                stamp: stamp(r)?,
+            },
+            3 => Self::Renew {
+                label: read_label(r)?,
+                stamp: stamp(r)?,
+            },
+            4 => Self::Transfer {
+                label: read_label(r)?,
+                to: KeyId::from_bytes(r.array_of("a key id")?),
+            },
+            5 => Self::Release {
+                label: read_label(r)?,
+            },
+            6 => Self::SetPolicy,
+            7 => Self::Checkpoint {
+                sequence: r.uint_in("a checkpoint", 1, SEQUENCE_MAX)?,
+            },
+            _ => Self::ValidatorChange {
+                validator: r.bytes("a validator's key", 1, 128)?.to_vec(),
+                weight: r.uint_in("a validator's weight", 0, u16::MAX.into())? as u16,
+            },
+        })
+    }
+}
+
+impl Transaction {
+    /// Reads a transaction's envelope and what it asks. Its signatures and its chain are the ledger's to verify.
+    ///
+    /// # Errors
+    /// The first rule of form that is broken.
+    pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
+        if bytes.len() > TRANSACTION_BYTES_MAX {
+            let (what, len, max) = ("a transaction", bytes.len(), TRANSACTION_BYTES_MAX);
+            return Err(CborError::TooLarge { what, len, max }.into());
+        }
+        Self::decode_payload(Envelope::decode(bytes)?.payload)
+    }
+
+    fn decode_payload(payload: &[u8]) -> Result<Self, LedgerError> {
+        let mut reader = Reader::new(payload)?;
+        let mut map = reader.map("a transaction")?;
+        let version = map.required(1, |r| r.uint("the version of a transaction"))?;
+        if version != 1 {
+            return Err(LedgerError::UnknownVersion {
+                what: "the transaction",
+                found: version,
+            });
+        }
+        let network = map.required(2, |r| r.array_of("the network of a transaction"))?;
+        let key_id =
+            KeyId::from_bytes(map.required(3, |r| r.array_of("the key id of a transaction"))?);
+        let nonce = map.required(4, |r| {
+            r.uint_in("the nonce of a transaction", 0, SEQUENCE_MAX)
+        })?;
+        let chain = map.required(5, Chain::read)?;
+        let action = map.required(6, Action::read)?;
+        map.close()?;
+        let chain = chain.elements().map(<[u8]>::to_vec).collect();
+        Ok(Self {
+            network,
+            key_id,
+            nonce,
+            chain,
+            action,
+        })
+    }
+
+    /// A draft of the transaction, to be signed by the identity's admins.
+    ///
+    /// # Errors
+    /// A part that is out of its range, or a transaction that is too large before it is signed.
+    pub fn draft(&self) -> Result<Draft, LedgerError> {
+        let payload = self.encode();
+        if payload.len() > TRANSACTION_BYTES_MAX {
+            let (what, len, max) = ("a transaction", payload.len(), TRANSACTION_BYTES_MAX);
+            return Err(CborError::TooLarge { what, len, max }.into());
+        }
+        Self::decode_payload(&payload)?;
+        let subject = Subject::Transaction {
+            network: self.network,
+            key_id: self.key_id,
+            nonce: self.nonce,
+            action: self.action.describe().to_string(),
+        };
+        Ok(Draft::new(subject, payload))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut map = MapWriter::new();
+        map.set_uint(1, 1);
+        map.set_bytes(2, &self.network);
+        map.set_bytes(3, self.key_id.as_bytes());
+        map.set_uint(4, self.nonce);
+        map.set(5, |w| {
+            w.raw(&Chain::encode(&self.chain));
+        });
+        map.set(6, |w| self.action.write(w));
+        map.to_bytes()
+    }
+}
+
+/// A label that can be claimed, in the one form that it is claimed in.
+pub(super) fn read_label(r: &mut Reader<'_>) -> Result<String, LedgerError> {
+    let label = r.text("a label", 1, CLAIMABLE_LABEL_BYTES_MAX)?;
+    let refused = |reason: String| LedgerError::Label {
+        label: label.into(),
+        reason,
+    };
+    let suffix = Suffix::default();
+    let name = Name::parse(&format!("{label}.{suffix}"), &suffix)
+        .map_err(|error| refused(error.to_string()))?;
+    match name.root() {
+        crate::name::Root::Claimed if name.root_label() == label && name.below().is_empty() => {
+            Ok(label.into())
+        }
+        crate::name::Root::Claimed => {
+            Err(refused(format!("its one form is `{}`", name.root_label())))
+        }
+        _ => Err(refused(
+            "it is a self-certifying form, which belongs to its key".into(),
+        )),
+    }
+}
+
+/// What a commit announces: nobody can tell the name from it, and nobody else can claim with it.
+#[must_use]
+pub fn commitment(label: &str, key_id: KeyId, salt: &[u8; 16]) -> [u8; 32] {
+    let mut writer = Writer::new();
+    writer
+        .array(3)
+        .text(label)
+        .bytes(key_id.as_bytes())
+        .bytes(salt);
+    blake3::derive_key("dotkey commitment v1", &writer.into_bytes())
+}

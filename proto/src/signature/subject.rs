@@ -1,0 +1,99 @@
+//! What a signature is about: the domain that keeps one kind from passing as another, and the text a wallet shows.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::key::Hex;
+use crate::cbor::Writer;
+use crate::identity::{Branch, KeyId};
+
+/// What is signed, with the facts that its signer should see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A record: section 5.
+    Record {
+        /// Whose zone it is.
+        key_id: KeyId,
+        /// The branch of the zone, where it is one.
+        branch: Option<Branch>,
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// A policy update: section 3.5.
+    PolicyUpdate {
+        /// The identity that the chain belongs to.
+        key_id: KeyId,
+        /// The number of the new policy.
+        number: u8,
+    },
+    /// A ledger transaction: section 8.1.
+    Transaction {
+        /// The network that it is for.
+        network: [u8; 32],
+        /// The identity that acts.
+        key_id: KeyId,
+        /// How many transactions it has made before.
+        nonce: u64,
+        /// The action's word, and its name where it has one.
+        action: String,
+    },
+}
+
+impl Subject {
+    /// COSE's external_aad: what kind of thing is signed.
+    fn domain(&self) -> Vec<u8> {
+        match self {
+            Self::Record { .. } => b"dotkey record v1".to_vec(),
+            Self::PolicyUpdate { .. } => b"dotkey policy update v1".to_vec(),
+            Self::Transaction { network, .. } => [b"dotkey transaction v1", &network[..]].concat(),
+        }
+    }
+
+    /// The Sig_structure of RFC 9052 section 4.4, in `buffer`, whose room is used again.
+    pub(super) fn write_signed(&self, signer: &[u8], payload: &[u8], buffer: &mut Vec<u8>) {
+        let mut writer = Writer::reuse(core::mem::take(buffer));
+        writer
+            .array(5)
+            .text("Signature")
+            .bytes(&[])
+            .bytes(signer)
+            .bytes(&self.domain())
+            .bytes(payload);
+        *buffer = writer.into_bytes();
+    }
+
+    /// The text that a wallet shows and signs: section 4.4.
+    pub(super) fn wallet_text(&self, signed: &[u8]) -> String {
+        let digest = blake3::derive_key("dotkey signing digest v1", signed);
+        let digest = Hex(&digest);
+        match self {
+            Self::Record {
+                key_id,
+                branch,
+                sequence,
+            } => {
+                let branch = branch
+                    .as_ref()
+                    .map_or(String::new(), |branch| format!("branch: {branch}\n"));
+                format!(
+                    "dotkey record\nzone: {key_id}\n{branch}sequence: {sequence}\ndigest: {digest}"
+                )
+            }
+            Self::PolicyUpdate { key_id, number } => {
+                format!(
+                    "dotkey policy update\nidentity: {key_id}\npolicy: {number}\ndigest: {digest}"
+                )
+            }
+            Self::Transaction {
+                network,
+                key_id,
+                nonce,
+                action,
+            } => format!(
+                "dotkey transaction\nnetwork: {}\nidentity: {key_id}\nnonce: {nonce}\naction: {action}\ndigest: {digest}",
+                Hex(network)
+            ),
+        }
+    }
+}
