@@ -136,7 +136,7 @@ impl Zone {
     /// This zone with the names in RDATA at or below `origin` made relative (section 7.2), as it is published.
     ///
     /// # Errors
-    /// A broken rule, which none of the names can cause.
+    /// A zone that becomes larger than a record, which only an origin shorter than the two bytes of `@` can cause.
     pub fn relativise(&self, origin: &WireName) -> Result<Self, ZoneError> {
         self.map_rdata(|rtype, rdata| Ok(relativise(rtype, rdata, origin).into_owned()))
     }

@@ -1,7 +1,7 @@
 //! Zone files: a whole zone as people write it, in TOML.
 //!
 //! This module owns the file format of `docs/zones.md`. It promises that a file can say everything that a zone can hold,
-//! that what [`write`] writes reads back as the same zone, and that an error shows the line it is about and what would
+//! that what [`write()`] writes reads back as the same zone, and that an error shows the line it is about and what would
 //! be right. Whether the zone keeps the rules is decided by `zone`, whose errors come with the place in the file. Keys
 //! and policies are not in a zone file: a file can be shared by whoever may sign it.
 

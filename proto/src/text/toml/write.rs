@@ -104,13 +104,13 @@ impl Lines {
         self.plain(key, value.map(quote));
     }
 
-    /// An array of values that are written as they are; none at all leaves the key out.
+    /// Values that are written as they are: none leaves the key out, one stands alone, several in brackets.
     pub(super) fn list(&mut self, key: &str, mut values: impl Iterator<Item = String>) {
         let first = values.next();
         let second = values.next();
         match (first, second) {
             (None, _) => {}
-            (Some(one), None) => self.plain(key, Some(format!("[{one}]"))),
+            (Some(one), None) => self.plain(key, Some(one)),
             (Some(first), Some(second)) => {
                 let mut list = String::from("[\n");
                 for value in [first, second].into_iter().chain(values) {

@@ -38,10 +38,7 @@ fn rrsets() {
             "ok",
         ),
         (&[("@", RecordType::OPT, &["\\# 0"])], "type"),
-        (
-            &[("@", RecordType::RRSIG, &["\\# 0"])],
-            "type",
-        ),
+        (&[("@", RecordType::RRSIG, &["\\# 0"])], "type"),
         (&[("a", A, &["192.0.2.2", "192.0.2.1"])], "rdata-order"),
         (&[("a", A, &["192.0.2.1", "192.0.2.1"])], "rdata-order"),
         (&[("a", TXT, &["x", "x y"])], "ok"),
@@ -113,10 +110,7 @@ fn what_the_schema_says_comes_first() {
         ),
         (b"\xa1\x01\x81\x84\x40\x01\x20\x81\x40", "wrong-type"),
         (b"\xa1\x01\x81\x84\x40\x01\x00\x80", "out-of-range"),
-        (
-            b"\xa1\x01\x81\x84\x40\x01\x00\x81\x43\x01\x02\x03",
-            "rdata",
-        ),
+        (b"\xa1\x01\x81\x84\x40\x01\x00\x81\x43\x01\x02\x03", "rdata"),
         (
             b"\xa1\x01\x81\x84\x42\x01A\x01\x00\x81\x44\x01\x02\x03\x04",
             "owner",
