@@ -22,7 +22,7 @@ macro_rules! types {
     };
 }
 
-// IANA's registry "Resource Record (RR) TYPEs" of November 2026, without the types it lists as experimental drafts.
+// The names of IANA's registry "Resource Record (RR) TYPEs"; a type that is missing here is written `TYPE1234`.
 types! {
     A = 1 "A",
     NS = 2 "NS",
@@ -89,7 +89,13 @@ types! {
     SVCB = 64 "SVCB",
     HTTPS = 65 "HTTPS",
     DSYNC = 66 "DSYNC",
+    HHIT = 67 "HHIT",
+    BRID = 68 "BRID",
     SPF = 99 "SPF",
+    UINFO = 100 "UINFO",
+    UID = 101 "UID",
+    GID = 102 "GID",
+    UNSPEC = 103 "UNSPEC",
     NID = 104 "NID",
     L32 = 105 "L32",
     L64 = 106 "L64",

@@ -84,7 +84,8 @@ pub(super) const FORMATS: &[Format] = formats! {
     MD: "target" Name;
     MF: "target" Name;
     CNAME: "target" Name;
-    SOA: "primary" Name, "mailbox" Name, "serial" U32, "refresh" Seconds, "retry" Seconds, "expire" Seconds, "minimum" Seconds;
+    SOA: "primary" Name, "mailbox" Name, "serial" U32,
+        "refresh" Seconds, "retry" Seconds, "expire" Seconds, "minimum" Seconds;
     MB: "target" Name;
     MG: "target" Name;
     MR: "target" Name;
@@ -100,7 +101,8 @@ pub(super) const FORMATS: &[Format] = formats! {
     AAAA: "address" Ipv6;
     LOC: "location" Location;
     SRV: "priority" U16, "weight" U16, "port" U16, "target" Name;
-    NAPTR: "order" U16, "preference" U16, "flags" AlnumString, "service" CharString, "regexp" CharString, "replacement" Name;
+    NAPTR: "order" U16, "preference" U16,
+        "flags" AlnumString, "service" CharString, "regexp" CharString, "replacement" Name;
     KX: "preference" U16, "target" Name;
     CERT: "type" CertType, "key tag" U16, "algorithm" Algorithm, "certificate" Base64;
     DNAME: "target" Name;

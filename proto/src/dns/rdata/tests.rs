@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 fn check_wire(rtype: &str, wire: &str, expected: Result<(), (&str, usize)>) {
     let rdata = unhex(wire);
     let found = check(rtype.parse().expect(rtype), &rdata);
-    let found = found.as_ref().map_err(|error| (error.code(), error.offset));
-    assert_eq!(found.map(|()| ()), expected, "{rtype} {wire}");
+    let found = found.map_err(|error| (error.code(), error.offset));
+    assert_eq!(found, expected, "{rtype} {wire}");
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -394,4 +394,22 @@ fn text_forms() {
     }
     let long = "a".repeat(256);
     check_text("TXT", &long, Err(("rdata-string-too-long", 0, 0)));
+}
+
+/// Without it, a second implementation written from the page could disagree about what a signed zone means.
+#[test]
+fn the_page_has_the_same_table() {
+    let page = include_str!("../../../../docs/protocol/6-dns-data.md");
+    let (_, section) = page.split_once("## 6.5 RDATA").expect("the section");
+    let (section, _) = section.split_once("## 6.6").expect("the next section");
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<&str> = rows.skip(1).collect();
+    let row = |format: &table::Format| {
+        let field = |part: &Part| std::format!("{} `{:?}`", part.name, part.field);
+        let fields: Vec<_> = format.parts.iter().map(field).collect();
+        let (rtype, fields) = (format.rtype, fields.join(", "));
+        std::format!("| {} | {rtype} | {fields} |", rtype.0)
+    };
+    let expected: Vec<_> = table::FORMATS.iter().map(row).collect();
+    assert_eq!(rows, expected);
 }

@@ -7,7 +7,9 @@ use alloc::{
 };
 use core::{error::Error, fmt};
 
-use super::{FILE_BYTES_MAX, FILE_LINES_MAX, PARENTHESES_MAX, TTL_SECS_MAX};
+use super::{
+    FILE_BYTES_MAX, FILE_LINES_MAX, PARENTHESES_MAX, TTL_SECS_MAX, lexer::BYTE_ORDER_MARK,
+};
 use crate::dns::{NameError, NotInZone, RecordTypeError, rdata::RdataTextError, words::WordError};
 
 /// Characters of a line shown around the place that is wrong.
@@ -171,7 +173,15 @@ pub(super) fn quoted(word: &str) -> String {
 impl MasterError {
     pub(super) fn new(file_name: &str, source: &str, found: Found) -> Self {
         let before = source.get(..found.start).unwrap_or(source);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        // A byte order mark is no character that an editor would count.
+        let first_start = if before.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len_utf8()
+        } else {
+            0
+        };
+        let line_start = before
+            .rfind('\n')
+            .map_or(first_start, |newline| newline + 1);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let column = before[line_start..].chars().count() + 1;
         let whole = source[line_start..]

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::dns::words::{Word, scan_word};
 
+/// Some editors leave one at the start of a file.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A word and where in the file it begins, its opening quote included.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'a> {
@@ -55,9 +58,9 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        let mark = '\u{feff}'; // A byte order mark, as some editors leave it.
-        let at = if source.starts_with(mark) {
-            mark.len_utf8()
+        let marked = source.starts_with(BYTE_ORDER_MARK);
+        let at = if marked {
+            BYTE_ORDER_MARK.len_utf8()
         } else {
             0
         };

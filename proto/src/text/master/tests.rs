@@ -128,6 +128,8 @@ fn errors_name_their_place() {
         ("@ 60 SOA a. me@b. 1 2 3 4 5", "name-bad-character", "1:15"),
         ("www 60", "master-missing-type", "1:7"),
         ("www", "master-missing-type", "1:4"),
+        ("\u{feff}www", "master-missing-type", "1:4"),
+        ("www 60 A 192.0.2.1\r\nx\r\n", "master-missing-type", "2:2"),
         ("www 60 IN", "master-missing-type", "1:10"),
         ("www 60 60 A 192.0.2.1", "master-repeated", "1:8"),
         ("www IN IN A 192.0.2.1", "master-repeated", "1:8"),
