@@ -1,0 +1,3 @@
+//! Stories played in the virtual world, each with its oracle.
+
+pub mod delivery;

@@ -1,0 +1,3 @@
+//! What can only be tested from outside the crates: the house rules and the built program.
+
+mod tidy;
