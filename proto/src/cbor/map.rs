@@ -169,17 +169,25 @@ impl MapWriter {
         self
     }
 
-    /// Sets `key` where there is a value.
-    pub fn set_some<T>(
-        &mut self,
-        key: u64,
-        value: Option<T>,
-        write: impl FnOnce(&mut Writer, T),
-    ) -> &mut Self {
-        if let Some(value) = value {
-            self.set(key, |writer| write(writer, value));
-        }
-        self
+    /// Sets `key` to an unsigned integer.
+    pub fn set_uint(&mut self, key: u64, value: u64) -> &mut Self {
+        self.set(key, |writer| {
+            writer.uint(value);
+        })
+    }
+
+    /// Sets `key` to a byte string.
+    pub fn set_bytes(&mut self, key: u64, value: &[u8]) -> &mut Self {
+        self.set(key, |writer| {
+            writer.bytes(value);
+        })
+    }
+
+    /// Sets `key` to a text string.
+    pub fn set_text(&mut self, key: u64, value: &str) -> &mut Self {
+        self.set(key, |writer| {
+            writer.text(value);
+        })
     }
 
     /// Adds what an open map holds beyond its schema.

@@ -28,7 +28,11 @@ impl Draft {
     /// Nothing signed yet.
     #[must_use]
     pub fn new(subject: Subject, payload: Vec<u8>) -> Self {
-        Self { subject, payload, signatures: BTreeMap::new() }
+        Self {
+            subject,
+            payload,
+            signatures: BTreeMap::new(),
+        }
     }
 
     /// Takes up an envelope, signed or not: `subject` reads from the payload what it is about.
@@ -77,7 +81,8 @@ impl Draft {
 
     fn signed(&self, key: &PublicKey) -> Vec<u8> {
         let mut signed = Vec::with_capacity(self.payload.len() + 128);
-        self.subject.write_signed(&signer_header(key), &self.payload, &mut signed);
+        self.subject
+            .write_signed(&signer_header(key), &self.payload, &mut signed);
         signed
     }
 
@@ -95,7 +100,8 @@ impl Draft {
             });
         }
         envelope::verify(&key, &self.subject, &self.signed(&key), signature)?;
-        self.signatures.insert(key.as_bytes().to_vec(), (key, signature.to_vec()));
+        self.signatures
+            .insert(key.as_bytes().to_vec(), (key, signature.to_vec()));
         Ok(())
     }
 
@@ -104,14 +110,18 @@ impl Draft {
         let public = secret.public();
         let key = PublicKey::Ed25519(public);
         let signature = secret.sign(&self.signed(&key));
-        self.signatures.insert(key.as_bytes().to_vec(), (key, signature.to_vec()));
+        self.signatures
+            .insert(key.as_bytes().to_vec(), (key, signature.to_vec()));
         public
     }
 
     /// The envelope as it stands.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let signatures = self.signatures.values().map(|(key, signature)| (key, &signature[..]));
+        let signatures = self
+            .signatures
+            .values()
+            .map(|(key, signature)| (key, &signature[..]));
         envelope::encode(&self.payload, signatures)
     }
 }

@@ -56,12 +56,18 @@ impl<'a> Envelope<'a> {
         let mut signatures: Vec<EnvelopeSignature<'a>> = Vec::with_capacity(count);
         for position in 1..=count {
             let signature = EnvelopeSignature::read(&mut reader)?;
-            if signatures.last().is_some_and(|last| last.kid >= signature.kid) {
+            if signatures
+                .last()
+                .is_some_and(|last| last.kid >= signature.kid)
+            {
                 return Err(SignatureError::SignatureOrder { position });
             }
             signatures.push(signature);
         }
-        Ok(Self { payload, signatures })
+        Ok(Self {
+            payload,
+            signatures,
+        })
     }
 }
 
@@ -89,7 +95,12 @@ impl<'a> EnvelopeSignature<'a> {
                 found: signature.len(),
             });
         }
-        Ok(Self { protected, algorithm, kid, signature })
+        Ok(Self {
+            protected,
+            algorithm,
+            kid,
+            signature,
+        })
     }
 
     /// Whether it names `key`.
@@ -109,7 +120,10 @@ impl<'a> EnvelopeSignature<'a> {
         payload: &[u8],
         buffer: &mut Vec<u8>,
     ) -> Result<(), SignatureError> {
-        debug_assert!(self.is_by(key), "the caller found the key by this signature's name for it");
+        debug_assert!(
+            self.is_by(key),
+            "the caller found the key by this signature's name for it"
+        );
         subject.write_signed(self.protected, payload, buffer);
         verify(key, subject, buffer, self.signature)
     }
@@ -180,7 +194,11 @@ pub(super) fn encode<'s>(
     writer.raw(&TAG).array(4).bytes(&[]).map(0).bytes(payload);
     writer.array(signatures.len());
     for (key, signature) in signatures {
-        writer.array(3).bytes(&signer_header(key)).map(0).bytes(signature);
+        writer
+            .array(3)
+            .bytes(&signer_header(key))
+            .map(0)
+            .bytes(signature);
     }
     writer.into_bytes()
 }

@@ -20,7 +20,9 @@ pub enum SignatureError {
         Box<[u8]>,
     ),
     /// Text that does not write a key.
-    #[error("`{0}` is not a public key; write `ed25519:` and 64 hexadecimal digits, or a wallet's `0x` and 40")]
+    #[error(
+        "`{0}` is not a public key; write `ed25519:` and 64 hexadecimal digits, or a wallet's `0x` and 40"
+    )]
     NotAKey(
         /// The text.
         alloc::string::String,
@@ -55,7 +57,9 @@ pub enum SignatureError {
         found: usize,
     },
     /// Signatures out of order, or two of one key.
-    #[error("signatures must stand in ascending order of their keys, one each; number {position} does not")]
+    #[error(
+        "signatures must stand in ascending order of their keys, one each; number {position} does not"
+    )]
     SignatureOrder {
         /// Which signature, counting from 1.
         position: usize,
@@ -67,7 +71,9 @@ pub enum SignatureError {
         signer: PublicKey,
     },
     /// A wallet signature in its malleable form.
-    #[error("the signature of {signer} has its s above half the group order; only the low form is accepted")]
+    #[error(
+        "the signature of {signer} has its s above half the group order; only the low form is accepted"
+    )]
     HighS {
         /// Whose it claims to be.
         signer: PublicKey,

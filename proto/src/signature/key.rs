@@ -124,9 +124,7 @@ impl PublicKey {
 
     /// Writes what [`PublicKey::read`] reads.
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer
-            .int(self.algorithm().number())
-            .bytes(self.as_bytes());
+        writer.int(self.algorithm().number()).bytes(self.as_bytes());
     }
 }
 

@@ -16,6 +16,7 @@ pub use draft::{Draft, Signable};
 pub use ed25519::{Ed25519Key, SecretKey};
 pub use envelope::{Envelope, EnvelopeSignature};
 pub use error::SignatureError;
+pub(crate) use key::Hex;
 pub use key::{Algorithm, PublicKey};
 pub use subject::Subject;
 pub use wallet::{WalletAddress, message_hash as wallet_message_hash};

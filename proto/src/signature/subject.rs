@@ -68,14 +68,29 @@ impl Subject {
         let digest = blake3::derive_key("dotkey signing digest v1", signed);
         let digest = Hex(&digest);
         match self {
-            Self::Record { key_id, branch, sequence } => {
-                let branch = branch.as_ref().map_or(String::new(), |branch| format!("branch: {branch}\n"));
-                format!("dotkey record\nzone: {key_id}\n{branch}sequence: {sequence}\ndigest: {digest}")
+            Self::Record {
+                key_id,
+                branch,
+                sequence,
+            } => {
+                let branch = branch
+                    .as_ref()
+                    .map_or(String::new(), |branch| format!("branch: {branch}\n"));
+                format!(
+                    "dotkey record\nzone: {key_id}\n{branch}sequence: {sequence}\ndigest: {digest}"
+                )
             }
             Self::PolicyUpdate { key_id, number } => {
-                format!("dotkey policy update\nidentity: {key_id}\npolicy: {number}\ndigest: {digest}")
+                format!(
+                    "dotkey policy update\nidentity: {key_id}\npolicy: {number}\ndigest: {digest}"
+                )
             }
-            Self::Transaction { network, key_id, nonce, action } => format!(
+            Self::Transaction {
+                network,
+                key_id,
+                nonce,
+                action,
+            } => format!(
                 "dotkey transaction\nnetwork: {}\nidentity: {key_id}\nnonce: {nonce}\naction: {action}\ndigest: {digest}",
                 Hex(network)
             ),

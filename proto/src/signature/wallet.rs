@@ -46,7 +46,11 @@ impl WalletAddress {
         let key = VerifyingKey::recover_from_prehash(&message_hash(text), &signature, recovery)
             .map_err(|_| Refusal::Bad)?;
         // A recovered key satisfies the signature's equation by construction; what it proves is its address.
-        if address_of(&key) == self { Ok(()) } else { Err(Refusal::Bad) }
+        if address_of(&key) == self {
+            Ok(())
+        } else {
+            Err(Refusal::Bad)
+        }
     }
 }
 
@@ -78,7 +82,11 @@ impl fmt::Display for WalletAddress {
             .enumerate()
             .map(|(i, digit)| {
                 let nibble = digest[i / 2] >> (4 * (1 - i % 2)) & 0xf;
-                if nibble >= 8 { digit.to_ascii_uppercase() } else { digit }
+                if nibble >= 8 {
+                    digit.to_ascii_uppercase()
+                } else {
+                    digit
+                }
             })
             .collect();
         write!(f, "0x{cased}")

@@ -1,0 +1,270 @@
+//! From bytes to a verified record: section 5.2, in its order.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::ops::{Deref, Range};
+
+use super::claims::{Parts, check_size};
+use super::{Kind, RecordError};
+use crate::identity::{Anchor, Authority, Branch, KeyId, PublicKey, Role};
+use crate::limits::RECORD_SIGNATURES_MAX;
+use crate::signature::Envelope;
+use crate::time::Timestamp;
+
+/// The proof that a value was verified. Only verification in this crate makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// The value, and the proof given up.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Bytes that claim to be a record. Cloning shares them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRecord(Arc<[u8]>);
+
+/// What a verified record says. Cloning shares its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    bytes: Arc<[u8]>,
+    body: Range<usize>,
+    kind: Kind,
+    sequence: u64,
+    not_before: Timestamp,
+    expires: Timestamp,
+    branch: Option<Branch>,
+    authority: Authority,
+}
+
+impl SignedRecord {
+    /// Takes bytes as they came.
+    #[must_use]
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Verifies the record at a time, and against what a ledger says of its identity where that is known.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn verify(
+        &self,
+        now: Timestamp,
+        anchor: Option<&Anchor>,
+    ) -> Result<Verified<Record>, RecordError> {
+        check_size(&self.0)?;
+        let envelope = Envelope::decode(&self.0)?;
+        let parts = Parts::read(envelope.payload)?;
+        check_time(&parts, now)?;
+        check_signature_count(&envelope, &parts)?;
+        let authority = parts.chain.verify(parts.key_id, anchor)?;
+        if let Some(least) = anchor.and_then(|anchor| anchor.least_sequence)
+            && parts.sequence < least
+        {
+            return Err(RecordError::RolledBack {
+                sequence: parts.sequence,
+                least,
+            });
+        }
+        check_signatures(&envelope, &parts, &authority)?;
+        Ok(Verified(self.record(&parts, authority)))
+    }
+
+    fn record(&self, parts: &Parts<'_>, authority: Authority) -> Record {
+        // The body is the last value of the payload, and nothing but the signatures follows the payload: its place is
+        // where its slice lies within the whole.
+        let begin = parts.body.as_ptr() as usize - self.0.as_ptr() as usize;
+        Record {
+            bytes: Arc::clone(&self.0),
+            body: begin..begin + parts.body.len(),
+            kind: parts.kind,
+            sequence: parts.sequence,
+            not_before: parts.not_before,
+            expires: parts.expires,
+            branch: parts.branch.clone(),
+            authority,
+        }
+    }
+}
+
+fn check_time(parts: &Parts<'_>, now: Timestamp) -> Result<(), RecordError> {
+    let Parts {
+        not_before,
+        expires,
+        ..
+    } = *parts;
+    if now < not_before {
+        return Err(RecordError::NotYetValid { not_before, now });
+    }
+    if now >= expires {
+        return Err(RecordError::Expired { expires, now });
+    }
+    Ok(())
+}
+
+/// Counts before anything is verified: a hostile record buys no work with a long chain.
+fn check_signature_count(envelope: &Envelope<'_>, parts: &Parts<'_>) -> Result<(), RecordError> {
+    let found = envelope.signatures.len() + parts.chain.signature_count();
+    if found > RECORD_SIGNATURES_MAX {
+        let max = RECORD_SIGNATURES_MAX;
+        return Err(RecordError::TooManySignatures { found, max });
+    }
+    Ok(())
+}
+
+fn check_signatures(
+    envelope: &Envelope<'_>,
+    parts: &Parts<'_>,
+    authority: &Authority,
+) -> Result<(), RecordError> {
+    let policy = authority.policy();
+    let branch = parts.branch.as_ref();
+    let mut signers: Vec<PublicKey> = Vec::with_capacity(envelope.signatures.len());
+    for signature in &envelope.signatures {
+        let Some(key) = policy.keys.iter().find(|key| signature.is_by(&key.public)) else {
+            let signer = PublicKey::from_bytes(signature.algorithm, signature.kid)?;
+            return Err(RecordError::UnknownSigner {
+                signer,
+                policy: policy.number,
+            });
+        };
+        if !key.roles.iter().any(|role| role.may_publish(branch)) {
+            return Err(RecordError::WrongRole {
+                signer: key.public,
+                needed: branch.map_or(Role::Publish, |branch| Role::PublishBranch(branch.clone())),
+                held: key.roles.clone().into(),
+            });
+        }
+        signers.push(key.public);
+    }
+    let subject = parts.subject();
+    let mut buffer = Vec::with_capacity(envelope.payload.len() + 128);
+    for (signature, signer) in envelope.signatures.iter().zip(&signers) {
+        signature.verify(signer, &subject, envelope.payload, &mut buffer)?;
+    }
+    check_threshold(&signers, branch, authority)
+}
+
+/// One role alone must reach its threshold: weights that are held under different roles do not add up.
+fn check_threshold(
+    signers: &[PublicKey],
+    branch: Option<&Branch>,
+    authority: &Authority,
+) -> Result<(), RecordError> {
+    let policy = authority.policy();
+    let mut closest: Option<(u32, RecordError)> = None;
+    for (role, needed) in policy
+        .thresholds
+        .iter()
+        .filter(|(role, _)| role.may_publish(branch))
+    {
+        let reached = policy.weight_of(role, signers);
+        if reached >= *needed {
+            return Ok(());
+        }
+        let missing = needed - reached;
+        if closest.as_ref().is_none_or(|(least, _)| missing < *least) {
+            let (role, needed) = (role.clone(), *needed);
+            closest = Some((
+                missing,
+                RecordError::Threshold {
+                    role,
+                    reached,
+                    needed,
+                },
+            ));
+        }
+    }
+    let (_, error) = closest.expect("every policy has a threshold for `publish`");
+    Err(error)
+}
+
+impl Record {
+    /// The whole record as it was signed and may be passed on.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What kind of thing the body is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.authority.key_id()
+    }
+
+    /// Its sequence.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// From when it holds.
+    #[must_use]
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// Until just before when it holds.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The branch of the zone, where it is not the whole.
+    #[must_use]
+    pub fn branch(&self) -> Option<&Branch> {
+        self.branch.as_ref()
+    }
+
+    /// The policy that it was signed under.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The signed body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.body.clone()]
+    }
+
+    /// The digest of the whole record: section 5.4.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        blake3::derive_key("dotkey record v1", &self.bytes)
+    }
+
+    /// Whether this record or `other` is newer, of two of the same place: section 5.5.
+    #[must_use]
+    pub fn cmp_age(&self, other: &Self) -> Ordering {
+        let number = |record: &Self| record.authority.policy().number;
+        let order = number(self)
+            .cmp(&number(other))
+            .then(self.sequence.cmp(&other.sequence));
+        order.then_with(|| self.digest().cmp(&other.digest()))
+    }
+}
