@@ -10,7 +10,7 @@ use super::{
         RecordType, WireName,
         words::{Word, read_seconds, read_string, words_of_line},
     },
-    Field, RdataTextError, TextProblem, check, format_of, location, service,
+    Field, RdataProblem, RdataTextError, TextProblem, check, format_of, location, service,
 };
 
 /// A word's index, an offset in it, and what is wrong there; before the type and the field are known.
@@ -109,10 +109,22 @@ pub fn from_words(
     }
     check(rtype, &reader.out).map_err(|error| {
         let start = starts.iter().find(|(name, _)| *name == error.field);
-        let word = start.map_or(0, |(_, word)| *word);
+        let start = start.map_or(0, |(_, word)| *word);
+        let word = parameter_word(words, &error.problem).unwrap_or(start);
         wrong(error.field, (word, 0, TextProblem::Wire(error.problem)))
     })?;
     Ok(reader.out)
+}
+
+/// The word that writes the parameter a problem is about, when it writes it by name.
+fn parameter_word(words: &[Word<'_>], problem: &RdataProblem) -> Option<usize> {
+    let name = match problem {
+        RdataProblem::Parameter { name, .. } => name,
+        RdataProblem::MandatoryMissing { .. } => "mandatory",
+        _ => return None,
+    };
+    let names = |word: &Word<'_>| word.raw.split('=').next() == Some(name);
+    words.iter().position(names)
 }
 
 /// The words of one record, and what they have become so far.

@@ -1,6 +1,6 @@
 //! The text of SVCB and HTTPS (RFC 9460 section 2.1 and appendix A), both ways.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
@@ -24,14 +24,13 @@ const LIST_MAX: usize = 65_535 / 2;
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<(), Wrong> {
     reader.number(2, &[])?;
     reader.name()?;
-    let mut parameters: Vec<(u16, Vec<u8>)> = Vec::new();
+    // Text may name them in any order; wire form has one.
+    let mut parameters = BTreeMap::new();
     while !reader.is_done() {
         let (at, word) = reader.bare("a parameter such as alpn=h2")?;
         let (key, value) = parameter(word).map_err(|problem| (at, 0, problem))?;
-        // Text may name them in any order; wire form has one.
-        match parameters.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(_) => return Err((at, 0, TextProblem::ParameterTwice)),
-            Err(place) => parameters.insert(place, (key, value)),
+        if parameters.insert(key, value).is_some() {
+            return Err((at, 0, TextProblem::ParameterTwice));
         }
     }
     for (key, value) in parameters {

@@ -123,7 +123,7 @@ fn errors_name_their_place() {
         (
             "www 60 HTTPS 1 . no-default-alpn",
             "rdata-parameter",
-            "1:14",
+            "1:18",
         ),
         ("@ 60 SOA a. me@b. 1 2 3 4 5", "name-bad-character", "1:15"),
         ("www 60", "master-missing-type", "1:7"),
