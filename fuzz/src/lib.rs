@@ -2,11 +2,13 @@
 //! chains and records that are built from arbitrary bytes with keys that really sign.
 //!
 //! A target in `fuzz_targets/` states properties of one decoder, or of one rule of the protocol; nothing here decides
-//! whether something is valid, except [`chain::Built::is_valid`], which says it a second time, from the pages.
+//! whether something is valid, except [`chain::Built::is_valid`] and
+//! [`plain_lookup`], which say from the pages a second time what the program says from its code.
 
 pub mod actor;
 pub mod allocation;
 pub mod chain;
+pub mod plain_lookup;
 pub mod refusal;
 
 pub use allocation::within;
