@@ -207,9 +207,9 @@ impl ZoneError {
         match self {
             Self::Cbor(error) => error.code(),
             Self::TooLarge { .. } => "too-large",
-            Self::Owner { error, .. } => error.code(),
-            Self::Type { error, .. } => error.code(),
-            Self::Rdata { error, .. } => error.code(),
+            Self::Owner { .. } => "owner",
+            Self::Type { .. } => "type",
+            Self::Rdata { .. } => "rdata",
             Self::RdataOrder { .. } => "rdata-order",
             Self::RrsetOrder { .. } => "rrset-order",
             Self::SingleRdata { .. } => "single-rdata",

@@ -37,10 +37,10 @@ fn rrsets() {
             &[("@", A, IP), ("a", A, IP), ("a", TXT, &["x"]), ("b", A, IP)][..],
             "ok",
         ),
-        (&[("@", RecordType::OPT, &["\\# 0"])], "type-meta"),
+        (&[("@", RecordType::OPT, &["\\# 0"])], "type"),
         (
             &[("@", RecordType::RRSIG, &["\\# 0"])],
-            "type-made-by-resolver",
+            "type",
         ),
         (&[("a", A, &["192.0.2.2", "192.0.2.1"])], "rdata-order"),
         (&[("a", A, &["192.0.2.1", "192.0.2.1"])], "rdata-order"),
@@ -115,11 +115,11 @@ fn what_the_schema_says_comes_first() {
         (b"\xa1\x01\x81\x84\x40\x01\x00\x80", "out-of-range"),
         (
             b"\xa1\x01\x81\x84\x40\x01\x00\x81\x43\x01\x02\x03",
-            "rdata-truncated",
+            "rdata",
         ),
         (
             b"\xa1\x01\x81\x84\x42\x01A\x01\x00\x81\x44\x01\x02\x03\x04",
-            "name-upper-case",
+            "owner",
         ),
         // The rrset's owner is wrong, but the delegation has no owner at all.
         (
@@ -129,9 +129,9 @@ fn what_the_schema_says_comes_first() {
         // The first rrset has the fault that comes first on the page, though the second's is seen first.
         (
             b"\xa1\x01\x82\x84\x40\x01\x00\x81\x40\x84\x41\x00\x01\x00\x81\x40",
-            "rdata-truncated",
+            "rdata",
         ),
-        (b"\xa1\x03\x81\xa1\x01\x41\x00", "name-root-in-owner"),
+        (b"\xa1\x03\x81\xa1\x01\x41\x00", "owner"),
         (b"\xa1\x03\x81\xa1\x01\x42\x01a", "ok"),
         (b"\xa1\x03\x81\xa2\x01\x42\x01a\x02\x40", "out-of-range"),
         (b"\xa1\x04\xa1\x02\x60", "out-of-range"),
