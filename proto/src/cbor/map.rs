@@ -169,19 +169,6 @@ impl MapWriter {
         self
     }
 
-    /// Sets `key` where there is a value.
-    pub fn set_some<T>(
-        &mut self,
-        key: u64,
-        value: Option<T>,
-        write: impl FnOnce(&mut Writer, T),
-    ) -> &mut Self {
-        if let Some(value) = value {
-            self.set(key, |writer| write(writer, value));
-        }
-        self
-    }
-
     /// Sets `key` to an unsigned integer.
     pub fn set_uint(&mut self, key: u64, value: u64) -> &mut Self {
         self.set(key, |writer| {
