@@ -109,7 +109,7 @@ pub enum ZoneError {
         owner: Owner,
     },
     /// A resource that breaks a rule of section 7.4.
-    #[error("resource at `{host}` {path}: {error}")]
+    #[error("resource at `{host}` {}: {error}", path.escape_debug())]
     Resource {
         /// Its host.
         host: Owner,
@@ -232,7 +232,7 @@ impl ZoneError {
 #[non_exhaustive]
 pub enum ResourceError {
     /// A path that is none.
-    #[error("{what} `{path}`: {error}")]
+    #[error("{what} `{}`: {error}", path.escape_debug())]
     Path {
         /// Which of its paths.
         what: &'static str,
@@ -252,7 +252,8 @@ pub enum ResourceError {
     },
     /// An id with other characters.
     #[error(
-        "`{id}` is no id: write 1 to 63 of `a` to `z`, `0` to `9` and hyphens, with no hyphen first or last"
+        "`{}` is no id: write 1 to 63 of `a` to `z`, `0` to `9` and hyphens, with no hyphen first or last",
+        id.escape_debug()
     )]
     ProviderId {
         /// The id.
@@ -267,7 +268,7 @@ pub enum ResourceError {
         id: Box<str>,
     },
     /// A URL that is none.
-    #[error("provider `{provider}`: the URL `{url}`: {error}")]
+    #[error("provider `{provider}`: the URL `{}`: {error}", url.escape_debug())]
     Url {
         /// The provider's id.
         provider: Box<str>,

@@ -83,14 +83,15 @@ pub enum UrlError {
     Scheme,
     /// A host that is neither a domain name nor an address.
     #[error(
-        "`{host}` is no host: write a domain name in lower case, an IPv4 address, or an IPv6 address in brackets"
+        "`{}` is no host: write a domain name in lower case, an IPv4 address, or an IPv6 address in brackets",
+        host.escape_debug()
     )]
     Host {
         /// What stands there.
         host: String,
     },
     /// A port that is no number from 1 to 65535 in its shortest form.
-    #[error("`{port}` is no port: write 1 to 65535 without leading zeros")]
+    #[error("`{}` is no port: write 1 to 65535 without leading zeros", port.escape_debug())]
     Port {
         /// What stands there.
         port: String,

@@ -48,7 +48,7 @@ pub enum TomlProblem {
     #[error("{0}")]
     Syntax(String),
     /// A key that means nothing here.
-    #[error("`{key}` is no key of a {section}; {advice}")]
+    #[error("`{}` is no key of a {section}; {advice}", key.escape_debug())]
     UnknownKey {
         /// The key.
         key: String,
@@ -68,7 +68,7 @@ pub enum TomlProblem {
         expected: &'static str,
     },
     /// A value of another type.
-    #[error("`{key}` is {found}; expected {expected}")]
+    #[error("`{}` is {found}; expected {expected}", key.escape_debug())]
     WrongType {
         /// The key.
         key: String,
@@ -78,7 +78,7 @@ pub enum TomlProblem {
         expected: String,
     },
     /// A value that cannot be.
-    #[error("`{key}`: {problem}")]
+    #[error("`{}`: {problem}", key.escape_debug())]
     Value {
         /// The key.
         key: String,
