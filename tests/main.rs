@@ -1,3 +1,4 @@
 //! What can only be tested from outside the crates: the house rules and the built program.
 
+mod interop;
 mod tidy;

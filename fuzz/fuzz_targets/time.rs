@@ -12,5 +12,8 @@ fuzz_target!(|seconds: [u64; 2]| {
     let (first_text, second_text) = (first.to_string(), second.to_string());
     assert_eq!(first_text.len(), "2026-11-21T01:12:34Z".len());
     assert_eq!(first.cmp(&second), first_text.cmp(&second_text));
-    assert_eq!(first.saturating_add(second.secs_since(first)), first.max(second));
+    assert_eq!(
+        first.saturating_add(second.secs_since(first)),
+        first.max(second)
+    );
 });

@@ -14,6 +14,7 @@ extern crate std;
 pub mod cbor;
 pub mod dns;
 pub mod identity;
+pub mod keyfile;
 pub mod ledger;
 pub mod limits;
 pub mod name;

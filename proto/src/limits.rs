@@ -51,6 +51,45 @@ pub const ZONE_DELEGATIONS_MAX: usize = 1024;
 /// Shards of one set.
 pub const SHARDS_MAX: usize = 1024;
 
+/// RFC 1035 section 3.2.1: the length of RDATA has 16 bits.
+pub const RDATA_BYTES_MAX: usize = 65_535;
+
+/// RFC 2181 section 8: a TTL has 31 bits.
+pub const TTL_MAX: u32 = 0x7fff_ffff;
+
+/// A contact is one line for people.
+pub const CONTACT_BYTES_MAX: usize = 255;
+
+/// A path of a resource or a health check is a prefix or a probe, not a query.
+pub const PATH_BYTES_MAX: usize = 255;
+
+/// The longest domain name with the longest path, and a little more.
+pub const URL_BYTES_MAX: usize = 512;
+
+/// An id of a provider or shard fits a DNS label and a metric's label.
+pub const ID_BYTES_MAX: usize = 63;
+
+/// A region's name, as clouds write theirs.
+pub const REGION_BYTES_MAX: usize = 63;
+
+/// Regions that a resource prefers, in order; more are no preference.
+pub const REGIONS_MAX: usize = 16;
+
+/// The name of a cookie or a header.
+pub const STICKY_NAME_BYTES_MAX: usize = 64;
+
+/// Pins of one provider: the key in use, the next ones, and room for a fleet of a few.
+pub const PROVIDER_PINS_MAX: usize = 8;
+
+/// The first key of a shard, and the words that say what the key is.
+pub const SHARD_KEY_BYTES_MAX: usize = 255;
+
+/// Counters end at 2^53-1, the largest integer that JSON carries everywhere.
+pub const COUNT_MAX: u64 = (1 << 53) - 1;
+
+/// A zone file as people write it: a full zone of base-16 data, with comments. Larger input is refused unread.
+pub const ZONE_FILE_BYTES_MAX: usize = 1024 * 1024;
+
 /// CBOR nesting that any of the formats reaches, with room for what later versions add inside unknown keys.
 pub const CBOR_DEPTH_MAX: usize = 16;
 
@@ -65,3 +104,4 @@ pub const PROOF_BYTES_MAX: usize = 1536;
 
 const _: () = assert!(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(CLAIMABLE_LABEL_BYTES_MAX < 52);
+const _: () = assert!(RECORD_BYTES_MAX < ZONE_FILE_BYTES_MAX);

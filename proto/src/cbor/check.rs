@@ -1,7 +1,7 @@
 //! The one pass that decides whether bytes are a deterministic encoding of one item.
 
 use super::{CborError, Kind, head};
-use crate::limits::CBOR_DEPTH_MAX;
+use crate::limits::{CBOR_DEPTH_MAX, RECORD_BYTES_MAX};
 
 /// Checks that `bytes` are exactly one item by the rules of section 1.1 of the protocol.
 ///
@@ -14,6 +14,18 @@ pub fn check(bytes: &[u8]) -> Result<(), CborError> {
     } else {
         Err(CborError::TrailingBytes { offset: end })
     }
+}
+
+/// Refuses input that is longer than a record: whatever stands inside one is not either.
+///
+/// # Errors
+/// Longer input.
+pub fn check_size(what: &'static str, bytes: &[u8]) -> Result<(), CborError> {
+    let (len, max) = (bytes.len(), RECORD_BYTES_MAX);
+    if len > max {
+        return Err(CborError::TooLarge { what, len, max });
+    }
+    Ok(())
 }
 
 /// Checks the item at `begin` and returns where it ends. The recursion is bounded by [`CBOR_DEPTH_MAX`].

@@ -190,6 +190,19 @@ impl MapWriter {
         })
     }
 
+    /// Sets `key` where there is a value.
+    pub fn set_some<T>(
+        &mut self,
+        key: u64,
+        value: Option<T>,
+        write: impl FnOnce(&mut Writer, T),
+    ) -> &mut Self {
+        if let Some(value) = value {
+            self.set(key, |writer| write(writer, value));
+        }
+        self
+    }
+
     /// Adds what an open map holds beyond its schema.
     pub fn extend(&mut self, extension: &Extension) -> &mut Self {
         self.entries.extend_from_slice(&extension.0);

@@ -12,7 +12,7 @@ mod reader;
 mod tests;
 mod writer;
 
-pub use check::check;
+pub use check::{check, check_size};
 pub use error::{CborError, Kind};
 pub use map::{Extension, MapReader, MapWriter};
 pub use reader::Reader;
@@ -72,8 +72,6 @@ fn simple(initial: u8, offset: usize) -> Result<Head, CborError> {
     let kind = match initial {
         0xf4 | 0xf5 => Kind::Bool,
         0xf6 => Kind::Null,
-        // The "break" that ends indefinite-length items.
-        0xff => return Err(CborError::IndefiniteLength { offset }),
         _ => return Err(CborError::ForbiddenItem { offset, initial }),
     };
     Ok(Head {

@@ -144,7 +144,7 @@ fn each_rule_is_named() {
         ("1e", "forbidden-item"),
         ("1f", "forbidden-item"),
         ("f818", "forbidden-item"),
-        ("ff", "indefinite-length"),
+        ("ff", "forbidden-item"),
         ("d862a0", "forbidden-item"),
         ("a202000100", "map-order"),
         ("a2200001f4", "map-order"),

@@ -186,7 +186,8 @@ impl fmt::Display for RecordType {
 /// Text that is neither a mnemonic nor `TYPE1234`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no record type; write a mnemonic such as `AAAA`, or the number as in `TYPE1234`"
+    "`{}` is no record type; write a mnemonic such as `AAAA`, or the number as in `TYPE1234`",
+    text.escape_debug()
 )]
 pub struct RecordTypeError {
     /// The text, cut to the length of the longest mnemonic where it is longer.

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{ChainError, KeyId, Policy, PolicyError, PublicKey, Role, key_id_of, policy_digest};
-use crate::cbor::{CborError, Reader, Writer};
-use crate::limits::{POLICY_CHAIN_MAX, RECORD_BYTES_MAX};
+use crate::cbor::{Reader, Writer, check_size};
+use crate::limits::POLICY_CHAIN_MAX;
 use crate::signature::{Draft, Envelope, Subject};
 
 /// What a ledger says of an identity: the policy that it pins, and the least sequence that is still good.
@@ -59,10 +59,7 @@ impl<'a> Chain<'a> {
     /// # Errors
     /// A malformed chain or envelope.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, ChainError> {
-        if bytes.len() > RECORD_BYTES_MAX {
-            let (what, len, max) = ("a policy chain", bytes.len(), RECORD_BYTES_MAX);
-            return Err(CborError::TooLarge { what, len, max }.into());
-        }
+        check_size("a policy chain", bytes)?;
         Self::read(&mut Reader::new(bytes)?)
     }
 

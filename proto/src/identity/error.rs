@@ -19,7 +19,8 @@ pub enum PolicyError {
     Key(#[from] SignatureError),
     /// A role that is none.
     #[error(
-        "`{0}` is not a role; roles are `admin`, `publish`, and `publish:` with a branch in lower case, such as `publish:blog`"
+        "`{}` is not a role; roles are `admin`, `publish`, and `publish:` with a branch in lower case, such as `publish:blog`",
+        .0.escape_debug()
     )]
     UnknownRole(String),
     /// The roles of a key out of order, or one twice.

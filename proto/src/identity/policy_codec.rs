@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::policy::{RECOVERY_DELAY_SECS, THRESHOLD_MAX};
 use super::{Key, Policy, PolicyError, PublicKey, Recovery, RecoveryKey, Role};
-use crate::cbor::{MapWriter, Reader, Writer};
+use crate::cbor::{MapWriter, Reader, Writer, check_size};
 use crate::limits::{KEY_ROLES_MAX, POLICY_CHAIN_MAX, POLICY_KEYS_MAX};
 
 impl Policy {
@@ -14,6 +14,7 @@ impl Policy {
     /// # Errors
     /// The first rule that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, PolicyError> {
+        check_size("a policy", bytes)?;
         let mut reader = Reader::new(bytes)?;
         let mut map = reader.map("a policy")?;
         let numbers = POLICY_CHAIN_MAX as u64 - 1;
@@ -50,9 +51,7 @@ impl Policy {
         if let Some(next) = &self.next {
             map.set_bytes(4, next);
         }
-        if let Some(recovery) = &self.recovery {
-            map.set(5, |w| recovery.write(w));
-        }
+        map.set_some(5, self.recovery.as_ref(), |w, recovery| recovery.write(w));
         if let Some(previous) = &self.previous {
             map.set_bytes(6, previous);
         }

@@ -33,7 +33,7 @@ pub enum LedgerError {
     #[error("the action {0} is not known; actions are 1 (commit) to 8 (validator change)")]
     UnknownAction(u64),
     /// A name that could not be claimed.
-    #[error("`{label}` cannot be claimed: {reason}")]
+    #[error("`{}` cannot be claimed: {reason}", label.escape_debug())]
     Label {
         /// The label.
         label: String,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::RecordError;
-use crate::cbor::{CborError, MapWriter, Reader, Writer};
+use crate::cbor::{CborError, MapWriter, Reader, Writer, check_size};
 use crate::identity::{Branch, Chain, KeyId};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::signature::{Draft, SignatureError, Subject};
@@ -66,10 +66,7 @@ impl Claims {
         let payload = self.encode();
         // The same rules as for a reader, so that nobody signs what nobody would accept.
         Parts::read(&payload)?;
-        if payload.len() > RECORD_BYTES_MAX {
-            let (what, len, max) = ("the record", payload.len(), RECORD_BYTES_MAX);
-            return Err(CborError::TooLarge { what, len, max }.into());
-        }
+        check_size("a record", &payload)?;
         let subject = Subject::Record {
             key_id: self.key_id,
             branch: self.branch.clone(),
@@ -186,20 +183,12 @@ impl Claims {
     /// # Errors
     /// A malformed record, or a signature that does not hold.
     pub fn resume(bytes: &[u8]) -> Result<(Self, Draft), RecordError> {
-        check_size(bytes)?;
+        check_size("a record", bytes)?;
         let draft = Draft::decode(bytes, |payload| {
             Parts::read(payload).map(|parts| parts.subject())
         })?;
         Ok((Self::decode(draft.payload())?, draft))
     }
-}
-
-pub(super) fn check_size(bytes: &[u8]) -> Result<(), RecordError> {
-    if bytes.len() > RECORD_BYTES_MAX {
-        let (what, len, max) = ("the record", bytes.len(), RECORD_BYTES_MAX);
-        return Err(CborError::TooLarge { what, len, max }.into());
-    }
-    Ok(())
 }
 
 fn check_window(not_before: Timestamp, expires: Timestamp) -> Result<(), RecordError> {

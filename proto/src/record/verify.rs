@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::{Deref, Range};
 
-use super::claims::{Parts, check_size};
+use super::claims::Parts;
 use super::{Kind, RecordError};
+use crate::cbor::check_size;
 use crate::identity::{Anchor, Authority, Branch, KeyId, PublicKey, Role};
 use crate::limits::RECORD_SIGNATURES_MAX;
 use crate::signature::Envelope;
 use crate::time::Timestamp;
+use crate::zone::{Zone, ZoneError};
 
 /// The proof that a value was verified. Only verification in this crate makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl SignedRecord {
         now: Timestamp,
         anchor: Option<&Anchor>,
     ) -> Result<Verified<Record>, RecordError> {
-        check_size(&self.0)?;
+        check_size("a record", &self.0)?;
         let envelope = Envelope::decode(&self.0)?;
         let parts = Parts::read(envelope.payload)?;
         check_time(&parts, now)?;
@@ -249,6 +251,14 @@ impl Record {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.body.clone()]
+    }
+
+    /// The zone in the body. Verification does not look into it, so this is where a malformed one is found.
+    ///
+    /// # Errors
+    /// The first rule of section 7 that is broken.
+    pub fn zone(&self) -> Result<Zone, ZoneError> {
+        Zone::decode(self.body(), self.branch.as_ref().map(Branch::owner))
     }
 
     /// The digest of the whole record: section 5.4.

@@ -21,7 +21,8 @@ pub enum SignatureError {
     ),
     /// Text that does not write a key.
     #[error(
-        "`{0}` is not a public key; write `ed25519:` and 64 hexadecimal digits, or a wallet's `0x` and 40"
+        "`{}` is not a public key; write `ed25519:` and 64 hexadecimal digits, or a wallet's `0x` and 40",
+        .0.escape_debug()
     )]
     NotAKey(
         /// The text.

@@ -1,3 +1,5 @@
-//! Text that people write and read: master files.
+//! Text that people write and read: master files, and zone files in TOML.
 
 pub mod master;
+#[cfg(feature = "text")]
+pub mod toml;

@@ -65,6 +65,7 @@ pub(super) fn file() -> File {
     add_anchors(&mut file);
     add_broken_chains(&mut file);
     add_broken_updates(&mut file);
+    add_number_again(&mut file);
     add_wrong_signers(&mut file);
     add_bad_signatures(&mut file);
     add_thefts(&mut file);
@@ -269,13 +270,6 @@ fn add_recoveries(file: &mut File) {
         Err("recovery-unanchored"),
     );
     check(
-        "recovery-one-of-two",
-        "no recovery, and no admin of the old policy",
-        &[Ed(8), Ed(3)],
-        Some(&third),
-        Err("threshold"),
-    );
-    check(
         "recovery-without-new-admin",
         "nobody can name keys that they do not hold",
         &all[..2],
@@ -289,6 +283,13 @@ fn add_recoveries(file: &mut File) {
         Some(&third),
         Err("next-mismatch"),
     );
+
+    let free = genesis.without(4);
+    let new = after(&bare(Ed(3)), &free, 1);
+    let elements = [free.encode(), update(&free, &new, &[Ed(8), Ed(3)])];
+    let why = "too few recovery keys, and no admin of the old policy";
+    let input = anchored(&free, &elements, &new);
+    file.invalid("recovery-one-of-two", why, input, "threshold");
 
     let second = after(&bare(Ed(4)), &third, 2);
     let elements = [
@@ -543,12 +544,6 @@ fn add_broken_updates(file: &mut File) {
         "signature-order",
     );
     invalid(
-        "update-number-again",
-        "0 after 0",
-        of(bare(Ed(2))),
-        "policy-number",
-    );
-    invalid(
         "update-number-skipped",
         "2 after 0",
         of(new.with(1, uint(2))),
@@ -583,6 +578,20 @@ fn add_broken_updates(file: &mut File) {
         of(new.with(7, uint(0))),
         "unknown-key",
     );
+}
+
+/// A number twice, though each policy names the one before it.
+fn add_number_again(file: &mut File) {
+    let genesis = bare(Ed(1));
+    let one = after(&bare(Ed(2)), &genesis, 1);
+    let again = after(&bare(Ed(3)), &one, 1);
+    let elements = [
+        genesis.encode(),
+        update(&genesis, &one, &[Ed(1), Ed(2)]),
+        update(&genesis, &again, &[Ed(2), Ed(3)]),
+    ];
+    let input = input(&genesis, &elements);
+    file.invalid("update-number-again", "1 after 1", input, "policy-number");
 }
 
 fn add_wrong_signers(file: &mut File) {

@@ -140,7 +140,7 @@ const INVALID: &[(&str, &str, &str, &str)] = &[
         "break-alone",
         "a break that ends nothing",
         "ff",
-        "indefinite-length",
+        "forbidden-item",
     ),
     (
         "reserved-28",

@@ -12,9 +12,11 @@ mod owners;
 mod policies;
 mod rdata;
 mod records;
+mod resources;
 mod sign;
 mod transactions;
 mod uris;
+mod zones;
 
 pub(crate) use file::{File, Object, Vector};
 
@@ -27,6 +29,7 @@ pub(crate) fn all() -> Vec<File> {
         policies::file(),
         chains::file(),
         records::file(),
+        zones::file(),
         owners::file(),
         rdata::file(),
         transactions::file(),

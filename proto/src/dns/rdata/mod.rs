@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod location;
+mod names;
 mod read;
 mod service;
 mod svcb;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use check::check;
 pub use error::{RdataError, RdataProblem, RdataTextError, TextProblem};
+pub use names::names;
 pub use read::{from_text, from_words};
 pub use table::{Field, Part, format_of};
 pub use write::display;

@@ -1,0 +1,53 @@
+//! The second implementation, in `tests/interop/`, agrees: on its own tests, on every vector, and on what the program signs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn python(arguments: &[&str], folder: &str) -> Output {
+    let python = std::env::var_os("DOTKEY_PYTHON").map(PathBuf::from);
+    let python = python.expect(
+        "DOTKEY_PYTHON names no Python with tests/interop/requirements.txt installed; `make test` makes one and sets it",
+    );
+    Command::new(python)
+        .args(arguments)
+        .current_dir(root().join(folder))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("the Python of DOTKEY_PYTHON starts")
+}
+
+fn assert_success(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    text
+}
+
+#[test]
+fn its_own_tests_pass() {
+    let output = python(
+        &["-m", "unittest", "discover", "-s", "tests"],
+        "tests/interop",
+    );
+    assert_success(&output);
+    // unittest says how many tests it ran, on standard error.
+    let summary = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(summary.contains("Ran ") && !summary.contains("Ran 0 tests"), "{summary}");
+}
+
+#[test]
+fn it_agrees_on_every_vector() {
+    let output = python(&["verify.py", "vectors", "../vectors"], "tests/interop");
+    let text = assert_success(&output);
+    let last = text.lines().last().unwrap_or_default();
+    let passed: u32 = last
+        .split_once(" passed, 0 failed")
+        .and_then(|(count, _)| count.parse().ok())
+        .unwrap_or_else(|| panic!("no summary: {text}"));
+    // The least that the vectors promise: 60 valid and 120 invalid.
+    assert!(passed >= 180, "only {passed} vectors");
+}

@@ -1,0 +1,1 @@
+"""The dotkey protocol in Python, written from the pages in docs/protocol alone."""

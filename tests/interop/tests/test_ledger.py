@@ -1,0 +1,81 @@
+"""Section 8 with self-made items: one fault each."""
+
+from dotkey import ledger, signatures
+from dotkey.cbor import encode
+
+from .signer import Key, Wallet, authority, envelope, key_id, policy
+from .test_identities import Case
+
+ONE, WALLET = Key(1), Wallet(2)
+GENESIS = policy(0, *authority((ONE, 1, ["admin", "publish"]), (WALLET, 1, ["admin"])))
+ID, NETWORK, D = key_id(GENESIS), b"n" * 32, bytes(32)
+HEADER = {1: 1, 2: D, 3: 0, 4: 0, 5: D, 6: D, 7: D, 8: 0, 9: D}
+CERTIFICATE = {1: 0, 2: 0, 3: ledger.header_digest(encode(HEADER)), 4: b"\x01", 5: bytes(48)}
+ENTRY = {1: D, 2: 5, 3: 6}
+PROOF = {1: "mysite", 2: encode(HEADER), 3: encode(CERTIFICATE), 4: [D], 5: encode(ENTRY)}
+
+
+def transaction(action, *keys, words="", **changes):
+    item = {1: 1, 2: NETWORK, 3: ID, 4: 3, 5: [GENESIS], 6: action}
+    item |= {int(k[1:]): v for k, v in changes.items()}
+    head = signatures.transaction_text(NETWORK, ID, 3, words)
+    return envelope(encode(item), signatures.TRANSACTION_DOMAIN + NETWORK, head, *(keys or (ONE,)))
+
+
+class Ledger(Case):
+    def test_transactions(self):
+        for action, words in [
+            ([1, D], "commit"),
+            ([2, "mysite", bytes(16), b""], "claim mysite"),
+            ([3, "mysite", b"stamp"], "renew mysite"),
+            ([4, "mysite", D], "transfer mysite"),
+            ([5, "mysite"], "release mysite"),
+            ([6], "set-policy"),
+            ([7, 1], "checkpoint"),
+            ([8, b"v", 0], "validator-change"),
+        ]:
+            read = ledger.read_transaction(transaction(action, ONE, WALLET, words=words))
+            read.verify()
+            self.assertEqual((read.words, read.nonce), (words, 3))
+        wrong = ledger.read_transaction(transaction([6], WALLET, words="commit"))
+        self.refused("bad-signature", wrong.verify)
+
+    def test_refused_transactions(self):
+        for code, data in [
+            ("too-large", bytes(8193)),
+            ("unknown-action", transaction([9])),
+            ("out-of-range", transaction([])),
+            ("out-of-range", transaction([0])),
+            ("out-of-range", transaction([1])),
+            ("out-of-range", transaction([7, 0])),
+            ("out-of-range", transaction([6], k5=[])),
+            ("wrong-type", transaction([1, "text"])),
+            ("wrong-type", transaction(["text"])),
+            ("label", transaction([5, ""])),
+            ("label", transaction([5, "My"])),
+            ("label", transaction([5, "a.b"])),
+            ("label", transaction([5, "a" * 49])),
+            ("unknown-key", transaction([6], k7=0)),
+        ]:
+            self.refused(code, ledger.read_transaction, data)
+
+    def test_items(self):
+        absent = {key: value for key, value in PROOF.items() if key != 5}
+        ledger.read_proof(encode(PROOF))
+        ledger.read_proof(encode(absent))
+        ledger.read_proof(encode(absent | {6: [D, D]}))
+        ledger.read_entry(encode(ENTRY | {4: {1: 0, 2: D, 3: 1}}))
+        ledger.read_certificate(encode(CERTIFICATE | {5: bytes(96)}))
+        for code, read, item in [
+            ("out-of-range", ledger.read_entry, ENTRY | {3: 5}),
+            ("out-of-range", ledger.read_entry, ENTRY | {4: {1: 64, 2: D}}),
+            ("missing-key", ledger.read_header, {1: 1}),
+            ("out-of-range", ledger.read_certificate, CERTIFICATE | {5: bytes(49)}),
+            ("out-of-range", ledger.read_certificate, CERTIFICATE | {4: b""}),
+            ("label", ledger.read_proof, PROOF | {1: "-"}),
+            ("unknown-key", ledger.read_proof, PROOF | {6: [D, D]}),
+            ("header-digest", ledger.read_proof, PROOF | {2: encode(HEADER | {3: 1})}),
+            ("truncated", ledger.read_proof, PROOF | {2: b""}),
+            ("too-large", ledger.read_proof, PROOF | {4: [D] * 48}),
+        ]:
+            self.refused(code, read, encode(item))
