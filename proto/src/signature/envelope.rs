@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::key::Hex;
-use super::wallet::Refusal;
+use super::wallet::WalletRefusal;
 use super::{Algorithm, PublicKey, SignatureError, Subject};
 use crate::cbor::{Reader, Writer};
 use crate::limits::RECORD_SIGNATURES_MAX;
@@ -166,8 +166,8 @@ pub(super) fn verify(
             address
                 .verifies(&subject.wallet_text(signed), signature)
                 .map_err(|refusal| match refusal {
-                    Refusal::Bad => bad,
-                    Refusal::HighS => SignatureError::HighS { signer: *key },
+                    WalletRefusal::Bad => bad,
+                    WalletRefusal::HighS => SignatureError::HighS { signer: *key },
                 })
         }
     }

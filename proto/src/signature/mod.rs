@@ -19,7 +19,7 @@ pub use error::SignatureError;
 pub(crate) use key::Hex;
 pub use key::{Algorithm, PublicKey};
 pub use subject::Subject;
-pub use wallet::{WalletAddress, message_hash as wallet_message_hash};
+pub use wallet::{WalletAddress, WalletRefusal, message_hash as wallet_message_hash};
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,10 @@ pub struct WalletAddress([u8; 20]);
 
 /// Why a wallet's signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum WalletRefusal {
+    /// It does not hold.
     Bad,
+    /// Its `s` is above half the group order.
     HighS,
 }
 
@@ -31,25 +33,36 @@ impl WalletAddress {
     }
 
     /// Whether `signature` (`r || s || v`) is this wallet's of `text`.
-    pub(super) fn verifies(self, text: &str, signature: &[u8; 65]) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// It is not, or not in its one form.
+    pub fn verifies(self, text: &str, signature: &[u8; 65]) -> Result<(), WalletRefusal> {
+        self.verifies_hash(&message_hash(text), signature)
+    }
+
+    /// Whether `signature` is this wallet's of a hash.
+    ///
+    /// # Errors
+    /// It is not, or not in its one form.
+    pub fn verifies_hash(self, hash: &[u8; 32], signature: &[u8; 65]) -> Result<(), WalletRefusal> {
         let (rs, v) = signature.split_at(64);
         let y_is_odd = match v {
             [27] => false,
             [28] => true,
-            _ => return Err(Refusal::Bad),
+            _ => return Err(WalletRefusal::Bad),
         };
-        let signature = Signature::from_slice(rs).map_err(|_| Refusal::Bad)?;
+        let signature = Signature::from_slice(rs).map_err(|_| WalletRefusal::Bad)?;
         if signature.normalize_s() != signature {
-            return Err(Refusal::HighS);
+            return Err(WalletRefusal::HighS);
         }
         let recovery = RecoveryId::new(y_is_odd, false);
-        let key = VerifyingKey::recover_from_prehash(&message_hash(text), &signature, recovery)
-            .map_err(|_| Refusal::Bad)?;
+        let key = VerifyingKey::recover_from_prehash(hash, &signature, recovery)
+            .map_err(|_| WalletRefusal::Bad)?;
         // A recovered key satisfies the signature's equation by construction; what it proves is its address.
         if address_of(&key) == self {
             Ok(())
         } else {
-            Err(Refusal::Bad)
+            Err(WalletRefusal::Bad)
         }
     }
 }

@@ -507,13 +507,6 @@ fn add_broken_fields(file: &mut File) {
         set.with(5, bytes([0x80])).encode(),
         "wrong-type",
     );
-    let update = array([bytes([]), bytes([0x80])]);
-    invalid(
-        "chain-update-untagged",
-        "an update is an envelope",
-        set.with(5, update).encode(),
-        "wrong-tag",
-    );
     invalid("payload-array", "an array", array([]), "wrong-type");
     invalid(
         "payload-trailing-byte",
