@@ -10,7 +10,13 @@ use std::{fs, io};
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    for file in kinds::all() {
+    let files = kinds::all();
+    assert_eq!(
+        kinds::codes::occurring(&files),
+        kinds::codes::named(),
+        "each code has a vector"
+    );
+    for file in files {
         let path = folder.join(format!("{}.json", file.kind));
         fs::write(&path, file.to_json())?;
         println!("{:4} vectors in {}.json", file.vectors.len(), file.kind);

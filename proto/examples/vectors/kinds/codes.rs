@@ -1,5 +1,9 @@
 //! Every code that the protocol's pages name, page by page; each must occur in some vector.
 
+use std::collections::BTreeSet;
+
+use super::file::{File, Vector};
+
 /// The page, and its codes.
 pub(crate) const CODES: &[(&str, &[&str])] = &[
     (
@@ -82,16 +86,7 @@ pub(crate) const CODES: &[(&str, &[&str])] = &[
             "rotated-away",
         ],
     ),
-    (
-        "4-signatures.md",
-        &[
-            "wrong-tag",
-            "signature-length",
-            "signature-order",
-            "bad-signature",
-            "high-s",
-        ],
-    ),
+    ("4-signatures.md", &["wrong-tag", "signature-length", "signature-order", "bad-signature", "high-s"]),
     (
         "5-records.md",
         &[
@@ -141,23 +136,15 @@ pub(crate) const CODES: &[(&str, &[&str])] = &[
             "out-of-range",
         ],
     ),
-    (
-        "8-ledger.md",
-        &[
-            "too-large",
-            "label",
-            "unknown-action",
-            "out-of-range",
-            "unknown-key",
-            "header-digest",
-        ],
-    ),
+    ("8-ledger.md", &["too-large", "label", "unknown-action", "out-of-range", "unknown-key", "header-digest"]),
 ];
 
-/// What else stands in back quotes with a hyphen in it.
-pub(crate) const NO_CODES: &[&str] = &[
-    "sign-protected",
-    "like-this",
-    "set-policy",
-    "validator-change",
-];
+/// Every code of the list.
+pub(crate) fn named() -> BTreeSet<&'static str> {
+    CODES.iter().flat_map(|(_, codes)| *codes).copied().collect()
+}
+
+/// Every code that some vector has.
+pub(crate) fn occurring(files: &[File]) -> BTreeSet<&'static str> {
+    files.iter().flat_map(|file| &file.vectors).filter_map(Vector::reason).collect()
+}

@@ -31,7 +31,7 @@ impl MixedKey {
             .find_map(|(nonce, commitment)| {
                 let k = challenge(&commitment, &self.public, message);
                 // k T vanishes only where 8 divides k.
-                let divides = k.as_bytes()[0] % 8 == 0;
+                let divides = k.as_bytes()[0].is_multiple_of(8);
                 let response = nonce + k * self.secret;
                 (divides == without_cofactor).then(|| join(&commitment, response.as_bytes()))
             })

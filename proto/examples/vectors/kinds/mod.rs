@@ -1,24 +1,41 @@
 //! The vectors of every kind, each written down beside what has to come of it.
 
+#[rustfmt::skip] // A table: one vector a line.
 mod blocks;
+#[rustfmt::skip] // A table: one vector a line.
 mod chains;
+#[rustfmt::skip] // A table: one page a block.
 pub(crate) mod codes;
 mod curve;
 mod encode;
 mod file;
+#[rustfmt::skip] // A table: one vector a line.
 mod items;
+#[rustfmt::skip] // A table: one vector a line.
 mod names;
+#[rustfmt::skip] // A table: one vector a line.
 mod owners;
+#[rustfmt::skip] // A table: one vector a line.
 mod policies;
+#[rustfmt::skip] // A table: one vector a line.
 mod rdata;
+#[rustfmt::skip] // A table: one vector a line.
+mod record_forms;
+#[rustfmt::skip] // A table: one vector a line.
+mod record_signatures;
+#[rustfmt::skip] // A table: one vector a line.
 mod records;
+#[rustfmt::skip] // A table: one vector a line.
 mod resources;
 mod sign;
+#[rustfmt::skip] // A table: one vector a line.
 mod transactions;
+#[rustfmt::skip] // A table: one vector a line.
 mod uris;
+#[rustfmt::skip] // A table: one vector a line.
 mod zones;
 
-pub(crate) use file::{File, Object, Vector};
+pub(crate) use file::{File, Object};
 
 /// The files, in the order of the protocol's pages.
 pub(crate) fn all() -> Vec<File> {
