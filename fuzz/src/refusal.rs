@@ -33,7 +33,9 @@ pub fn refused(error: &impl Display, code: &str) {
         "{code}: {} bytes",
         message.len()
     );
-    let hidden = message.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+    let hidden = message
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
     assert_eq!(
         hidden, None,
         "the message of {code} holds a control character: {message:?}"
