@@ -36,7 +36,10 @@ fn its_own_tests_pass() {
     assert_success(&output);
     // unittest says how many tests it ran, on standard error.
     let summary = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(summary.contains("Ran ") && !summary.contains("Ran 0 tests"), "{summary}");
+    assert!(
+        summary.contains("Ran ") && !summary.contains("Ran 0 tests"),
+        "{summary}"
+    );
 }
 
 #[test]

@@ -142,6 +142,20 @@ fn policies_hold_their_rules() {
         Err("out-of-range"),
     );
     check(&|p| p.keys = (0..32).map(both).collect(), Ok(()));
+}
+
+#[test]
+fn recovery_holds_its_rules() {
+    let check = |recovery: Option<Recovery>, expected: Result<(), &str>| {
+        let policy = Policy {
+            recovery,
+            ..single(1)
+        };
+        assert_eq!(
+            policy.encode().map(drop).map_err(|error| error.code()),
+            expected
+        );
+    };
     let recovery = |threshold, delay_secs| {
         let keys = Vec::from([RecoveryKey {
             public: public(9),
@@ -153,17 +167,11 @@ fn policies_hold_their_rules() {
             delay_secs,
         })
     };
-    check(&|p| p.recovery = recovery(2, 3600), Ok(()));
-    check(
-        &|p| p.recovery = recovery(3, 3600),
-        Err("unreachable-threshold"),
-    );
-    check(&|p| p.recovery = recovery(0, 3600), Err("out-of-range"));
-    check(&|p| p.recovery = recovery(2, 3599), Err("out-of-range"));
-    check(
-        &|p| p.recovery = recovery(2, 2_592_001),
-        Err("out-of-range"),
-    );
+    check(recovery(2, 3600), Ok(()));
+    check(recovery(3, 3600), Err("unreachable-threshold"));
+    check(recovery(0, 3600), Err("out-of-range"));
+    check(recovery(2, 3599), Err("out-of-range"));
+    check(recovery(2, 2_592_001), Err("out-of-range"));
 }
 
 #[test]

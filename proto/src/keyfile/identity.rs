@@ -35,13 +35,25 @@ impl IdentityFile {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyFileError> {
-        let item = after_first_line(bytes, "an identity file", FIRST_LINE, IDENTITY_FILE_BYTES_MAX)?;
+        let item = after_first_line(
+            bytes,
+            "an identity file",
+            FIRST_LINE,
+            IDENTITY_FILE_BYTES_MAX,
+        )?;
         let mut reader = Reader::new(item)?;
         let mut map = reader.map("an identity file")?;
-        let chain = map.required(1, |r| read_list(r, "the policies", POLICY_CHAIN_MAX, |b| Ok(b.to_vec())))?;
-        let keys = map.optional(2, |r| read_list(r, "the key files", KEYS_MAX, KeyFile::decode))?;
+        let chain = map.required(1, |r| {
+            read_list(r, "the policies", POLICY_CHAIN_MAX, |b| Ok(b.to_vec()))
+        })?;
+        let keys = map.optional(2, |r| {
+            read_list(r, "the key files", KEYS_MAX, KeyFile::decode)
+        })?;
         map.close()?;
-        Ok(Self { chain, keys: keys.unwrap_or_default() })
+        Ok(Self {
+            chain,
+            keys: keys.unwrap_or_default(),
+        })
     }
 
     /// Writes it.
@@ -67,7 +79,9 @@ fn read_list<'a, T>(
     read: impl Fn(&'a [u8]) -> Result<T, KeyFileError>,
 ) -> Result<Vec<T>, KeyFileError> {
     let count = reader.array(what, 1, max)?;
-    (0..count).map(|_| read(reader.bytes(what, 1, RECORD_BYTES_MAX)?)).collect()
+    (0..count)
+        .map(|_| read(reader.bytes(what, 1, RECORD_BYTES_MAX)?))
+        .collect()
 }
 
 fn write_list(writer: &mut Writer, items: &[Vec<u8>]) {

@@ -39,7 +39,11 @@ pub struct Cost {
 
 impl Cost {
     /// The second of the two recommendations of RFC 9106 section 4, for where 2 GiB are too much.
-    pub const RECOMMENDED: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 4 };
+    pub const RECOMMENDED: Self = Self {
+        memory_kib: 64 * 1024,
+        passes: 3,
+        lanes: 4,
+    };
 }
 
 /// A secret ed25519 key as it lies on a disk.
@@ -82,7 +86,13 @@ impl KeyFile {
         let nonce = map.required(4, |r| r.array_of("the nonce"))?;
         map.close()?;
         let public = Ed25519Key::from_bytes(public)?;
-        Ok(Self { public, cost, salt, nonce, sealed })
+        Ok(Self {
+            public,
+            cost,
+            salt,
+            nonce,
+            sealed,
+        })
     }
 
     /// Writes it.
@@ -128,9 +138,17 @@ impl KeyFile {
 
 fn read_cost(reader: &mut Reader<'_>) -> Result<Cost, KeyFileError> {
     reader.array("the cost of a guess", 3, 3)?;
-    let memory = reader.uint_in("the memory of Argon2id in KiB", MEMORY_KIB_MIN, MEMORY_KIB_MAX)?;
+    let memory = reader.uint_in(
+        "the memory of Argon2id in KiB",
+        MEMORY_KIB_MIN,
+        MEMORY_KIB_MAX,
+    )?;
     let passes = reader.uint_in("the passes of Argon2id", 1, PASSES_MAX)?;
     let lanes = reader.uint_in("the lanes of Argon2id", 1, LANES_MAX.min(memory / 8))?;
     // All three were just bounded far below 2^32.
-    Ok(Cost { memory_kib: memory as u32, passes: passes as u32, lanes: lanes as u32 })
+    Ok(Cost {
+        memory_kib: memory as u32,
+        passes: passes as u32,
+        lanes: lanes as u32,
+    })
 }

@@ -59,7 +59,10 @@ fn after_first_line<'a>(
     bytes
         .strip_prefix(first_line.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"\n"))
-        .ok_or(KeyFileError::NotThisKind { expected: what, first_line })
+        .ok_or(KeyFileError::NotThisKind {
+            expected: what,
+            first_line,
+        })
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ fn key_file() -> KeyFile {
 
 /// `file` with the one stretch of bytes `from` replaced.
 fn replaced(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let at = file.windows(from.len()).position(|w| w == from).expect("it is there");
+    let at = file
+        .windows(from.len())
+        .position(|w| w == from)
+        .expect("it is there");
     [&file[..at], to, &file[at + from.len()..]].concat()
 }
 
@@ -45,7 +48,10 @@ fn a_cost_that_would_exhaust_memory_is_refused() {
         assert_eq!(error.code(), "out-of-range", "{hostile:?}");
     }
     let most = replaced(&file, &cost, &[0x83, 0x1a, 0, 4, 0, 0, 16, 16]);
-    assert!(KeyFile::decode(&most).is_ok(), "the bounds themselves are allowed");
+    assert!(
+        KeyFile::decode(&most).is_ok(),
+        "the bounds themselves are allowed"
+    );
 }
 
 #[test]
@@ -62,7 +68,10 @@ fn what_is_no_key_file_is_refused() {
     check(&[&file[..], b"\n"].concat(), "trailing-bytes");
     check(&vec![0; KEY_FILE_BYTES_MAX + 1], "too-large");
     let small_order = [&[1][..], &[0; 31]].concat();
-    check(&replaced(&file, key_file().public.as_bytes(), &small_order), "weak-key");
+    check(
+        &replaced(&file, key_file().public.as_bytes(), &small_order),
+        "weak-key",
+    );
     for end in 0..file.len() {
         assert!(KeyFile::decode(&file[..end]).is_err(), "cut at {end}");
     }
@@ -70,12 +79,21 @@ fn what_is_no_key_file_is_refused() {
 
 #[test]
 fn identity_files_come_back() {
-    let public = IdentityFile { chain: vec![vec![1, 2], vec![3]], keys: Vec::new() };
+    let public = IdentityFile {
+        chain: vec![vec![1, 2], vec![3]],
+        keys: Vec::new(),
+    };
     assert_eq!(IdentityFile::decode(&public.encode()), Ok(public.clone()));
-    let secret = IdentityFile { keys: vec![key_file(), key_file()], ..public };
+    let secret = IdentityFile {
+        keys: vec![key_file(), key_file()],
+        ..public
+    };
     assert_eq!(IdentityFile::decode(&secret.encode()), Ok(secret.clone()));
     assert!(KeyFile::decode(&secret.encode()).is_err());
-    let empty = IdentityFile { chain: Vec::new(), keys: Vec::new() };
+    let empty = IdentityFile {
+        chain: Vec::new(),
+        keys: Vec::new(),
+    };
     let error = IdentityFile::decode(&empty.encode()).expect_err("nothing in it");
     assert_eq!(error.code(), "out-of-range");
 }
