@@ -1,5 +1,6 @@
 //! Rotation: from the first policy to the newest, each step signed. Sections 3.5 to 3.7.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{ChainError, KeyId, Policy, PolicyError, PublicKey, Role, key_id_of, policy_digest};
@@ -219,7 +220,7 @@ impl Signers {
                 None => {
                     let signer = PublicKey::from_bytes(signature.algorithm, signature.kid)?;
                     return Err(ChainError::UnknownSigner {
-                        signer,
+                        signer: Box::new(signer),
                         number: new.number,
                     });
                 }

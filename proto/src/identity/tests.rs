@@ -299,7 +299,7 @@ fn a_recovery_needs_the_ledgers_word() {
     let restored = after(&first, single(5));
     let bytes = update(&first, &restored, &[9, 5]);
     assert_eq!(
-        verify(&first, &[bytes.clone()], None),
+        verify(&first, std::slice::from_ref(&bytes), None),
         Err("recovery-unanchored")
     );
     let digest = policy_digest(&restored.encode().expect("sound"));
@@ -308,7 +308,10 @@ fn a_recovery_needs_the_ledgers_word() {
         digest,
         least_sequence: None,
     };
-    assert_eq!(verify(&first, &[bytes.clone()], Some(&anchor)), Ok(1));
+    assert_eq!(
+        verify(&first, std::slice::from_ref(&bytes), Some(&anchor)),
+        Ok(1)
+    );
     // Pinned before the recovery: not accepted yet.
     let before = Anchor {
         number: 0,
@@ -339,7 +342,11 @@ fn an_anchor_decides_which_chain_counts() {
         Err("rotated-away")
     );
     assert_eq!(
-        verify(&first, &[update.clone()], Some(&anchor(1, &second))),
+        verify(
+            &first,
+            std::slice::from_ref(&update),
+            Some(&anchor(1, &second))
+        ),
         Ok(1)
     );
     assert_eq!(verify(&first, &[update], Some(&anchor(0, &first))), Ok(1));

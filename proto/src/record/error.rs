@@ -79,7 +79,7 @@ pub enum RecordError {
     #[error("{signer} signed the record, but is not a key of the newest policy (number {policy})")]
     UnknownSigner {
         /// Who signed.
-        signer: PublicKey,
+        signer: Box<PublicKey>,
         /// The number of the newest policy.
         policy: u8,
     },
@@ -87,7 +87,7 @@ pub enum RecordError {
     #[error("{signer} signed the record, which takes {}; it holds {}", Needed(.needed), Roles(.held))]
     WrongRole {
         /// Who signed.
-        signer: PublicKey,
+        signer: Box<PublicKey>,
         /// The role that would be right.
         needed: Role,
         /// The roles that it has.

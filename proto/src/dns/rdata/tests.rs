@@ -16,11 +16,14 @@ fn unhex(text: &str) -> Vec<u8> {
     HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).expect(text)
 }
 
-const fn bad(code: &'static str, offset: usize) -> Result<(), (&'static str, usize)> {
+/// What is wrong with RDATA, and at which byte.
+type Verdict = Result<(), (&'static str, usize)>;
+
+const fn bad(code: &'static str, offset: usize) -> Verdict {
     Err((code, offset))
 }
 
-const WIRE_FORMS: &[(&str, &str, Result<(), (&'static str, usize)>)] = &[
+const WIRE_FORMS: &[(&str, &str, Verdict)] = &[
     ("A", "c0000201", Ok(())),
     ("A", "c00002", bad("rdata-truncated", 0)),
     ("A", "c000020100", bad("rdata-trailing-bytes", 4)),
