@@ -30,7 +30,7 @@ fn assert_success(output: &Output) -> String {
 #[test]
 fn its_own_tests_pass() {
     let output = python(
-        &["-m", "unittest", "discover", "-s", "tests"],
+        &["-m", "unittest", "discover", "-s", "tests", "-t", "."],
         "tests/interop",
     );
     assert_success(&output);

@@ -1,6 +1,5 @@
 //! Rotation: from the first policy to the newest, each step signed. Sections 3.5 to 3.7.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{ChainError, KeyId, Policy, PolicyError, PublicKey, Role, key_id_of, policy_digest};
@@ -218,9 +217,8 @@ impl Signers {
             match known().find(|key| signature.is_by(key)) {
                 Some(key) => signers.push(*key),
                 None => {
-                    let signer = PublicKey::from_bytes(signature.algorithm, signature.kid)?;
                     return Err(ChainError::UnknownSigner {
-                        signer: Box::new(signer),
+                        signer: signature.signer(),
                         number: new.number,
                     });
                 }

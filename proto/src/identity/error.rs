@@ -124,8 +124,8 @@ pub enum ChainError {
         "{signer} signed policy number {number}, but is neither an admin nor a recovery key of the policy before it, nor an admin of the new one"
     )]
     UnknownSigner {
-        /// Who signed.
-        signer: Box<PublicKey>,
+        /// Who signed, which need not be a key at all.
+        signer: String,
         /// The number of the update.
         number: u8,
     },

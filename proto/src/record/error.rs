@@ -1,6 +1,7 @@
 //! Why a record is refused.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use thiserror::Error;
 
@@ -78,8 +79,8 @@ pub enum RecordError {
     /// A signer that the policy does not have.
     #[error("{signer} signed the record, but is not a key of the newest policy (number {policy})")]
     UnknownSigner {
-        /// Who signed.
-        signer: Box<PublicKey>,
+        /// Who signed, which need not be a key at all.
+        signer: String,
         /// The number of the newest policy.
         policy: u8,
     },

@@ -143,9 +143,8 @@ fn check_signatures(
     let mut signers: Vec<PublicKey> = Vec::with_capacity(envelope.signatures.len());
     for signature in &envelope.signatures {
         let Some(key) = policy.keys.iter().find(|key| signature.is_by(&key.public)) else {
-            let signer = PublicKey::from_bytes(signature.algorithm, signature.kid)?;
             return Err(RecordError::UnknownSigner {
-                signer: Box::new(signer),
+                signer: signature.signer(),
                 policy: policy.number,
             });
         };

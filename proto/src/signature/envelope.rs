@@ -1,8 +1,11 @@
 //! The COSE_Sign envelope: its one shape, taken apart without copying.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::key::Hex;
 use super::wallet::Refusal;
 use super::{Algorithm, PublicKey, SignatureError, Subject};
 use crate::cbor::{Reader, Writer};
@@ -108,6 +111,16 @@ impl<'a> EnvelopeSignature<'a> {
     #[must_use]
     pub fn is_by(&self, key: &PublicKey) -> bool {
         self.algorithm == key.algorithm() && self.kid == key.as_bytes()
+    }
+
+    /// The key that it names, as it is written; whether it is one nobody has checked.
+    #[must_use]
+    pub fn signer(&self) -> String {
+        let prefix = match self.algorithm {
+            Algorithm::Ed25519 => "ed25519:",
+            Algorithm::Wallet => "0x",
+        };
+        format!("{prefix}{}", Hex(self.kid))
     }
 
     /// Checks it against the key that it names.
