@@ -131,6 +131,30 @@ fn what_was_interrupted_does_not_count() {
 }
 
 #[test]
+fn a_write_that_is_cut_short_leaves_nothing() {
+    let place = Place::new();
+    // A file may not grow: once as a full disk says it, once as the end of the program in the middle of a write.
+    for limit in ["trap '' XFSZ; ulimit -f 0", "ulimit -f 0"] {
+        let command = format!(
+            "{limit}; exec {} key new alice --bare",
+            env!("CARGO_BIN_EXE_dotkey")
+        );
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &command]).current_dir(place.path(""));
+        shell
+            .env("DOTKEY_DATA", "data")
+            .env("DOTKEY_PASSPHRASE", "p");
+        let ended = shell.output().expect("the shell starts");
+        assert!(!ended.status.success(), "{limit}");
+        assert!(!place.path("data/keys/alice").exists(), "{limit}");
+        let listed = place.json(&["key", "list"]);
+        assert_eq!(listed["identities"].as_array().map(Vec::len), Some(0));
+        assert_eq!(listed["unreadable"].as_array().map(Vec::len), Some(0));
+    }
+    place.run(&["key", "new", "alice", "--bare"]).ok();
+}
+
+#[test]
 fn keys_that_others_could_read_or_replace_are_refused() {
     let place = Place::with_next_key();
     let key = files(&place, "alice", ".key").remove(0);

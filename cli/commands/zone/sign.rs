@@ -28,10 +28,18 @@ struct Turn {
     draft: Draft,
     policy: Policy,
     hands: Hands,
+    /// Whether it was a record already.
+    resumed: bool,
     out: PathBuf,
 }
 
 pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> {
+    if args.file == Path::new("-") && args.out.is_none() {
+        return Err(CliError::usage(
+            "standard input has no name to call the record by",
+            "name the record's file with --out",
+        ));
+    }
     let identity = context.store.open(&args.key)?;
     let bytes = files::read(&args.file, ZONE_FILE_BYTES_MAX, "the zone")?;
     let mut turn = if file::is_record(&bytes) {
@@ -50,7 +58,7 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
             .sign(&mut draft, &|draft| turn.open(draft), &mut Keyring::new()?)?,
     );
     turn.draft = draft;
-    turn.check_progress(&signed, &identity, args)?;
+    turn.check_progress(&signed, &identity)?;
     let bytes = turn.draft.encode();
     if turn.is_complete() {
         check(&bytes, &turn.claims)?;
@@ -110,6 +118,7 @@ fn begin(
         draft,
         policy: identity.policy().clone(),
         hands: Hands::all(context, identity)?,
+        resumed: false,
         out,
     })
 }
@@ -216,6 +225,7 @@ fn resume(
         draft,
         policy: authority.policy().clone(),
         hands,
+        resumed: true,
         out,
     })
 }
@@ -255,15 +265,8 @@ impl Turn {
     }
 
     /// Refuses a turn that changed nothing, and says why it could not.
-    fn check_progress(
-        &self,
-        signed: &[PublicKey],
-        identity: &Identity,
-        args: &ZoneSignArgs,
-    ) -> Result<()> {
-        let resumed =
-            args.out.as_ref().unwrap_or(&args.file) == &args.file || file_is_record(&args.file);
-        if !signed.is_empty() || !resumed {
+    fn check_progress(&self, signed: &[PublicKey], identity: &Identity) -> Result<()> {
+        if !signed.is_empty() || !self.resumed {
             return Ok(());
         }
         let Some(quorum) = self.open(&self.draft).into_iter().next() else {
@@ -332,8 +335,4 @@ impl Turn {
         };
         Answer::new(json, text)
     }
-}
-
-fn file_is_record(path: &Path) -> bool {
-    files::read(path, ZONE_FILE_BYTES_MAX, "the record").is_ok_and(|bytes| file::is_record(&bytes))
 }
