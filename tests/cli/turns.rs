@@ -403,3 +403,23 @@ fn policy_files_say_what_is_wrong() {
         "a local key brings its next one along"
     );
 }
+
+#[test]
+fn the_example_policy_makes_an_identity() {
+    let place = Place::new();
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/zones/organisation-policy.toml"
+    );
+    let made = place.json(&["key", "new", "acme", "--policy", example]);
+    let policy = &made["policy"];
+    assert_eq!(policy["keys"].as_array().map(Vec::len), Some(4));
+    assert_eq!(policy["thresholds"]["admin"], 2);
+    assert_eq!(policy["next_committed"], true);
+    assert_eq!(policy["recovery"]["delay_secs"], 72 * 3600);
+    assert_eq!(
+        made["secret_keys"],
+        serde_json::json!([]),
+        "nothing secret is in a policy file"
+    );
+}

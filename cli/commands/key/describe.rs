@@ -14,7 +14,7 @@ pub(super) fn domain(identity: &Identity, suffix: &Suffix) -> String {
 }
 
 /// Every self-certifying name of an identity; a bare key has a second one.
-fn domains(identity: &Identity, suffix: &Suffix) -> Vec<String> {
+pub(super) fn domains(identity: &Identity, suffix: &Suffix) -> Vec<String> {
     let mut names = vec![domain(identity, suffix)];
     if let Some(key) = identity.single_key()
         && Policy::bare_key_id(key.public) == identity.key_id()

@@ -90,10 +90,10 @@ fn answer(identity: &Identity, context: &Context<'_>) -> Answer {
             key.path.display().to_string(),
         ))
     };
-    let mut text = format!(
-        "Made `{name}`. Its name, which needs no claim, is\n  {}\n",
-        describe::domain(identity, suffix)
-    );
+    let mut text = format!("Made `{name}`. Its name, which needs no claim, is\n");
+    for domain in describe::domains(identity, suffix) {
+        text += &format!("  {domain}\n");
+    }
     let mut json = describe::json(identity, suffix);
     for (held, field, label) in [
         (Held::InUse, "public", "public key    "),
