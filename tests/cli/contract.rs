@@ -5,6 +5,52 @@ use std::time::{Duration, Instant};
 
 use super::{Place, run, text};
 
+/// How each of these ends, in a place with a key `alice`, its record, and files that are broken.
+const STATUSES: &[(i32, &[&str])] = &[
+    (0, &["verify", "my.record"]),
+    (0, &["help"]),
+    (0, &["key", "new", "--help"]),
+    (0, &["key", "list"]),
+    (1, &["key", "new", "alice"]),
+    (1, &["verify", "."]),
+    (1, &["zone", "check", "broken.toml"]),
+    (1, &["zone", "new", "my.toml"]),
+    (2, &[]),
+    (2, &["frobnicate"]),
+    (2, &["key", "new"]),
+    (2, &["key", "new", "Not A Name"]),
+    (2, &["key", "new", "w", "--wallet", "0x12"]),
+    (
+        2,
+        &["zone", "sign", "my.toml", "--key", "alice", "--seq", "0"],
+    ),
+    (
+        2,
+        &["zone", "sign", "my.toml", "--key", "alice", "--days", "401"],
+    ),
+    (
+        2,
+        &["zone", "sign", "my.record", "--key", "alice", "--seq", "2"],
+    ),
+    (2, &["verify", "my.record", "--now", "tomorrow"]),
+    (2, &["verify", "my.record", "--name", "no..name.key"]),
+    (
+        2,
+        &["resolve", "mysite.key", "QUATSCH", "--record", "my.record"],
+    ),
+    (3, &["key", "show", "nobody"]),
+    (3, &["zone", "sign", "my.toml", "--key", "nobody"]),
+    (3, &["verify", "nothing"]),
+    (3, &["zone", "check", "nothing.toml"]),
+    (3, &["resolve", "nope.mysite.key", "--record", "my.record"]),
+    (3, &["resolve", "mysite.key", "MX", "--record", "my.record"]),
+    (4, &["verify", "garbage"]),
+    (4, &["verify", "my.toml"]),
+    (4, &["verify", "my.record", "--now", "2001-01-01"]),
+    (4, &["key", "import", "garbage"]),
+    (4, &["resolve", "mysite.key", "--record", "garbage"]),
+];
+
 #[test]
 fn exit_statuses() {
     let place = Place::with_alice();
@@ -13,50 +59,8 @@ fn exit_statuses() {
         .ok();
     place.write("garbage", [0xff; 64]);
     place.write("broken.toml", "[[record]]\nowner = 5\n");
-    for (status, args) in [
-        (0, &["verify", "my.record"][..]),
-        (0, &["help"]),
-        (0, &["key", "new", "--help"]),
-        (0, &["key", "list"]),
-        (1, &["key", "new", "alice"]),
-        (1, &["verify", "."]),
-        (1, &["zone", "check", "broken.toml"]),
-        (1, &["zone", "new", "my.toml"]),
-        (2, &[]),
-        (2, &["frobnicate"]),
-        (2, &["key", "new"]),
-        (2, &["key", "new", "Not A Name"]),
-        (2, &["key", "new", "w", "--wallet", "0x12"]),
-        (
-            2,
-            &["zone", "sign", "my.toml", "--key", "alice", "--seq", "0"],
-        ),
-        (
-            2,
-            &["zone", "sign", "my.toml", "--key", "alice", "--days", "401"],
-        ),
-        (
-            2,
-            &["zone", "sign", "my.record", "--key", "alice", "--seq", "2"],
-        ),
-        (2, &["verify", "my.record", "--now", "tomorrow"]),
-        (2, &["verify", "my.record", "--name", "no..name.key"]),
-        (
-            2,
-            &["resolve", "mysite.key", "QUATSCH", "--record", "my.record"],
-        ),
-        (3, &["key", "show", "nobody"]),
-        (3, &["zone", "sign", "my.toml", "--key", "nobody"]),
-        (3, &["verify", "nothing"]),
-        (3, &["zone", "check", "nothing.toml"]),
-        (3, &["resolve", "nope.mysite.key", "--record", "my.record"]),
-        (3, &["resolve", "mysite.key", "MX", "--record", "my.record"]),
-        (4, &["verify", "garbage"]),
-        (4, &["verify", "my.toml"]),
-        (4, &["verify", "my.record", "--now", "2001-01-01"]),
-        (4, &["key", "import", "garbage"]),
-        (4, &["resolve", "mysite.key", "--record", "garbage"]),
-    ] {
+    for (status, args) in STATUSES {
+        let status = *status;
         let run = place.run(args);
         assert_eq!(
             run.status(),
@@ -71,7 +75,7 @@ fn exit_statuses() {
         }
         // With --json, whatever happens, there is one object on standard output; help is help.
         if status != 0 {
-            let json = place.run(&[args, &["--json"]].concat());
+            let json = place.run(&[*args, &["--json"]].concat());
             let json = if args.is_empty() {
                 continue;
             } else {
@@ -84,105 +88,108 @@ fn exit_statuses() {
     }
 }
 
+/// What the JSON of each command has, in this order.
+const OBJECTS: &[(&[&str], &[&str])] = &[
+    (
+        &["key", "new", "bob", "--bare"],
+        &[
+            "name",
+            "key_id",
+            "domains",
+            "public",
+            "policy",
+            "secret_keys",
+        ],
+    ),
+    (&["key", "list"], &["identities", "unreadable"]),
+    (
+        &["key", "show", "alice"],
+        &[
+            "name",
+            "key_id",
+            "domains",
+            "policy",
+            "secret_keys",
+            "folder",
+        ],
+    ),
+    (
+        &["key", "export", "alice", "--public", "--out", "a.identity"],
+        &["file", "key_id", "secret_keys"],
+    ),
+    (
+        &["key", "import", "a.identity", "alice"],
+        &["name", "key_id", "policy"],
+    ),
+    (
+        &["key", "rotate", "alice"],
+        &[
+            "name",
+            "complete",
+            "policy",
+            "signed_now",
+            "missing",
+            "to_sign",
+        ],
+    ),
+    (&["zone", "new", "new.toml"], &["file"]),
+    (
+        &["zone", "check", "new.toml"],
+        &["valid", "bytes", "rrsets", "resources", "delegations"],
+    ),
+    (
+        &["zone", "sign", "my.toml", "--key", "alice"],
+        &[
+            "file",
+            "complete",
+            "name",
+            "sequence",
+            "expires",
+            "signed_by",
+        ],
+    ),
+    (&["zone", "show", "my.record"], &["record", "zone"]),
+    (&["zone", "show", "my.toml"], &["zone"]),
+    (
+        &["zone", "diff", "my.toml", "new.toml"],
+        &["same", "added", "removed"],
+    ),
+    (
+        &["zone", "import", "my.zone", "--origin", "my.key"],
+        &["zone"],
+    ),
+    (
+        &["zone", "export", "my.toml", "--origin", "my.key"],
+        &["master_file"],
+    ),
+    (
+        &["verify", "my.record"],
+        &[
+            "valid",
+            "name",
+            "key_id",
+            "sequence",
+            "signed_by",
+            "digest",
+            "zone",
+        ],
+    ),
+    (
+        &["resolve", "mysite.key", "--record", "my.record"],
+        &["name", "outcome", "answers", "resources", "record"],
+    ),
+    (&["completions", "bash"], &["script"]),
+    (&["man"], &["page"]),
+    (&["man", "--out", "pages"], &["folder"]),
+];
+
 #[test]
 fn every_command_prints_one_object() {
     let place = Place::with_next_key();
     place.write("my.zone", "$TTL 60\n@ IN A 192.0.2.1\n");
-    for (args, fields) in [
-        (
-            &["key", "new", "bob", "--bare"][..],
-            &[
-                "name",
-                "key_id",
-                "domains",
-                "public",
-                "policy",
-                "secret_keys",
-            ][..],
-        ),
-        (&["key", "list"], &["identities", "unreadable"]),
-        (
-            &["key", "show", "alice"],
-            &[
-                "name",
-                "key_id",
-                "domains",
-                "policy",
-                "secret_keys",
-                "folder",
-            ],
-        ),
-        (
-            &["key", "export", "alice", "--public", "--out", "a.identity"],
-            &["file", "key_id", "secret_keys"],
-        ),
-        (
-            &["key", "import", "a.identity", "alice"],
-            &["name", "key_id", "policy"],
-        ),
-        (
-            &["key", "rotate", "alice"],
-            &[
-                "name",
-                "complete",
-                "policy",
-                "signed_now",
-                "missing",
-                "to_sign",
-            ],
-        ),
-        (&["zone", "new", "new.toml"], &["file"]),
-        (
-            &["zone", "check", "new.toml"],
-            &["valid", "bytes", "rrsets", "resources", "delegations"],
-        ),
-        (
-            &["zone", "sign", "my.toml", "--key", "alice"],
-            &[
-                "file",
-                "complete",
-                "name",
-                "sequence",
-                "expires",
-                "signed_by",
-            ],
-        ),
-        (&["zone", "show", "my.record"], &["record", "zone"]),
-        (&["zone", "show", "my.toml"], &["zone"]),
-        (
-            &["zone", "diff", "my.toml", "new.toml"],
-            &["same", "added", "removed"],
-        ),
-        (
-            &["zone", "import", "my.zone", "--origin", "my.key"],
-            &["zone"],
-        ),
-        (
-            &["zone", "export", "my.toml", "--origin", "my.key"],
-            &["master_file"],
-        ),
-        (
-            &["verify", "my.record"],
-            &[
-                "valid",
-                "name",
-                "key_id",
-                "sequence",
-                "signed_by",
-                "digest",
-                "zone",
-            ],
-        ),
-        (
-            &["resolve", "mysite.key", "--record", "my.record"],
-            &["name", "outcome", "answers", "resources", "record"],
-        ),
-        (&["completions", "bash"], &["script"]),
-        (&["man"], &["page"]),
-        (&["man", "--out", "pages"], &["folder"]),
-    ] {
+    for (args, fields) in OBJECTS {
         let json = place.json(args);
-        for field in fields {
+        for field in *fields {
             assert!(
                 json.get(field).is_some_and(|value| !value.is_null()),
                 "{args:?} lacks {field}: {json}"
