@@ -98,6 +98,11 @@ impl Place {
         run(self.command(args).args(["--data", data]))
     }
 
+    /// As [`Place::run_in`], for commands whose words have no blanks.
+    fn say_in(&self, data: &str, line: &str) -> Run {
+        self.run_in(data, &line.split(' ').collect::<Vec<_>>())
+    }
+
     fn json(&self, args: &[&str]) -> Value {
         self.run(&[args, &["--json"]].concat()).ok().json()
     }

@@ -192,29 +192,29 @@ fn a_branch_is_signed_by_who_holds_its_role() {
         .fails(1, "blog");
 }
 
+/// Rotates everyone's own identity, so that what was next is in use; gives the keys in use and the next ones.
+fn rotate_members(place: &Place) -> Vec<(String, String)> {
+    let rotate = |who: &&str| {
+        place.say_in(who, &format!("key rotate {who}")).ok();
+        let shown = place
+            .say_in(who, &format!("key show {who} --json"))
+            .ok()
+            .json();
+        let secrets = shown["secret_keys"].as_array().expect("a list");
+        let next = secrets
+            .iter()
+            .find(|key| key["is"] == "next")
+            .expect("made");
+        let in_use = &shown["policy"]["keys"][0]["public"];
+        (text(in_use).to_owned(), text(&next["public"]).to_owned())
+    };
+    ["alice", "bob", "carol"].iter().map(rotate).collect()
+}
+
 #[test]
 fn an_organisation_rotates_in_turns() {
     let Organisation(place) = Organisation::new();
-    // Everyone's own identity rotates first, so that what was next is in use.
-    let mut members = Vec::new();
-    for who in ["alice", "bob", "carol"] {
-        place.run_in(who, &["key", "rotate", who]).ok();
-        let shown = place
-            .run_in(who, &["key", "show", who, "--json"])
-            .ok()
-            .json();
-        let next = shown["secret_keys"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .find(|key| key["is"] == "next")
-            .expect("made")
-            .clone();
-        members.push((
-            text(&shown["policy"]["keys"][0]["public"]).to_owned(),
-            text(&next["public"]).to_owned(),
-        ));
-    }
+    let members = rotate_members(&place);
     let policy = |order: [usize; 3]| {
         let member = |index: usize| {
             let (key, next) = &members[index];
@@ -223,86 +223,31 @@ fn an_organisation_rotates_in_turns() {
                 "[[member]]\nkey = \"{key}\"\nnext = \"{next}\"\nroles = [\"admin\", \"publish\"{blog}]\n"
             )
         };
-        format!(
-            "[thresholds]\nadmin = 2\npublish = 2\n\"publish:blog\" = 1\n{}",
-            order.map(member).concat()
-        )
+        let thresholds = "[thresholds]\nadmin = 2\npublish = 2\n\"publish:blog\" = 1\n";
+        format!("{thresholds}{}", order.map(member).concat())
     };
     place.write("wrong.toml", policy([1, 0, 2]));
-    place
-        .run_in(
-            "alice",
-            &[
-                "key",
-                "rotate",
-                "org",
-                "--policy",
-                "wrong.toml",
-                "--draft",
-                "d",
-            ],
-        )
-        .fails(1, "committed to");
     place.write("new.toml", policy([0, 1, 2]));
-    place
-        .run_in("alice", &["key", "rotate", "org", "--policy", "new.toml"])
-        .fails(2, "--draft FILE");
-    let first = place
-        .run_in(
-            "alice",
-            &[
-                "key",
-                "rotate",
-                "org",
-                "--policy",
-                "new.toml",
-                "--draft",
-                "org.update",
-                "--json",
-            ],
-        )
-        .ok()
-        .json();
+    let say = |who, line| place.say_in(who, line);
+    say("alice", "key rotate org --policy wrong.toml --draft d").fails(1, "committed to");
+    say("alice", "key rotate org --policy new.toml").fails(2, "--draft FILE");
+    let first = say(
+        "alice",
+        "key rotate org --policy new.toml --draft org.update --json",
+    )
+    .ok()
+    .json();
     assert_eq!(first["complete"], false, "{first}");
-    let second = place
-        .run_in(
-            "carol",
-            &["key", "rotate", "org", "--draft", "org.update", "--json"],
-        )
-        .ok()
-        .json();
-    assert_eq!(second["complete"], true, "{second}");
-    // The others take the finished update in.
-    for who in ["alice", "bob"] {
-        let taken = place
-            .run_in(
-                who,
-                &["key", "rotate", "org", "--draft", "org.update", "--json"],
-            )
+    // Carol completes it, and the others take the finished update in.
+    for who in ["carol", "alice", "bob"] {
+        let taken = say(who, "key rotate org --draft org.update --json")
             .ok()
             .json();
-        assert_eq!(
-            (&taken["complete"], &taken["policy"]["number"]),
-            (&true.into(), &1.into())
-        );
+        assert_eq!(taken["complete"], true, "{taken}");
+        assert_eq!(taken["policy"]["number"], 1, "{taken}");
     }
-    place
-        .run_in(
-            "alice",
-            &[
-                "zone",
-                "sign",
-                "my.toml",
-                "--key",
-                "org",
-                "--out",
-                "org.record",
-            ],
-        )
-        .ok();
-    place
-        .run_in("bob", &["zone", "sign", "org.record", "--key", "org"])
-        .ok();
+    say("alice", "zone sign my.toml --key org --out org.record").ok();
+    say("bob", "zone sign org.record --key org").ok();
     assert_eq!(place.json(&["verify", "org.record"])["policy"], 1);
 }
 

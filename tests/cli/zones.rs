@@ -124,7 +124,11 @@ fn master_files_come_and_go_without_loss() {
         true
     );
     assert_eq!(place.read("z.toml"), place.read("z2.toml"));
-    // What master files cannot say is named.
+}
+
+#[test]
+fn what_master_files_cannot_say_or_get_wrong_is_named() {
+    let place = Place::new();
     place.write("my.toml", ZONE);
     let partial = place
         .run(&["zone", "export", "my.toml", "--origin", "mysite.key"])
