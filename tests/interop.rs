@@ -30,13 +30,16 @@ fn assert_success(output: &Output) -> String {
 #[test]
 fn its_own_tests_pass() {
     let output = python(
-        &["-m", "unittest", "discover", "-s", "tests"],
+        &["-m", "unittest", "discover", "-s", "tests", "-t", "."],
         "tests/interop",
     );
     assert_success(&output);
     // unittest says how many tests it ran, on standard error.
     let summary = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(summary.contains("Ran ") && !summary.contains("Ran 0 tests"), "{summary}");
+    assert!(
+        summary.contains("Ran ") && !summary.contains("Ran 0 tests"),
+        "{summary}"
+    );
 }
 
 #[test]

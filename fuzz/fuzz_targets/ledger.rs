@@ -62,7 +62,10 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     let changed =
         changed(&bytes, input.arbitrary()?, input.arbitrary()?).expect("a proof is not empty");
     match Proof::decode(&changed) {
-        Ok(other) => assert!(other != proof && other.encode() == changed),
+        Ok(other) => {
+            assert!(other != proof && other.encode() == changed);
+            assert_eq!(other.certificate.header, other.header.digest());
+        }
         Err(error) => refused_by_protocol(&error, error.code()),
     }
     Ok(())

@@ -7,7 +7,7 @@ use arbitrary::{Result, Unstructured};
 use dotkey_proto::identity::{
     Anchor, Key, KeyId, Policy, PublicKey, Recovery, RecoveryKey, Role, key_id_of, policy_digest,
 };
-use dotkey_proto::signature::{Draft, Subject};
+use dotkey_proto::signature::{Algorithm, Draft, Subject};
 
 use crate::actor::{any_actors, some_actors};
 
@@ -21,7 +21,7 @@ pub struct Built {
     pub policies: Vec<Policy>,
     /// Their digests.
     pub digests: Vec<[u8; 32]>,
-    /// Who signed each update after the first policy, and whether for what it is.
+    /// Who signed each update after the first policy, and whether their signatures are good for it.
     signed: Vec<(Vec<PublicKey>, bool)>,
 }
 
@@ -93,10 +93,17 @@ impl Built {
         signers.iter().for_each(|actor| actor.sign(&mut draft));
         self.digests.push(policy_digest(draft.payload()));
         self.elements.push(draft.encode());
-        self.signed.push((
-            signers.iter().map(|actor| actor.public).collect(),
-            !(3..=5).contains(&fault),
-        ));
+        // An ed25519 key signs the kind of thing and the payload, which names number and policy before; a wallet also
+        // signs the text that it shows (section 4.4).
+        let honest = match fault {
+            3 | 4 => signers
+                .iter()
+                .all(|actor| actor.public.algorithm() == Algorithm::Ed25519),
+            5 => false,
+            _ => true,
+        };
+        let signers = signers.iter().map(|actor| actor.public).collect();
+        self.signed.push((signers, honest));
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const PAGES: [&str; 7] = [
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// Asserts that a refusal has a code in the form that codes have, and a message that a terminal can show: foreign bytes in
-/// it must not be able to move the cursor or to recolour the screen.
+/// it must not be able to move the cursor about or to recolour the screen. A line of a file is shown with its tabs.
 ///
 /// # Panics
 /// It has not.
@@ -33,7 +33,9 @@ pub fn refused(error: &impl Display, code: &str) {
         "{code}: {} bytes",
         message.len()
     );
-    let hidden = message.chars().find(|c| c.is_control() && *c != '\n');
+    let hidden = message
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
     assert_eq!(
         hidden, None,
         "the message of {code} holds a control character: {message:?}"

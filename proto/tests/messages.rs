@@ -11,7 +11,7 @@ const HOSTILE: &str = "\u{1b}[2J";
 
 fn check(message: &str) {
     assert!(
-        message.contains("\\u{1b}[2J"),
+        message.contains("\\u{1b}"),
         "{message:?} does not show what it refuses"
     );
     assert!(!message.contains('\u{1b}'), "{message:?}");

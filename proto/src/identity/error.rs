@@ -1,5 +1,6 @@
 //! Why a policy or a chain of them is refused.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use thiserror::Error;
@@ -27,13 +28,13 @@ pub enum PolicyError {
     #[error("the roles of {key} must stand in ascending order, each once; `{role}` does not")]
     RoleOrder {
         /// Whose roles.
-        key: PublicKey,
+        key: Box<PublicKey>,
         /// The one out of place.
         role: Role,
     },
     /// One key in two places.
     #[error("{0} stands twice; give it the sum of the weights and all its roles in one place")]
-    DuplicateSigner(PublicKey),
+    DuplicateSigner(Box<PublicKey>),
     /// A role that nobody said how many it takes.
     #[error(
         "there is no threshold for the role `{0}`; every policy has one for `admin` and `publish`, and for each role that a key holds"

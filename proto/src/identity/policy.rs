@@ -1,5 +1,6 @@
 //! The policy document and its rules: section 3.1.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -143,7 +144,7 @@ impl Policy {
             )?;
             if let Some(pair) = key.roles.windows(2).find(|pair| pair[0] >= pair[1]) {
                 return Err(PolicyError::RoleOrder {
-                    key: key.public,
+                    key: Box::new(key.public),
                     role: pair[1].clone(),
                 });
             }
@@ -241,7 +242,7 @@ fn unique<'k>(keys: impl Iterator<Item = &'k PublicKey> + Clone) -> Result<(), P
     // At most 32 keys, so at most 496 comparisons.
     for (position, key) in keys.clone().enumerate() {
         if keys.clone().take(position).any(|earlier| earlier == key) {
-            return Err(PolicyError::DuplicateSigner(*key));
+            return Err(PolicyError::DuplicateSigner(Box::new(*key)));
         }
     }
     Ok(())

@@ -142,6 +142,20 @@ fn policies_hold_their_rules() {
         Err("out-of-range"),
     );
     check(&|p| p.keys = (0..32).map(both).collect(), Ok(()));
+}
+
+#[test]
+fn recovery_holds_its_rules() {
+    let check = |recovery: Option<Recovery>, expected: Result<(), &str>| {
+        let policy = Policy {
+            recovery,
+            ..single(1)
+        };
+        assert_eq!(
+            policy.encode().map(drop).map_err(|error| error.code()),
+            expected
+        );
+    };
     let recovery = |threshold, delay_secs| {
         let keys = Vec::from([RecoveryKey {
             public: public(9),
@@ -153,17 +167,11 @@ fn policies_hold_their_rules() {
             delay_secs,
         })
     };
-    check(&|p| p.recovery = recovery(2, 3600), Ok(()));
-    check(
-        &|p| p.recovery = recovery(3, 3600),
-        Err("unreachable-threshold"),
-    );
-    check(&|p| p.recovery = recovery(0, 3600), Err("out-of-range"));
-    check(&|p| p.recovery = recovery(2, 3599), Err("out-of-range"));
-    check(
-        &|p| p.recovery = recovery(2, 2_592_001),
-        Err("out-of-range"),
-    );
+    check(recovery(2, 3600), Ok(()));
+    check(recovery(3, 3600), Err("unreachable-threshold"));
+    check(recovery(0, 3600), Err("out-of-range"));
+    check(recovery(2, 3599), Err("out-of-range"));
+    check(recovery(2, 2_592_001), Err("out-of-range"));
 }
 
 #[test]
@@ -291,7 +299,7 @@ fn a_recovery_needs_the_ledgers_word() {
     let restored = after(&first, single(5));
     let bytes = update(&first, &restored, &[9, 5]);
     assert_eq!(
-        verify(&first, &[bytes.clone()], None),
+        verify(&first, std::slice::from_ref(&bytes), None),
         Err("recovery-unanchored")
     );
     let digest = policy_digest(&restored.encode().expect("sound"));
@@ -300,7 +308,10 @@ fn a_recovery_needs_the_ledgers_word() {
         digest,
         least_sequence: None,
     };
-    assert_eq!(verify(&first, &[bytes.clone()], Some(&anchor)), Ok(1));
+    assert_eq!(
+        verify(&first, std::slice::from_ref(&bytes), Some(&anchor)),
+        Ok(1)
+    );
     // Pinned before the recovery: not accepted yet.
     let before = Anchor {
         number: 0,
@@ -331,7 +342,11 @@ fn an_anchor_decides_which_chain_counts() {
         Err("rotated-away")
     );
     assert_eq!(
-        verify(&first, &[update.clone()], Some(&anchor(1, &second))),
+        verify(
+            &first,
+            std::slice::from_ref(&update),
+            Some(&anchor(1, &second))
+        ),
         Ok(1)
     );
     assert_eq!(verify(&first, &[update], Some(&anchor(0, &first))), Ok(1));

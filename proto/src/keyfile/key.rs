@@ -117,21 +117,15 @@ impl KeyFile {
     fn header(&self) -> Vec<u8> {
         let cost = [self.cost.memory_kib, self.cost.passes, self.cost.lanes];
         MapWriter::new()
-            .set(1, |w| {
-                w.bytes(self.public.as_bytes());
-            })
+            .set_bytes(1, self.public.as_bytes())
             .set(2, |w| {
                 w.array(3);
                 for number in cost {
                     w.uint(number.into());
                 }
             })
-            .set(3, |w| {
-                w.bytes(&self.salt);
-            })
-            .set(4, |w| {
-                w.bytes(&self.nonce);
-            })
+            .set_bytes(3, &self.salt)
+            .set_bytes(4, &self.nonce)
             .to_bytes()
     }
 }

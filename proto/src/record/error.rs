@@ -88,7 +88,7 @@ pub enum RecordError {
     #[error("{signer} signed the record, which takes {}; it holds {}", Needed(.needed), Roles(.held))]
     WrongRole {
         /// Who signed.
-        signer: PublicKey,
+        signer: Box<PublicKey>,
         /// The role that would be right.
         needed: Role,
         /// The roles that it has.

@@ -1,5 +1,6 @@
 //! From bytes to a verified record: section 5.2, in its order.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -149,7 +150,7 @@ fn check_signatures(
         };
         if !key.roles.iter().any(|role| role.may_publish(branch)) {
             return Err(RecordError::WrongRole {
-                signer: key.public,
+                signer: Box::new(key.public),
                 needed: branch.map_or(Role::Publish, |branch| Role::PublishBranch(branch.clone())),
                 held: key.roles.clone().into(),
             });

@@ -1,5 +1,6 @@
 //! The COSE_Sign envelope: its one shape, taken apart without copying.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -153,21 +154,25 @@ pub(super) fn verify(
     signed: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    let bad = SignatureError::BadSignature { signer: *key };
+    let bad = || SignatureError::BadSignature {
+        signer: Box::new(*key),
+    };
     match key {
         PublicKey::Ed25519(ed25519) => match signature.try_into() {
             Ok(signature) if ed25519.verifies(signed, signature) => Ok(()),
-            _ => Err(bad),
+            _ => Err(bad()),
         },
         PublicKey::Wallet(address) => {
             let Ok(signature) = signature.try_into() else {
-                return Err(bad);
+                return Err(bad());
             };
             address
                 .verifies(&subject.wallet_text(signed), signature)
                 .map_err(|refusal| match refusal {
-                    WalletRefusal::Bad => bad,
-                    WalletRefusal::HighS => SignatureError::HighS { signer: *key },
+                    WalletRefusal::Bad => bad(),
+                    WalletRefusal::HighS => SignatureError::HighS {
+                        signer: Box::new(*key),
+                    },
                 })
         }
     }

@@ -69,7 +69,7 @@ pub enum SignatureError {
     #[error("the signature of {signer} does not match what was signed")]
     BadSignature {
         /// Whose it claims to be.
-        signer: PublicKey,
+        signer: Box<PublicKey>,
     },
     /// A wallet signature in its malleable form.
     #[error(
@@ -77,7 +77,7 @@ pub enum SignatureError {
     )]
     HighS {
         /// Whose it claims to be.
-        signer: PublicKey,
+        signer: Box<PublicKey>,
     },
 }
 

@@ -116,6 +116,69 @@ fn malleable_wallet_signatures_are_refused() {
     assert_eq!(code(draft.add(address, &[0; 65])), Err("bad-signature"));
 }
 
+const POINTS: &[(&str, Result<(), &str>)] = &[
+    // RFC 8032 section 7.1, test 1.
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        Ok(()),
+    ),
+    // The eight encodings of points of small order, and the non-canonical ones of two of them.
+    (
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        Err("weak-key"),
+    ),
+    (
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        Err("weak-key"),
+    ),
+    (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        Err("weak-key"),
+    ),
+    (
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        Err("weak-key"),
+    ),
+    (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        Err("weak-key"),
+    ),
+    (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        Err("weak-key"),
+    ),
+    (
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        Err("weak-key"),
+    ),
+    (
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        Err("weak-key"),
+    ),
+    (
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        Err("weak-key"),
+    ),
+    (
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        Err("weak-key"),
+    ),
+    (
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        Err("weak-key"),
+    ),
+    // Above the prime, though the point it would reduce to is a good one.
+    (
+        "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        Err("weak-key"),
+    ),
+    // Not on the curve.
+    (
+        "0200000000000000000000000000000000000000000000000000000000000000",
+        Err("weak-key"),
+    ),
+];
+
 #[test]
 fn keys_are_usable_points() {
     let hex = |text: &str| {
@@ -123,68 +186,7 @@ fn keys_are_usable_points() {
             .decode(text.as_bytes())
             .expect("hexadecimal")
     };
-    for (bytes, expected) in [
-        // RFC 8032 section 7.1, test 1.
-        (
-            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-            Ok(()),
-        ),
-        // The eight encodings of points of small order, and the non-canonical ones of two of them.
-        (
-            "0100000000000000000000000000000000000000000000000000000000000000",
-            Err("weak-key"),
-        ),
-        (
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err("weak-key"),
-        ),
-        (
-            "0000000000000000000000000000000000000000000000000000000000000000",
-            Err("weak-key"),
-        ),
-        (
-            "0000000000000000000000000000000000000000000000000000000000000080",
-            Err("weak-key"),
-        ),
-        (
-            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-            Err("weak-key"),
-        ),
-        (
-            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-            Err("weak-key"),
-        ),
-        (
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-            Err("weak-key"),
-        ),
-        (
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-            Err("weak-key"),
-        ),
-        (
-            "0100000000000000000000000000000000000000000000000000000000000080",
-            Err("weak-key"),
-        ),
-        (
-            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err("weak-key"),
-        ),
-        (
-            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err("weak-key"),
-        ),
-        // Above the prime, though the point it would reduce to is a good one.
-        (
-            "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err("weak-key"),
-        ),
-        // Not on the curve.
-        (
-            "0200000000000000000000000000000000000000000000000000000000000000",
-            Err("weak-key"),
-        ),
-    ] {
+    for (bytes, expected) in POINTS.iter().copied() {
         let found = PublicKey::from_bytes(Algorithm::Ed25519, &hex(bytes)).map(drop);
         assert_eq!(code(found), expected, "{bytes}");
     }

@@ -8,7 +8,7 @@ from .curves import ed25519_strong
 from .dns_data import branch_from_text
 from .errors import Refused, require
 from .hashes import H
-from .schema import CHAIN, DIGEST, ArrayOf, Bytes, Integer, MapOf, Text, TextMap, Tuple, Unsigned, check
+from .schema import CHAIN, DIGEST, ArrayOf, Bytes, Integer, MapOf, Text, TextMap, Tuple, Unsigned, check, check_size
 from .signatures import ED25519, PUBLIC_SIZE, UPDATE_DOMAIN, Envelope, open_envelope
 
 THRESHOLD = Unsigned(1, 2097120)
@@ -64,6 +64,7 @@ def _weight(holders: dict, signers) -> int:
 
 def read_policy(data: bytes) -> Policy:
     """The policy, if it is well formed (3.1)."""
+    check_size(data)
     item = check(POLICY, decode(data), "policy")
     keys, thresholds, recovery = item[2], item[3], item.get(5)
     recovery_keys = recovery[1] if recovery else []
@@ -182,5 +183,13 @@ def verify_chain(chain: list[bytes], key_id: bytes, anchor: Anchor | None = None
     return policy
 
 
+def open_updates(chain: list[bytes]) -> list[Envelope]:
+    """The envelopes of a chain's updates, which are part of its form (3.7 rule 1)."""
+    return [open_envelope(update) for update in chain[1:]]
+
+
 def read_chain(data: bytes) -> list[bytes]:
-    return check(CHAIN, decode(data), "chain")
+    check_size(data)
+    chain = check(CHAIN, decode(data), "chain")
+    open_updates(chain)
+    return chain

@@ -6,7 +6,7 @@ from . import signatures
 from .cbor import decode, encode
 from .errors import Refused, require
 from .hashes import H
-from .identities import verify_chain
+from .identities import open_updates, verify_chain
 from .names import read_root
 from .schema import CHAIN, COUNT, DIGEST, SEQUENCE, TIME
 from .schema import ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
@@ -14,9 +14,9 @@ from .signatures import Envelope, open_envelope
 
 TRANSACTION_BYTES_MAX = 8192
 PROOF_BYTES_MAX = 1536
-LABEL = Text()  # its size and form have the code `label`
+LABEL = Text(1, 48)
 STAMP = Bytes(0, 2048)
-VERSION = Unsigned(1, 1)
+VERSION = Unsigned()  # a wrong one has its own code
 
 # Number of the action: its word, and its elements after the number.
 ACTIONS = {
@@ -41,7 +41,7 @@ class Action:
 
     def check(self, value, where):
         require(len(value) > 0, "out-of-range", f"{where} is empty")
-        number = check(Unsigned(1), value[0], where + " number")
+        number = check(Unsigned(), value[0], where + " number")
         require(number in ACTIONS, "unknown-action", str(number))
         _, elements = ACTIONS[number]
         Tuple(number=Unsigned(), **elements).check(value, where)
@@ -49,11 +49,12 @@ class Action:
             check_label(value[1])
 
 
-TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {})
+TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {}, versioned=True)
 PIN = MapOf({1: Unsigned(0, 63), 2: DIGEST}, {3: SEQUENCE})
 ENTRY = MapOf({1: DIGEST, 2: TIME, 3: TIME}, {4: PIN})
 HEADER = MapOf(
-    {1: VERSION, 2: DIGEST, 3: COUNT, 4: TIME, 5: DIGEST, 6: DIGEST, 7: DIGEST, 8: COUNT, 9: DIGEST}, {}
+    {1: VERSION, 2: DIGEST, 3: COUNT, 4: TIME, 5: DIGEST, 6: DIGEST, 7: DIGEST, 8: COUNT, 9: DIGEST}, {},
+    versioned=True,
 )
 CERTIFICATE = MapOf({1: COUNT, 2: COUNT, 3: DIGEST, 4: Bytes(1, 128), 5: OneOfSizes(48, 96)}, {})
 PROOF = MapOf(
@@ -106,6 +107,7 @@ def read_transaction(data: bytes) -> Transaction:
     require(len(data) <= TRANSACTION_BYTES_MAX, "too-large", f"{len(data)} bytes")
     envelope = open_envelope(data)
     item = check(TRANSACTION, decode(envelope.payload), "transaction")
+    open_updates(item[5])
     return Transaction(envelope, item[2], item[3], item[4], item[5], item[6])
 
 

@@ -68,6 +68,7 @@ def parse_suffix(text: str) -> str:
     """A suffix (2.10)."""
     _check_input(text)
     suffix = _lower(_labels_to_ascii(text).removeprefix(".").removesuffix("."))
+    require(suffix != "", "empty", "no suffix")
     for label in suffix.split("."):
         _check_below(label)
         require("_" not in label, "bad-character", f"underscore in {label}")
@@ -91,7 +92,8 @@ def parse_uri(text: str, suffix: str = "key") -> Uri:
         control = unicode_rules.unicodedata.category(c) == "Cc"
         require(not (control or c.isspace() or c == "\\"), "uri-path", ascii(c))
     require(path.count("#") <= 1, "uri-path", "a second #")
-    return Uri(name.ascii, path if path.startswith("/") else "/" + path)
+    path = re.match("[^?#]*", path)[0]
+    return Uri(name.ascii, path or "/")
 
 
 def _check_input(text: str) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from . import signatures
 from .cbor import decode, encode
 from .dns_data import branch_text, is_at_or_below, branch_from_text
-from .errors import Refused, require
+from .errors import require
 from .hashes import H
-from .identities import Anchor, Policy, verify_chain
-from .schema import DIGEST, SEQUENCE, TIME, ArrayOf, Bytes, MapOf, Unsigned, check
+from .identities import Anchor, Policy, open_updates, verify_chain
+from .schema import CHAIN, DIGEST, SEQUENCE, TIME, Bytes, MapOf, Unsigned, check
 from .signatures import RECORD_DOMAIN, open_envelope
 
 RECORD_BYTES_MAX = 65536
@@ -16,8 +16,9 @@ WINDOW_SECONDS_MAX = 34560000
 SIGNATURES_MAX = 64
 ANY = Unsigned()  # wrong versions and kinds have their own codes
 CLAIMS = MapOf(
-    {1: ANY, 2: ANY, 3: DIGEST, 4: SEQUENCE, 5: TIME, 6: TIME, 8: ArrayOf(Bytes(), 0, 1 << 64), 9: Bytes(1, 65536)},
+    {1: ANY, 2: ANY, 3: DIGEST, 4: SEQUENCE, 5: TIME, 6: TIME, 8: CHAIN, 9: Bytes(1, 65536)},
     {7: Bytes(1, 254)},
+    versioned=True,
 )
 
 
@@ -55,8 +56,8 @@ def verify_record(data: bytes, now: int, anchor: Anchor | None = None) -> Record
     claims = check(CLAIMS, decode(envelope.payload), "record")
     key_id, sequence, not_before, expires, chain = claims[3], claims[4], claims[5], claims[6], claims[8]
     branch = claims.get(7)
-    require(claims[1] == 1, "unknown-version", str(claims[1]))
     require(claims[2] == 1, "unknown-kind", str(claims[2]))
+    updates = open_updates(chain)
     window = expires - not_before
     require(0 < window <= WINDOW_SECONDS_MAX, "validity-window", f"{window} seconds")
     text = None
@@ -66,8 +67,7 @@ def verify_record(data: bytes, now: int, anchor: Anchor | None = None) -> Record
     require(now >= not_before, "not-yet-valid", f"until {not_before}, it is {now}")
     require(now < expires, "expired", f"at {expires}, it is {now}")
 
-    # Step 8 comes before the first step that verifies signatures, which is step 6.
-    total = len(envelope.signatures) + sum(map(_count_signatures, chain[1:]))
+    total = len(envelope.signatures) + sum(len(update.signatures) for update in updates)
     require(total <= SIGNATURES_MAX, "too-many-signatures", f"{total}")
     policy = verify_chain(chain, key_id, anchor)
     least = anchor.least_sequence if anchor else 0
@@ -78,13 +78,6 @@ def verify_record(data: bytes, now: int, anchor: Anchor | None = None) -> Record
     require(reached, "threshold", "the signers do not reach that of publish, nor one of the branch")
     digest = H("dotkey record v1", data)
     return Record(key_id, sequence, not_before, expires, branch, policy, claims[9], digest)
-
-
-def _count_signatures(update: bytes) -> int:
-    try:
-        return len(open_envelope(update).signatures)
-    except Refused:
-        return 0  # Step 6 refuses it with the right code.
 
 
 def roles_for(policy: Policy, branch: bytes | None) -> list[str]:

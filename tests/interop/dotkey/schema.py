@@ -1,6 +1,6 @@
 """Schemas (docs/protocol/1-encoding.md section 1.2, and the CDDL in docs/protocol/dotkey.cddl).
 
-A schema is a tree of nodes. A map or array first checks the types of its own items (`wrong-type`), then its keys
+A schema is a tree of nodes. A map with a version looks at that before anything else. A map or array first checks the types of its own items (`wrong-type`), then its keys
 (`missing-key`, `unknown-key`), then goes through its values in the order of their encoding: the range of each
 (`out-of-range`, or the code that the text gives for it), then what is inside it.
 """
@@ -16,6 +16,11 @@ def check(node, value, where: str):
     _type(node, value, where)
     node.check(value, where)
     return value
+
+
+def check_size(data: bytes) -> None:
+    """What is part of a record is no longer than one (1.1)."""
+    require(len(data) <= 65536, "too-large", f"{len(data)} bytes")
 
 
 def _type(node, value, where: str) -> None:
@@ -125,13 +130,16 @@ class MapOf:
 
     word = "a map"
 
-    def __init__(self, required: dict, optional: dict, open: bool = False):
+    def __init__(self, required: dict, optional: dict, open: bool = False, versioned: bool = False):
         self.required, self.known, self.open = required, required | optional, open
+        self.versioned = versioned
 
     def fits(self, value):
         return type(value) is Map
 
     def check(self, value, where):
+        if self.versioned and type(value.get(1)) is int and value.get(1) >= 0:
+            require(value.get(1) == 1, "unknown-version", f"{where}: {value.get(1)}")
         for key, item in value.items():
             require(type(key) is int and key >= 0, "wrong-type", f"{where}: key {key!r}")
             if key in self.known:
@@ -147,7 +155,7 @@ class MapOf:
 
 
 class TextMap:
-    """A map from texts to values of one schema."""
+    """A map from texts to values of one schema, not empty."""
 
     word = "a map"
 
@@ -158,6 +166,7 @@ class TextMap:
         return type(value) is Map
 
     def check(self, value, where):
+        _range(len(value.items()), 1, INFINITE, where + " count")
         for key, item in value.items():
             require(type(key) is str, "wrong-type", f"{where}: key {key!r}")
             _type(self.values, item, f"{where} {key!r}")

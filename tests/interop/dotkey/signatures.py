@@ -59,7 +59,7 @@ class Envelope:
 
 def open_envelope(data: bytes) -> Envelope:
     """The envelope, if it is well formed (4.2); nothing is verified."""
-    require(len(data) >= len(ENVELOPE_TAG), "truncated", "no room for the tag")
+    require(data not in (b"", ENVELOPE_TAG[:1]), "truncated", "no room for the tag")
     require(data.startswith(ENVELOPE_TAG), "wrong-tag", "an envelope begins with tag 98")
     _, _, payload, items = check(ENVELOPE, decode(data[len(ENVELOPE_TAG) :]), "envelope")
     # Each byte string inside is decoded when it is looked at (1.1); the shape of all of them comes before the rest.

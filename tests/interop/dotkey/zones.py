@@ -6,16 +6,15 @@ from .cbor import decode
 from .dns_data import branch_text, check_owner, check_type, is_at_or_below, is_below, labels_of
 from .errors import require
 from .rdata import check_rdata
-from .resources import RESOURCE, ascending, check_resource, resource_place
-from .schema import DIGEST, ArrayOf, Bytes, MapOf, Text, Tuple, Unsigned, check
+from .resources import OWNER, RESOURCE, ascending, check_resource, resource_place
+from .schema import DIGEST, ArrayOf, Bytes, MapOf, Text, Tuple, Unsigned, check, check_size
 
 A, NS, CNAME, SOA, AAAA, DNAME, DS = 1, 2, 5, 6, 28, 39, 43
 APEX = b""
 TTL = Unsigned(0, 2147483647)
 RDATA = Bytes(0, 65535)
-# Sizes of owners are left to section 6, which has its own codes for them.
-RRSET = Tuple(owner=Bytes(), type=Unsigned(1, 65535), ttl=TTL, rdata=ArrayOf(RDATA, 1, 255))
-DELEGATION = MapOf({1: Bytes()}, {2: DIGEST}, open=True)
+RRSET = Tuple(owner=OWNER, type=Unsigned(1, 65535), ttl=TTL, rdata=ArrayOf(RDATA, 1, 255))
+DELEGATION = MapOf({1: OWNER}, {2: DIGEST}, open=True)
 SETTINGS = MapOf({}, {1: TTL, 2: Text(1, 255)}, open=True)
 ZONE = MapOf(
     {},
@@ -45,6 +44,7 @@ class Zone:
 
 def read_zone(data: bytes, branch: bytes | None = None) -> Zone:
     """The zone, if it follows the rules of 7.3."""
+    check_size(data)
     item = check(ZONE, decode(data), "zone")
     zone = Zone(item.get(1, []), item.get(2, []), item.get(3, []))
     before = None

@@ -42,14 +42,16 @@ def chain_parts(chain):
 
 
 def parts(kind, data):
-    """The rule and the bytes of everything that a vector of this kind holds."""
+    """The rule and the bytes of everything that a vector of this kind holds and that its validity vouches for."""
     if kind == "chain":
         yield from chain_parts(cbor2.loads(data))
-    elif kind in ("record", "transaction"):
+    elif kind == "record":
         yield from envelope_parts(data, kind)
-        payload = cbor2.loads(cbor2.loads(data).value[2])
-        yield from chain_parts(payload[8] if kind == "record" else payload[5])
         # A body that is no zone is a valid record still: section 5.2 does not look into it.
+        yield from chain_parts(cbor2.loads(cbor2.loads(data).value[2])[8])
+    elif kind == "transaction":
+        # Its form alone: nobody has looked into the policies of its chain.
+        yield from envelope_parts(data, kind)
     else:
         yield kind, data
 

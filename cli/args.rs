@@ -1,0 +1,302 @@
+//! The command line, as `dotkey help` shows it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use dotkey_proto::identity::Branch;
+use dotkey_proto::signature::PublicKey;
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::keys::KeyName;
+use crate::output::Output;
+
+mod values;
+
+pub(crate) use values::{Moment, WalletSignature};
+
+/// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
+///
+/// Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 verification failed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dotkey",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Folder that holds everything, keys included [env: DOTKEY_DATA; default: ~/.local/share/dotkey]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file [env: DOTKEY_CONFIG; default: ~/.config/dotkey/config.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object on standard output, and nothing else there
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make, show, carry and rotate identities
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Write, check and sign what a name contains
+    #[command(subcommand)]
+    Zone(ZoneCommand),
+    /// Check a saved record: who signed it, whether they may, and whether it holds now
+    Verify(VerifyArgs),
+    /// What a name leads to
+    Resolve(ResolveArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them
+    Man {
+        /// Write a page for each command into this folder
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make an identity: a key to use now, and the next one, which lies ready
+    New(KeyNewArgs),
+    /// The identities of this data folder
+    List,
+    /// What an identity is, who may act for it, and which of its secret keys are here
+    Show {
+        /// Its name here
+        name: KeyName,
+    },
+    /// Take in an identity or a key file that was exported, here or elsewhere
+    Import {
+        /// What `dotkey key export` wrote, or a single key file
+        file: PathBuf,
+        /// What it is called here [default: the file's name]
+        name: Option<KeyName>,
+    },
+    /// Write an identity to a file: with its secret keys (under their passphrases), or for others
+    Export {
+        /// Its name here
+        name: KeyName,
+        /// The file [default: NAME.identity]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Leave the secret keys out: for those who sign with you, or check what you sign
+        #[arg(long)]
+        public: bool,
+    },
+    /// Change to the next key, or to another policy; where several must agree, in turns
+    Rotate(KeyRotateArgs),
+    /// Take an identity back with its recovery keys
+    Recover(KeyRecoverArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeyNewArgs {
+    /// What it is called here: a to z, 0 to 9, hyphens
+    pub(crate) name: KeyName,
+    /// Several keys with roles, from a policy file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["wallet", "recovery", "bare"])]
+    pub(crate) policy: Option<PathBuf>,
+    /// An Ethereum wallet, by its address; nothing secret is made here
+    #[arg(long, value_name = "0xADDRESS", conflicts_with_all = ["recovery", "bare"])]
+    pub(crate) wallet: Option<PublicKey>,
+    /// Make a recovery key too, which can undo a rotation through the ledger
+    #[arg(long, conflicts_with = "bare")]
+    pub(crate) recovery: bool,
+    /// Only one key, with no next one ready: its public key alone is the identity
+    #[arg(long)]
+    pub(crate) bare: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeyRotateArgs {
+    /// Its name here
+    pub(crate) name: KeyName,
+    /// The new policy, for identities with several keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The update that passes from one to the next who sign it: made if it does not exist, else signed on
+    #[arg(long, value_name = "FILE")]
+    pub(crate) draft: Option<PathBuf>,
+    /// What a wallet gave for the text that it was shown
+    #[arg(long, value_name = "0xSIGNATURE", requires = "draft")]
+    pub(crate) signature: Option<WalletSignature>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeyRecoverArgs {
+    /// Its name here
+    pub(crate) name: KeyName,
+    /// Undo from this policy number on [default: replace what is in use now]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..64))]
+    pub(crate) undo: Option<u8>,
+    /// The policy to recover to, for identities with several keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The recovery update: made if it does not exist, else signed on
+    #[arg(long, value_name = "FILE")]
+    pub(crate) draft: PathBuf,
+    /// What a wallet gave for the text that it was shown
+    #[arg(long, value_name = "0xSIGNATURE")]
+    pub(crate) signature: Option<WalletSignature>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ZoneCommand {
+    /// Write a commented file to start from
+    New {
+        /// The new file, such as mysite.toml
+        file: PathBuf,
+    },
+    /// Say whether a zone is valid, and what is in it
+    Check {
+        /// A zone in TOML
+        file: PathBuf,
+    },
+    /// Sign a zone, or add a signature to a record that lacks some
+    Sign(ZoneSignArgs),
+    /// Show a zone, or what is in a record (without verifying it: see `dotkey verify`)
+    Show {
+        /// A zone in TOML, or a record
+        file: PathBuf,
+    },
+    /// What changed from one zone to another
+    Diff {
+        /// The old zone or record
+        old: PathBuf,
+        /// The new zone or record
+        new: PathBuf,
+    },
+    /// Make a zone from a master file (RFC 1035)
+    Import {
+        /// The master file
+        file: PathBuf,
+        /// The name that the master file is of
+        #[arg(long, value_name = "NAME")]
+        origin: String,
+        /// Write it to this file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Write a zone's DNS records as a master file (RFC 1035)
+    Export {
+        /// A zone in TOML, or a record
+        file: PathBuf,
+        /// The name to write it for
+        #[arg(long, value_name = "NAME")]
+        origin: String,
+        /// Write it to this file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ZoneSignArgs {
+    /// A zone in TOML, or a record that lacks signatures
+    pub(crate) file: PathBuf,
+    /// Whose zone it is, or with whose key to sign on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: KeyName,
+    /// Sequence number; the higher one replaces the lower [default: seconds since 1970]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=dotkey_proto::record::SEQUENCE_MAX))]
+    pub(crate) seq: Option<u64>,
+    /// The record's file [default: FILE with the ending .record]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many days it holds, up to 400
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=400))]
+    pub(crate) days: Option<u64>,
+    /// Only this branch of the zone, such as `blog`
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) branch: Option<Branch>,
+    /// When it begins to hold [default: ten minutes ago]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) not_before: Option<Moment>,
+    /// What a wallet gave for the text that it was shown
+    #[arg(long, value_name = "0xSIGNATURE")]
+    pub(crate) signature: Option<WalletSignature>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// A record
+    pub(crate) file: PathBuf,
+    /// As if it were this time, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Moment>,
+    /// Check that it is the record of this self-certifying name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResolveArgs {
+    /// The name, such as www.mysite.key
+    pub(crate) name: String,
+    /// A DNS type, such as AAAA [default: all that there is]
+    #[arg(value_name = "TYPE")]
+    pub(crate) rtype: Option<String>,
+    /// Answer from this record, verified, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: PathBuf,
+    /// As if it were this time, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Moment>,
+}
+
+/// Reads the command line. What is wrong with it, or the help that was asked for, is printed here.
+pub(crate) fn parse() -> Result<(Args, Output), Exit> {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    match Args::try_parse_from(&given) {
+        Ok(args) => {
+            let output = Output::new(args.global.json);
+            Ok((args, output))
+        }
+        Err(error) => Err(refuse(&error, given.iter().any(|word| word == "--json"))),
+    }
+}
+
+fn refuse(error: &clap::Error, as_json: bool) -> Exit {
+    let asked_for = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    // A closed pipe is no reason to fail.
+    let _ = error.print();
+    if asked_for {
+        return Exit::Done;
+    }
+    if as_json {
+        let message = error.to_string();
+        let message = message
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default();
+        let next = "see `dotkey help`";
+        println!(
+            "{}",
+            json!({"error": {"code": "usage", "message": message, "next": next}})
+        );
+    }
+    Exit::Usage
+}

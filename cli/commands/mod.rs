@@ -1,0 +1,53 @@
+//! One module a command. Each gives an answer or an error; printing is `output`'s.
+
+mod key;
+mod resolve;
+mod shell;
+mod signing;
+mod verify;
+mod zone;
+
+use std::time::SystemTime;
+
+use dotkey_proto::time::Timestamp;
+
+use crate::args::{Args, Command};
+use crate::config::Settings;
+use crate::exit::Result;
+use crate::keys::Store;
+use crate::output::{Answer, Output};
+
+/// What a command works with.
+pub(crate) struct Context<'a> {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) output: &'a Output,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
+    let context = || {
+        let settings = Settings::load(&args.global)?;
+        let store = Store::new(settings.keys());
+        Ok(Context {
+            settings,
+            store,
+            output,
+        })
+    };
+    match &args.command {
+        Command::Key(command) => key::run(command, &context()?),
+        Command::Zone(command) => zone::run(command, &context()?),
+        Command::Verify(args) => verify::run(args, &context()?),
+        Command::Resolve(args) => resolve::run(args, &context()?),
+        Command::Completions { shell } => shell::completions(*shell),
+        Command::Man { out } => shell::man(out.as_deref()),
+    }
+}
+
+/// The time on this machine's clock: the one place that asks for it.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_secs(since.as_secs()).unwrap_or(Timestamp::MAX)
+}

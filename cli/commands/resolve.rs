@@ -1,0 +1,314 @@
+//! `dotkey resolve`: what a resolver would answer. For now from a record at hand, with no network.
+
+use dotkey_proto::dns::{Owner, RecordType, WireName, rdata};
+use dotkey_proto::name::Name;
+use dotkey_proto::zone::{Delegation, Next, Outcome, Rrset, Zone, absolutise};
+use serde_json::{Value, json};
+
+use super::verify::{belongs_to, parse_name, record_json, verify_file};
+use super::{Context, now};
+use crate::args::ResolveArgs;
+use crate::exit::{CliError, Result};
+use crate::output::Answer;
+
+/// What is asked for where no type is: no data has this one, so a zone answers with the name's resources.
+const NO_TYPE: RecordType = RecordType(0);
+
+/// Everything that there is.
+const ANY: RecordType = RecordType(255);
+
+/// A question, and where its answers are written.
+struct Asked<'a> {
+    apex: WireName,
+    suffix: &'a str,
+}
+
+/// What was found, as it is shown.
+#[derive(Default)]
+struct Found {
+    outcome: &'static str,
+    /// Lines of DNS data.
+    answers: Vec<Value>,
+    resources: Vec<Value>,
+    /// What a person reads.
+    lines: Vec<String>,
+}
+
+pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
+    let name = parse_name(&args.name, context)?;
+    let rtype = args.rtype.as_deref().map(parse_type).transpose()?;
+    // RFC 8482 leaves it to whoever answers what ANY is.
+    let rtype = rtype.filter(|rtype| *rtype != ANY);
+    let (record, zone) = verify_file(&args.record, args.now.map_or_else(now, |moment| moment.0))?;
+    let owned = belongs_to(&record, &name, &args.record)?;
+    if !owned {
+        context.output.note(&format!(
+            "note: who holds {} is decided by the ledger, which is not asked here; this is what the record's owner says",
+            name.apex().to_unicode()
+        ));
+    }
+    let owner = owner_of(&name)?;
+    if let Some(branch) = record.branch()
+        && !owner.is_at_or_below(branch.owner())
+    {
+        return Err(CliError::not_found(
+            format!(
+                "{} is the record of the branch `{branch}` only",
+                args.record.display()
+            ),
+            "give the record of the whole zone",
+        ));
+    }
+    let asked = Asked {
+        apex: wire(name.apex().as_ascii())?,
+        suffix: context.settings.suffix.as_ascii(),
+    };
+    let found = look_up(&zone, &owner, rtype, &asked)?;
+    let mut json = json!({
+        "name": name.as_ascii(),
+        "type": rtype.map(|rtype| rtype.to_string()),
+        "outcome": found.outcome,
+        "answers": found.answers,
+        "resources": found.resources,
+        "name_checked": owned,
+    });
+    json["record"] = record_json(&record, context);
+    match found.outcome {
+        "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json)),
+        _ => Ok(Answer::new(json, found.lines.join("\n"))),
+    }
+}
+
+fn nothing(name: &Name, rtype: Option<RecordType>, zone: &Zone, json: Value) -> CliError {
+    let shown = name.to_unicode();
+    let what = match (json["outcome"].as_str(), rtype) {
+        (Some("no-data"), Some(rtype)) => format!("{shown} exists, but has no {rtype} records"),
+        (Some("no-data"), None) => {
+            format!("{shown} exists, but only because there are names below it")
+        }
+        _ => format!("there is no {shown} in the zone"),
+    };
+    let next = if rtype.is_some() {
+        "leave the type out to see all that the name has"
+    } else {
+        "see the whole zone with `dotkey zone show FILE`"
+    };
+    let next = if zone.rrsets().is_empty() && zone.resources().is_empty() {
+        "the zone is empty; ask its owner"
+    } else {
+        next
+    };
+    let mut error = CliError::not_found(what, next);
+    if let Value::Object(facts) = json {
+        error.facts = facts;
+    }
+    error
+}
+
+fn owner_of(name: &Name) -> Result<Owner> {
+    if name.below().is_empty() {
+        return Ok(Owner::apex());
+    }
+    Owner::parse(name.below())
+        .map_err(|error| CliError::usage(format!("`{name}`: {error}"), "check the name"))
+}
+
+fn wire(text: &str) -> Result<WireName> {
+    WireName::parse(text, Some(&WireName::root()))
+        .map_err(|error| CliError::usage(format!("`{text}`: {error}"), "check the name"))
+}
+
+fn parse_type(text: &str) -> Result<RecordType> {
+    text.to_ascii_uppercase().parse().map_err(|error| {
+        CliError::usage(
+            format!("`{text}`: {error}"),
+            "give a type such as A, AAAA, MX or TXT, or leave it out to see everything",
+        )
+    })
+}
+
+fn look_up(
+    zone: &Zone,
+    owner: &Owner,
+    rtype: Option<RecordType>,
+    asked: &Asked<'_>,
+) -> Result<Found> {
+    let resolution = zone.resolve(owner.as_wire(), rtype.unwrap_or(NO_TYPE));
+    let mut found = Found::default();
+    let mut at = owner.clone();
+    for step in &resolution.steps {
+        found.add_alias(step.rrset, &at, &asked.full(&step.to), asked)?;
+        at = step.to.clone();
+    }
+    let outcome = resolution.outcome;
+    found.outcome = match outcome {
+        Outcome::Answer { rrset, .. } => {
+            found.add(rrset, &at, asked)?;
+            "answer"
+        }
+        Outcome::Alias { rrset, .. } | Outcome::Rewrite { rrset, .. } => {
+            let to = match outcome.next(at.as_wire()) {
+                Some(Next::Absolute(name)) => name.to_string(),
+                _ => return Err(too_far("it leads to a name that is too long")),
+            };
+            found.add_alias(rrset, &at, &to, asked)?;
+            found.say("It goes on at that name, which is not in this zone.");
+            "alias"
+        }
+        Outcome::NoData { resources, .. } => {
+            resources
+                .iter()
+                .for_each(|resource| found.add_resource(resource, &asked.full(&at)));
+            if rtype.is_none() {
+                found.add_all(zone, &at, asked)?;
+            }
+            let nothing =
+                found.resources.is_empty() && (rtype.is_some() || found.answers.is_empty());
+            if nothing { "no-data" } else { "answer" }
+        }
+        Outcome::Referral(delegation) => {
+            found.add_delegation(delegation, asked);
+            "delegation"
+        }
+        Outcome::Cut(rrset) => {
+            found.add(rrset, &rrset.owner, asked)?;
+            found.say("These name servers of the ordinary DNS have the answer.");
+            "name-servers"
+        }
+        Outcome::NoName { .. } => "no-name",
+        Outcome::Loop => {
+            return Err(too_far(
+                "its aliases lead in a circle, or through more than 8 names",
+            ));
+        }
+        Outcome::TooLong { .. } => {
+            return Err(too_far("its DNAME leads to a name that is too long"));
+        }
+    };
+    Ok(found)
+}
+
+fn too_far(why: &str) -> CliError {
+    CliError::failed(
+        "unresolvable",
+        format!("the name cannot be resolved: {why}"),
+        "ask the owner of the zone to correct it",
+    )
+}
+
+impl Asked<'_> {
+    /// A name of the zone, as it was asked for.
+    fn full(&self, owner: &Owner) -> String {
+        owner
+            .in_zone(&self.apex)
+            .map_or_else(|_| owner.to_string(), |name| name.to_string())
+    }
+}
+
+impl Found {
+    fn add(&mut self, rrset: &Rrset, owner: &Owner, asked: &Asked<'_>) -> Result<()> {
+        let name = asked.full(owner);
+        for data in rrset.rdata.iter() {
+            let data = absolutise(rrset.rtype, data, &asked.apex).map_err(|error| {
+                CliError::failed(
+                    "server-failure",
+                    format!("{name}: {error}"),
+                    "ask the owner of the zone to shorten its names",
+                )
+            })?;
+            let data = rdata::display(rrset.rtype, &data, None).to_string();
+            self.add_line(&name, rrset.rtype, rrset.ttl, &data);
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, line: &str) {
+        self.lines.push(line.to_owned());
+    }
+
+    fn add_line(&mut self, name: &str, rtype: RecordType, ttl: u32, data: &str) {
+        self.lines.push(format!("{name} {ttl} IN {rtype} {data}"));
+        self.answers
+            .push(json!({"name": name, "type": rtype.to_string(), "ttl": ttl, "data": data}));
+    }
+
+    /// A CNAME as it stands; with a DNAME the CNAME that it amounts to (RFC 6672 section 3.1).
+    fn add_alias(&mut self, rrset: &Rrset, at: &Owner, to: &str, asked: &Asked<'_>) -> Result<()> {
+        if rrset.rtype == RecordType::DNAME {
+            self.add(rrset, &rrset.owner, asked)?;
+            self.add_line(&asked.full(at), RecordType::CNAME, rrset.ttl, to);
+            return Ok(());
+        }
+        self.add(rrset, at, asked)
+    }
+
+    fn add_delegation(&mut self, delegation: &Delegation, asked: &Asked<'_>) {
+        let at = asked.full(&delegation.owner);
+        let to = match &delegation.to {
+            Some(key_id) => format!("{key_id}.{}", asked.suffix),
+            None => format!(
+                "the record of the branch `{}` of this zone",
+                delegation.owner
+            ),
+        };
+        self.say(&format!(
+            "{at} and all below it is delegated to {to}; ask there."
+        ));
+        self.answers.push(json!({"delegated_at": at, "to": to}));
+    }
+
+    /// Every rrset of a name, wildcards included.
+    fn add_all(&mut self, zone: &Zone, owner: &Owner, asked: &Asked<'_>) -> Result<()> {
+        let mut types: Vec<_> = zone.rrsets().iter().map(|rrset| rrset.rtype).collect();
+        types.sort_by_key(|rtype| rtype.0);
+        types.dedup();
+        for rtype in types {
+            if let Outcome::Answer { rrset, .. } = zone.lookup(owner.as_wire(), rtype) {
+                self.add(rrset, owner, asked)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_resource(&mut self, resource: &dotkey_proto::zone::Resource, name: &str) {
+        let path = resource.path_prefix();
+        let kind = resource.kind.word();
+        let shards = resource.shards.as_ref().map_or(&[][..], |set| &set.shards);
+        let mut lines = vec![format!("{name} {kind} at path {path}:")];
+        let mut providers = Vec::new();
+        let mut provider = |role: String, provider: &dotkey_proto::zone::Provider| {
+            let region = provider
+                .region
+                .as_ref()
+                .map_or(String::new(), |region| format!("  ({region})"));
+            lines.push(format!(
+                "  {role}{}  {}{region}",
+                provider.id,
+                provider.url.as_str()
+            ));
+            providers.push(
+                json!({"id": provider.id, "url": provider.url.as_str(), "region": provider.region}),
+            );
+        };
+        resource
+            .providers
+            .iter()
+            .for_each(|one| provider(String::new(), one));
+        for shard in shards {
+            provider(format!("shard {}: primary ", shard.id), &shard.primary);
+            shard
+                .replicas
+                .iter()
+                .for_each(|one| provider(format!("shard {}: replica ", shard.id), one));
+        }
+        let content = resource
+            .content
+            .map(|root| data_encoding::HEXLOWER.encode(&root));
+        if let Some(root) = &content {
+            lines.push(format!("  content {root}"));
+        }
+        self.lines.extend(lines);
+        self.resources
+            .push(json!({"kind": kind, "path": path, "providers": providers, "content": content}));
+    }
+}

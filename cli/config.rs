@@ -1,0 +1,109 @@
+//! Settings: a flag wins over an environment variable, that over the configuration file, that over the default.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use dotkey_proto::name::Suffix;
+use serde::Deserialize;
+
+use crate::args::Global;
+use crate::exit::{CliError, Result};
+use crate::files;
+
+/// Nobody writes more than this by hand.
+const CONFIG_BYTES_MAX: usize = 64 * 1024;
+
+/// What every command may need to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Everything that the program keeps.
+    pub(crate) data: PathBuf,
+    /// What names end with.
+    pub(crate) suffix: Suffix,
+}
+
+/// The configuration file. Each key is also an environment variable: `data` is `DOTKEY_DATA`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    suffix: Option<String>,
+}
+
+impl Settings {
+    pub(crate) fn load(global: &Global) -> Result<Self> {
+        let file = load_file(global.config.as_deref())?;
+        let data = global
+            .data
+            .clone()
+            .or_else(|| variable("DOTKEY_DATA").map(PathBuf::from));
+        let data = match data.or(file.data) {
+            Some(data) => data,
+            None => default_data()?,
+        };
+        let suffix = match variable("DOTKEY_SUFFIX").or(file.suffix) {
+            Some(text) => Suffix::parse(&text).map_err(|error| {
+                CliError::usage(
+                    error,
+                    "set `suffix` in the configuration, or DOTKEY_SUFFIX, to one such as `key`",
+                )
+            })?,
+            None => Suffix::KEY,
+        };
+        Ok(Self { data, suffix })
+    }
+
+    /// The data folder as a person would write it in a command, or nothing where it is the default.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.data.join("keys")
+    }
+}
+
+fn load_file(flag: Option<&Path>) -> Result<File> {
+    let asked = flag
+        .map(PathBuf::from)
+        .or_else(|| variable("DOTKEY_CONFIG").map(PathBuf::from));
+    let path = match asked {
+        Some(path) => path,
+        None => match config_home().map(|home| home.join("dotkey/config.toml")) {
+            Some(path) if path.exists() => path,
+            _ => return Ok(File::default()),
+        },
+    };
+    let text = files::read_text(&path, CONFIG_BYTES_MAX, "the configuration")?;
+    toml::from_str(&text).map_err(|error| {
+        CliError::failed(
+            "bad-config",
+            format!("{}: {}", path.display(), error.to_string().trim_end()),
+            "the keys are `data` (a folder) and `suffix` (such as \"key\"); correct the file or name another with --config",
+        )
+    })
+}
+
+/// An environment variable that says something; an empty one says nothing.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn home(variable_name: &str, below: &str) -> Option<PathBuf> {
+    // The XDG base directory specification: a relative path is to be ignored.
+    let xdg = variable(variable_name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    xdg.or_else(|| variable("HOME").map(|home| Path::new(&home).join(below)))
+}
+
+fn config_home() -> Option<PathBuf> {
+    home("XDG_CONFIG_HOME", ".config")
+}
+
+fn default_data() -> Result<PathBuf> {
+    home("XDG_DATA_HOME", ".local/share")
+        .map(|home| home.join("dotkey"))
+        .ok_or_else(|| {
+            CliError::usage(
+                "there is no home folder to keep data in",
+                "name a folder with --data or DOTKEY_DATA",
+            )
+        })
+}

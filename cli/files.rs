@@ -1,0 +1,197 @@
+//! Files: read in bounded memory, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::exit::{CliError, Result};
+
+/// What only its owner may read.
+pub(crate) const PRIVATE: u32 = 0o600;
+/// What everybody may read, less what the umask takes.
+pub(crate) const PUBLIC: u32 = 0o666;
+
+/// Reads a file of at most `max` bytes; `-` is standard input. One byte more is read, so that what is too large still shows as
+/// that to whoever decodes it.
+pub(crate) fn read(path: &Path, max: usize, what: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = max as u64 + 1;
+    let result = if path == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    match result {
+        Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CliError::not_found(
+            format!("there is no file {}", path.display()),
+            format!("check the path of {what}"),
+        )),
+        Err(error) => Err(CliError::failed(
+            "unreadable",
+            format!("{} cannot be read: {error}", path.display()),
+            format!("check that {what} is a file that you may read"),
+        )),
+    }
+}
+
+/// As [`read`], and in UTF-8.
+pub(crate) fn read_text(path: &Path, max: usize, what: &str) -> Result<String> {
+    text(path, read(path, max, what)?, max, what)
+}
+
+/// The text that was read from a file.
+pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Result<String> {
+    let next = format!("check that it is {what}");
+    if bytes.len() > max {
+        return Err(CliError::failed(
+            "too-large",
+            format!("{} is larger than {max} bytes", path.display()),
+            next,
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        CliError::failed(
+            "invalid-utf8",
+            format!("{}: line {line} is not UTF-8 text", path.display()),
+            next,
+        )
+    })
+}
+
+/// Writes a file that must not exist yet. Either the whole file is there afterwards, under a name that was free, or nothing.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let place = |temporary: &Path| match fs::hard_link(temporary, path) {
+        // Some file systems, such as those of memory sticks, have no hard links.
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
+            ) =>
+        {
+            copy_new(path, bytes, mode)
+        }
+        linked => linked,
+    };
+    let written = with_temporary(path, bytes, mode, |temporary| {
+        let placed = place(temporary);
+        // The file's other name, placed or not.
+        let _ = fs::remove_file(temporary);
+        placed
+    });
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => unwritable(path, &error),
+    })
+}
+
+/// Writes a file, in place of another where there is one: readers see the old one or the new one, never half of it.
+pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = match fs::metadata(path) {
+        // A pipe or a device is written to, not replaced.
+        Ok(found) if !found.is_file() => fs::write(path, bytes),
+        // Through a link: what it leads to is replaced, not the link.
+        Ok(_) => fs::canonicalize(path).and_then(|path| replace(&path, bytes)),
+        Err(_) => replace(path, bytes),
+    };
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    with_temporary(path, bytes, PUBLIC, |temporary| fs::rename(temporary, path))
+}
+
+pub(crate) fn exists(path: &Path) -> CliError {
+    CliError::failed(
+        "exists",
+        format!("{} exists, and is not overwritten", path.display()),
+        "choose another name, or move that file away first",
+    )
+}
+
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> CliError {
+    CliError::failed(
+        "unwritable",
+        format!("{} cannot be written: {error}", path.display()),
+        "check the folder, its permissions and the free space on its disk",
+    )
+}
+
+fn with_temporary(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    place: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = temporary_beside(path)?;
+    let result = create(&temporary, bytes, mode).and_then(|()| place(&temporary));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result.and_then(|()| sync_folder(folder_of(path)))
+}
+
+fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    if mode == PRIVATE {
+        // The umask can only have taken from it; the owner must be able to read it again.
+        file.set_permissions(fs::Permissions::from_mode(PRIVATE))?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn copy_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    create(path, bytes, mode).inspect_err(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            let _ = fs::remove_file(path);
+        }
+    })
+}
+
+/// A name that nobody else uses, in the same folder and so on the same file system.
+fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", random_word()?));
+    Ok(path.with_file_name(temporary))
+}
+
+/// 64 random bits, in hexadecimal.
+pub(crate) fn random_word() -> io::Result<String> {
+    let word = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(format!("{word:016x}"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes what was placed in a folder last through a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some file systems cannot sync folders; they have no stronger promise to give.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
