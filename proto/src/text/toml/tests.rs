@@ -87,6 +87,11 @@ fn errors_show_the_place_and_what_would_be_right() {
         (2, 9),
         "",
     );
+}
+
+#[test]
+fn errors_in_values_do_too() {
+    let with = |head: &str, line: &str| alloc::format!("{head}{line}\n");
     check(
         "[[record]]\nowner = \"a\"\ntype = \"Q\"\n",
         "type-unknown",
@@ -129,6 +134,10 @@ fn errors_show_the_place_and_what_would_be_right() {
         (1, 1),
         "hyphens",
     );
+}
+
+#[test]
+fn errors_of_the_zone_do_too() {
     check(
         "[[resource]]\nkind = \"backend\"\nhost = \"a\"\n",
         "nothing-to-route-to",

@@ -285,6 +285,10 @@ fn resources() {
         }),
         "ok",
     );
+}
+
+#[test]
+fn providers() {
     for (id, expected) in [
         ("", "out-of-range"),
         ("-a", "provider-id"),
