@@ -18,6 +18,9 @@ pub const VALIDITY_SECS_MAX: u64 = 400 * 86_400;
 /// How long a record holds unless its owner says otherwise.
 pub const VALIDITY_SECS_DEFAULT: u64 = 30 * 86_400;
 
+/// The least that a signature adds to an envelope: a wallet's, with the header that names it.
+const SIGNATURE_BYTES_MIN: usize = 100;
+
 const _: () = assert!(VALIDITY_SECS_DEFAULT < VALIDITY_SECS_MAX);
 
 /// What a record's body is.
@@ -66,13 +69,18 @@ impl Claims {
         let payload = self.encode();
         // The same rules as for a reader, so that nobody signs what nobody would accept.
         Parts::read(&payload)?;
-        check_size("a record", &payload)?;
         let subject = Subject::Record {
             key_id: self.key_id,
             branch: self.branch.clone(),
             sequence: self.sequence,
         };
-        Ok(Draft::new(subject, payload))
+        let draft = Draft::new(subject, payload);
+        let (len, max) = (draft.encode().len() + SIGNATURE_BYTES_MIN, RECORD_BYTES_MAX);
+        if len > max {
+            let what = "the record with one signature";
+            return Err(CborError::TooLarge { what, len, max }.into());
+        }
+        Ok(draft)
     }
 
     fn encode(&self) -> Vec<u8> {

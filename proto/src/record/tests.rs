@@ -177,6 +177,13 @@ fn sequences_and_sizes_at_their_edges() {
         }),
         Err("out-of-range")
     );
+    let unsigned = |body: usize| {
+        draft(Claims {
+            body: std::vec![0; body],
+            ..claims()
+        })
+    };
+    assert_eq!(unsigned(RECORD_BYTES_MAX - 100), Err("too-large"));
     let of_size = |body: usize| {
         signed(
             &Claims {
