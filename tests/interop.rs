@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::cli::Place;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -18,6 +20,26 @@ fn python(arguments: &[&str], folder: &str) -> Output {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("the Python of DOTKEY_PYTHON starts")
+}
+
+/// What the second implementation says of a record file: nothing, or the code of its refusal.
+fn refusal(file: &Path) -> Option<String> {
+    let file = file.to_str().expect("the test's names are UTF-8");
+    let output = python(&["verify.py", "record", file], "tests/interop");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(0) => None,
+        Some(4) => {
+            let code = text
+                .strip_prefix("refused: ")
+                .and_then(|rest| rest.split(':').next());
+            Some(code.expect("a refusal has a code").to_owned())
+        }
+        other => panic!(
+            "{other:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
 }
 
 fn assert_success(output: &Output) -> String {
@@ -53,4 +75,30 @@ fn it_agrees_on_every_vector() {
         .unwrap_or_else(|| panic!("no summary: {text}"));
     // The least that the vectors promise: 60 valid and 120 invalid.
     assert!(passed >= 180, "only {passed} vectors");
+}
+
+#[test]
+fn it_agrees_on_what_the_program_signs() {
+    let place = Place::with_alice();
+    place
+        .run(&["zone", "sign", "my.toml", "--key", "alice", "--seq", "7"])
+        .ok();
+    place.run(&["verify", "my.record"]).ok();
+    assert_eq!(refusal(&place.path("my.record")), None);
+    let record = place.read("my.record");
+    for position in (0..record.len()).step_by(record.len() / 16) {
+        let mut changed = record.clone();
+        changed[position] ^= 0x01;
+        place.write("changed.record", changed);
+        let ours = place
+            .run(&["verify", "changed.record", "--json"])
+            .fails(4, "not valid (")
+            .json();
+        let ours = ours["error"]["code"].as_str().map(str::to_owned);
+        assert_eq!(
+            refusal(&place.path("changed.record")),
+            ours,
+            "byte {position}"
+        );
+    }
 }

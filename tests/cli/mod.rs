@@ -37,7 +37,7 @@ branch = true
 "#;
 
 /// A folder that lasts as long as a test, with data folders and files in it.
-struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     fn new() -> Self {
@@ -45,7 +45,7 @@ impl Place {
     }
 
     /// One with a key `alice` in the data folder `data`, and a zone `my.toml`.
-    fn with_alice() -> Self {
+    pub(crate) fn with_alice() -> Self {
         // One key file takes half the time of two.
         Self::with_key(&["key", "new", "alice", "--bare"])
     }
@@ -62,15 +62,15 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), bytes).expect("the test writes");
     }
 
-    fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
@@ -89,7 +89,7 @@ impl Place {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         run(&mut self.command(args))
     }
 
@@ -112,7 +112,7 @@ fn run(command: &mut Command) -> Run {
     Run(command.output().expect("the program starts"))
 }
 
-struct Run(Output);
+pub(crate) struct Run(Output);
 
 impl Run {
     fn status(&self) -> i32 {
@@ -128,13 +128,13 @@ impl Run {
     }
 
     /// Asserts that it ended well.
-    fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status(), 0, "{}{}", self.stdout(), self.stderr());
         self
     }
 
     /// Asserts that it failed with this status, said this and named a next step.
-    fn fails(self, status: i32, says: &str) -> Self {
+    pub(crate) fn fails(self, status: i32, says: &str) -> Self {
         let stderr = self.stderr();
         assert_eq!(self.status(), status, "{}{stderr}", self.stdout());
         assert!(stderr.contains(says), "{stderr}");
@@ -145,7 +145,7 @@ impl Run {
     }
 
     /// The one object on standard output.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let stdout = self.stdout();
         let value: Value =
             serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
