@@ -30,6 +30,9 @@ pub const POLICY_CHAIN_MAX: usize = 64;
 /// Roles one key may hold: `admin`, `publish` and a few branches.
 pub const KEY_ROLES_MAX: usize = 16;
 
+/// `admin`, `publish`, and one for each role that a key holds: any other could not be reached.
+pub const POLICY_THRESHOLDS_MAX: usize = 2 + POLICY_KEYS_MAX * KEY_ROLES_MAX;
+
 /// Signatures checked for one record, its policy chain included: bounds the work a hostile record can cause.
 pub const RECORD_SIGNATURES_MAX: usize = 64;
 

@@ -44,15 +44,22 @@ pub struct MapReader<'r, 'a> {
     reader: &'r mut Reader<'a>,
     what: &'static str,
     left: u64,
+    closed: bool,
     unknown: Vec<(u64, &'a [u8])>,
 }
 
 impl<'r, 'a> MapReader<'r, 'a> {
-    pub(super) fn new(reader: &'r mut Reader<'a>, what: &'static str, left: u64) -> Self {
+    pub(super) fn new(
+        reader: &'r mut Reader<'a>,
+        what: &'static str,
+        left: u64,
+        closed: bool,
+    ) -> Self {
         Self {
             reader,
             what,
             left,
+            closed,
             unknown: Vec::new(),
         }
     }
@@ -77,8 +84,7 @@ impl<'r, 'a> MapReader<'r, 'a> {
             if found == key {
                 return read(self.reader).map(Some);
             }
-            let value = self.reader.raw()?;
-            self.unknown.push((found, value));
+            self.pass_over(found)?;
         }
         Ok(None)
     }
@@ -110,19 +116,24 @@ impl<'r, 'a> MapReader<'r, 'a> {
         }
     }
 
-    /// Ends a map that may hold nothing beyond its schema.
+    /// Keeps a key that the schema does not know, unless the map is closed.
+    fn pass_over(&mut self, key: u64) -> Result<(), CborError> {
+        if self.closed {
+            let what = self.what;
+            return Err(CborError::UnknownKey { what, key });
+        }
+        let value = self.reader.raw()?;
+        self.unknown.push((key, value));
+        Ok(())
+    }
+
+    /// Ends a closed map.
     ///
     /// # Errors
-    /// The first key that the schema does not know.
+    /// A key that the schema does not know.
     pub fn close(mut self) -> Result<(), CborError> {
-        self.rest()?;
-        match self.unknown.first() {
-            Some((key, _)) => Err(CborError::UnknownKey {
-                what: self.what,
-                key: *key,
-            }),
-            None => Ok(()),
-        }
+        assert!(self.closed, "an open map ends with its extension");
+        self.rest()
     }
 
     /// Ends an open map and gives what it holds beyond its schema.
@@ -140,8 +151,7 @@ impl<'r, 'a> MapReader<'r, 'a> {
             let mut ahead = self.reader.clone();
             let key = self.key(&mut ahead)?;
             *self.reader = ahead;
-            let value = self.reader.raw()?;
-            self.unknown.push((key, value));
+            self.pass_over(key)?;
             self.left -= 1;
         }
         Ok(())

@@ -165,7 +165,17 @@ impl<'a> Reader<'a> {
     /// Another type.
     pub fn map(&mut self, what: &'static str) -> Result<MapReader<'_, 'a>, CborError> {
         let len = self.take(what, Kind::Map)?;
-        Ok(MapReader::new(self, what, len))
+        Ok(MapReader::new(self, what, len, false))
+    }
+
+    /// A map whose keys are unsigned integers, and which holds nothing beyond its schema: the first key that it does not
+    /// know ends it.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn closed_map(&mut self, what: &'static str) -> Result<MapReader<'_, 'a>, CborError> {
+        let len = self.take(what, Kind::Map)?;
+        Ok(MapReader::new(self, what, len, true))
     }
 
     /// The bytes of the next item, whatever it is.

@@ -177,7 +177,7 @@ fn maps_are_read_by_their_schema() {
     let read = |hex: &str| -> Result<(u64, Option<u64>), CborError> {
         let bytes = bytes(hex);
         let mut reader = Reader::new(&bytes)?;
-        let mut map = reader.map("test map")?;
+        let mut map = reader.closed_map("test map")?;
         let first = map.required(1, |r| r.uint_in("first", 0, 9))?;
         let third = map.optional(3, |r| r.uint("third"))?;
         map.close()?;

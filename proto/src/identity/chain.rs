@@ -1,5 +1,6 @@
 //! Rotation: from the first policy to the newest, each step signed. Sections 3.5 to 3.7.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{ChainError, KeyId, Policy, PolicyError, PublicKey, Role, key_id_of, policy_digest};
@@ -10,8 +11,10 @@ use crate::signature::{Draft, Envelope, Subject};
 /// What a ledger says of an identity: the policy that it pins, and the least sequence that is still good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
+    /// Whose it is.
+    pub key_id: KeyId,
     /// The number of the pinned policy.
-    pub number: u8,
+    pub number: u32,
     /// The digest of the pinned policy.
     pub digest: [u8; 32],
     /// The owner's checkpoint: records with a lower sequence are rolled back.
@@ -105,32 +108,36 @@ impl<'a> Chain<'a> {
     /// # Errors
     /// The first rule that is broken.
     pub fn verify(&self, key_id: KeyId, anchor: Option<&Anchor>) -> Result<Authority, ChainError> {
-        let policy = Policy::decode(self.first)?;
         let digest = policy_digest(self.first);
         let pinned = anchor.is_some_and(|anchor| anchor.digest == digest);
-        if !pinned {
-            let found = key_id_of(self.first);
-            match policy.number {
-                0 if found == key_id => {}
-                0 => {
-                    return Err(ChainError::KeyId {
-                        expected: key_id,
-                        found,
-                    });
-                }
-                number => return Err(ChainError::NotPinned { number }),
-            }
+        // By hash, before anything of a foreign policy is looked at: whoever made it up has not bought any work.
+        let found = match anchor {
+            Some(anchor) if anchor.key_id != key_id => anchor.key_id,
+            _ if pinned => key_id,
+            _ => key_id_of(self.first),
+        };
+        if found != key_id {
+            let expected = key_id;
+            return Err(ChainError::KeyId { expected, found });
+        }
+        let policy = Policy::decode(self.first)?;
+        if policy.number > 0 && !pinned {
+            let number = policy.number;
+            return Err(ChainError::NotPinned { number });
         }
         let mut authority = Authority {
             key_id,
             policy,
             digest,
         };
-        let mut seen = pinned;
+        let is_pinned = |authority: &Authority, anchor: &Anchor| {
+            anchor.digest == authority.digest && anchor.number == authority.policy.number
+        };
+        let mut seen = anchor.is_some_and(|anchor| is_pinned(&authority, anchor));
         let mut buffer = Vec::new();
         for (_, update) in &self.updates {
             authority = authority.updated(update, anchor, &mut buffer)?;
-            seen |= anchor.is_some_and(|anchor| anchor.digest == authority.digest);
+            seen |= anchor.is_some_and(|anchor| is_pinned(&authority, anchor));
         }
         match anchor {
             Some(anchor) if !seen => Err(ChainError::RotatedAway {
@@ -153,8 +160,8 @@ impl Authority {
         let old = &self.policy;
         let new = Policy::decode(update.payload)?;
         let number = new.number;
-        let expected = old.number + 1;
-        if number != expected {
+        let expected = old.number.saturating_add(1);
+        if number != expected || number == old.number {
             return Err(ChainError::PolicyNumber {
                 expected,
                 found: number,
@@ -166,22 +173,17 @@ impl Authority {
         let signers = Signers::of(update, old, &new)?;
         let subject = Subject::PolicyUpdate {
             key_id: self.key_id,
-            number,
+            policy: Box::new(new.clone()),
         };
         for (signature, signer) in update.signatures.iter().zip(&signers.0) {
             signature.verify(signer, &subject, update.payload, buffer)?;
         }
-        if signers.recover(old) {
+        if let Err(refused) = signers.update(old, &new) {
+            if !signers.recover(old) {
+                return Err(refused);
+            }
             if anchor.is_none_or(|anchor| anchor.number < number) {
                 return Err(ChainError::RecoveryUnanchored { number });
-            }
-        } else {
-            signers.reach_admin(old, number, false)?;
-            if old
-                .next
-                .is_some_and(|next| next != new.authority_commitment())
-            {
-                return Err(ChainError::NextMismatch { number });
             }
         }
         signers.reach_admin(&new, number, true)?;
@@ -227,13 +229,25 @@ impl Signers {
         Ok(Self(signers))
     }
 
+    /// The ordinary rule: the old admins, and the keys that they committed to.
+    fn update(&self, old: &Policy, new: &Policy) -> Result<(), ChainError> {
+        let number = new.number;
+        self.reach_admin(old, number, false)?;
+        match old.next {
+            Some(next) if next != new.authority_commitment() => {
+                Err(ChainError::NextMismatch { number })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn recover(&self, old: &Policy) -> bool {
         let reached =
             |recovery: &super::Recovery| recovery.weight_of(&self.0) >= recovery.threshold;
         old.recovery.as_ref().is_some_and(reached)
     }
 
-    fn reach_admin(&self, policy: &Policy, number: u8, by_new: bool) -> Result<(), ChainError> {
+    fn reach_admin(&self, policy: &Policy, number: u32, by_new: bool) -> Result<(), ChainError> {
         let reached = policy.weight_of(&Role::Admin, &self.0);
         let needed = policy
             .threshold(&Role::Admin)
@@ -257,7 +271,7 @@ impl Signers {
 pub fn policy_update(key_id: KeyId, new: &Policy) -> Result<Draft, PolicyError> {
     let subject = Subject::PolicyUpdate {
         key_id,
-        number: new.number,
+        policy: Box::new(new.clone()),
     };
     Ok(Draft::new(subject, new.encode()?))
 }

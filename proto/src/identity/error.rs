@@ -103,21 +103,21 @@ pub enum ChainError {
     )]
     NotPinned {
         /// The number of the first policy.
-        number: u8,
+        number: u32,
     },
     /// A number that does not follow.
     #[error("a policy update must have number {expected}; this has {found}")]
     PolicyNumber {
         /// The one that follows.
-        expected: u8,
+        expected: u32,
         /// The one it has.
-        found: u8,
+        found: u32,
     },
     /// An update of another policy.
     #[error("policy number {number} does not name the policy before it as its previous one")]
     PolicyPrevious {
         /// The number of the update.
-        number: u8,
+        number: u32,
     },
     /// A signer who has no say.
     #[error(
@@ -127,13 +127,13 @@ pub enum ChainError {
         /// Who signed, which need not be a key at all.
         signer: String,
         /// The number of the update.
-        number: u8,
+        number: u32,
     },
     /// Too few of those who must sign.
     #[error("policy number {number} is signed with weight {reached} of the {needed} that the admins of the {} policy need", if *.by_new { "new" } else { "old" })]
     Threshold {
         /// The number of the update.
-        number: u8,
+        number: u32,
         /// Whether the new policy's own admins fell short, or the old one's.
         by_new: bool,
         /// The weight that signed.
@@ -147,7 +147,7 @@ pub enum ChainError {
     )]
     NextMismatch {
         /// The number of the update.
-        number: u8,
+        number: u32,
     },
     /// A recovery that no ledger has accepted.
     #[error(
@@ -155,7 +155,7 @@ pub enum ChainError {
     )]
     RecoveryUnanchored {
         /// The number of the update.
-        number: u8,
+        number: u32,
     },
     /// The ledger pins a policy that this chain has not, or not any more.
     #[error(
@@ -163,9 +163,9 @@ pub enum ChainError {
     )]
     RotatedAway {
         /// The number that the ledger pins.
-        pinned: u8,
+        pinned: u32,
         /// The number of the chain's newest policy.
-        newest: u8,
+        newest: u32,
     },
 }
 

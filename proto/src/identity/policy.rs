@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{KeyId, PolicyError, PublicKey, Role};
 use crate::cbor::CborError;
-use crate::limits::{KEY_ROLES_MAX, POLICY_CHAIN_MAX, POLICY_KEYS_MAX};
+use crate::limits::{KEY_ROLES_MAX, POLICY_KEYS_MAX};
 
 /// The most that the weights of one policy can sum to, so the highest threshold that could be reached.
 pub(super) const THRESHOLD_MAX: u64 = POLICY_KEYS_MAX as u64 * u16::MAX as u64;
@@ -18,7 +18,7 @@ pub(super) const RECOVERY_DELAY_SECS: (u64, u64) = (3600, 30 * 86_400);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// 0 for the genesis policy, one more for each update.
-    pub number: u8,
+    pub number: u32,
     /// The keys, in the order that their owner gave them.
     pub keys: Vec<Key>,
     /// The least sum of weights that acts in a role.
@@ -122,12 +122,6 @@ impl Policy {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), PolicyError> {
         let range = |what, found, min, max| in_range(what, found as u64, min, max);
-        range(
-            "the number of a policy",
-            self.number.into(),
-            0,
-            POLICY_CHAIN_MAX as u64 - 1,
-        )?;
         range(
             "the number of keys",
             self.keys.len(),

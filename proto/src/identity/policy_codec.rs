@@ -1,12 +1,13 @@
 //! A policy as bytes.
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::policy::{RECOVERY_DELAY_SECS, THRESHOLD_MAX};
 use super::{Key, Policy, PolicyError, PublicKey, Recovery, RecoveryKey, Role};
 use crate::cbor::{MapWriter, Reader, Writer, check_size};
-use crate::limits::{KEY_ROLES_MAX, POLICY_CHAIN_MAX, POLICY_KEYS_MAX};
+use crate::limits::{KEY_ROLES_MAX, POLICY_KEYS_MAX, POLICY_THRESHOLDS_MAX};
 
 impl Policy {
     /// Reads a policy and holds it to its rules.
@@ -16,8 +17,8 @@ impl Policy {
     pub fn decode(bytes: &[u8]) -> Result<Self, PolicyError> {
         check_size("a policy", bytes)?;
         let mut reader = Reader::new(bytes)?;
-        let mut map = reader.map("a policy")?;
-        let numbers = POLICY_CHAIN_MAX as u64 - 1;
+        let mut map = reader.closed_map("a policy")?;
+        let numbers = u32::MAX.into();
         let number = map.required(1, |r| r.uint_in("the number of a policy", 0, numbers))?;
         let keys = map.required(2, |r| read_list(r, "the keys of a policy", Key::read))?;
         let thresholds = map.required(3, read_thresholds)?;
@@ -25,7 +26,7 @@ impl Policy {
         let recovery = map.optional(5, Recovery::read)?;
         let previous = map.optional(6, |r| r.array_of("the digest of the policy before"))?;
         map.close()?;
-        let number = number as u8;
+        let number = number as u32;
         let policy = Self {
             number,
             keys,
@@ -80,14 +81,16 @@ impl Policy {
         }
     }
 
-    fn write_thresholds(&self, writer: &mut Writer) {
-        let mut entries: Vec<_> = self
-            .thresholds
-            .iter()
-            .map(|(role, threshold)| (role.as_text(), *threshold))
-            .collect();
-        // In encoded order a shorter text comes first, for its length is encoded first.
+    /// The thresholds in the order of their encoding, where a shorter text comes first.
+    pub(crate) fn thresholds_as_encoded(&self) -> Vec<(Cow<'static, str>, u32)> {
+        let entry = |(role, threshold): (&Role, &u32)| (role.as_text(), *threshold);
+        let mut entries: Vec<_> = self.thresholds.iter().map(entry).collect();
         entries.sort_by(|a, b| (a.0.len(), &a.0).cmp(&(b.0.len(), &b.0)));
+        entries
+    }
+
+    fn write_thresholds(&self, writer: &mut Writer) {
+        let entries = self.thresholds_as_encoded();
         writer.map(entries.len());
         for (role, threshold) in entries {
             writer.text(&role).uint(threshold.into());
@@ -115,7 +118,7 @@ impl Key {
 
 impl Recovery {
     fn read(reader: &mut Reader<'_>) -> Result<Self, PolicyError> {
-        let mut map = reader.map("the recovery of a policy")?;
+        let mut map = reader.closed_map("the recovery of a policy")?;
         let keys = map.required(1, |r| read_list(r, "the recovery keys", RecoveryKey::read))?;
         let threshold = map.required(2, |r| {
             r.uint_in("the threshold of recovery", 1, THRESHOLD_MAX)
@@ -165,8 +168,7 @@ fn read_list<T>(
 }
 
 fn read_thresholds(reader: &mut Reader<'_>) -> Result<BTreeMap<Role, u32>, PolicyError> {
-    // A threshold of a role that nobody holds is unreachable, which bounds their number.
-    let count = reader.entries("the thresholds of a policy", 1, usize::MAX)?;
+    let count = reader.entries("the thresholds of a policy", 1, POLICY_THRESHOLDS_MAX)?;
     let mut thresholds = BTreeMap::new();
     for _ in 0..count {
         let role = reader.text("a role", 0, usize::MAX)?.parse()?;

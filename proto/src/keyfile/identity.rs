@@ -42,7 +42,7 @@ impl IdentityFile {
             IDENTITY_FILE_BYTES_MAX,
         )?;
         let mut reader = Reader::new(item)?;
-        let mut map = reader.map("an identity file")?;
+        let mut map = reader.closed_map("an identity file")?;
         let chain = map.required(1, |r| {
             read_list(r, "the policies", POLICY_CHAIN_MAX, |b| Ok(b.to_vec()))
         })?;

@@ -79,7 +79,7 @@ impl KeyFile {
         let header = reader.bytes("the header of a key file", 0, KEY_FILE_BYTES_MAX)?;
         let sealed = reader.array_of("the sealed key")?;
         let mut reader = Reader::new(header)?;
-        let mut map = reader.map("the header of a key file")?;
+        let mut map = reader.closed_map("the header of a key file")?;
         let public = map.required(1, |r| r.array_of("the public key"))?;
         let cost = map.required(2, read_cost)?;
         let salt = map.required(3, |r| r.array_of("the salt"))?;

@@ -38,7 +38,7 @@ impl Header {
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
         let mut reader = Reader::new(bytes)?;
-        let mut map = reader.map("a header")?;
+        let mut map = reader.closed_map("a header")?;
         let version = map.required(1, |r| r.uint("the version of a header"))?;
         if version != 1 {
             return Err(LedgerError::UnknownVersion {
@@ -105,7 +105,7 @@ impl Certificate {
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
         let mut reader = Reader::new(bytes)?;
-        let mut map = reader.map("a certificate")?;
+        let mut map = reader.closed_map("a certificate")?;
         let certificate = Self {
             epoch: map.required(1, |r| r.uint_in("an epoch", 0, SEQUENCE_MAX))?,
             view: map.required(2, |r| r.uint_in("a view", 0, SEQUENCE_MAX))?,

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use super::LedgerError;
 use crate::cbor::{MapWriter, Reader};
 use crate::identity::{Anchor, KeyId};
-use crate::limits::POLICY_CHAIN_MAX;
 use crate::record::{SEQUENCE_MAX, read_time};
 use crate::time::Timestamp;
 
@@ -23,16 +22,35 @@ pub struct Entry {
 }
 
 /// The policy that an identity has anchored, and the records that it has declared out of date.
-pub type Pin = Anchor;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The number of the pinned policy.
+    pub number: u32,
+    /// The digest of the pinned policy.
+    pub digest: [u8; 32],
+    /// Records with a lower sequence are out of date.
+    pub least_sequence: Option<u64>,
+}
 
 impl Entry {
+    /// What the entry says of the identity that holds the name, for the verification of its records.
+    #[must_use]
+    pub fn anchor(&self) -> Option<Anchor> {
+        self.pin.map(|pin| Anchor {
+            key_id: self.key_id,
+            number: pin.number,
+            digest: pin.digest,
+            least_sequence: pin.least_sequence,
+        })
+    }
+
     /// Reads an entry.
     ///
     /// # Errors
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
         let mut reader = Reader::new(bytes)?;
-        let mut map = reader.map("an entry")?;
+        let mut map = reader.closed_map("an entry")?;
         let key_id = KeyId::from_bytes(map.required(1, |r| r.array_of("the key id of an entry"))?);
         let claimed = map.required(2, |r| read_time(r, "the begin of a lease"))?;
         let lease_ends = map.required(3, |r| read_time(r, "the end of a lease"))?;
@@ -73,8 +91,8 @@ impl Entry {
 }
 
 fn read_pin(reader: &mut Reader<'_>) -> Result<Pin, LedgerError> {
-    let mut map = reader.map("a pin")?;
-    let numbers = POLICY_CHAIN_MAX as u64 - 1;
+    let mut map = reader.closed_map("a pin")?;
+    let numbers = u32::MAX.into();
     let number = map.required(1, |r| {
         r.uint_in("the number of a pinned policy", 0, numbers)
     })?;
@@ -82,7 +100,7 @@ fn read_pin(reader: &mut Reader<'_>) -> Result<Pin, LedgerError> {
     let least_sequence = map.optional(3, |r| r.uint_in("a checkpoint", 1, SEQUENCE_MAX))?;
     map.close()?;
     Ok(Pin {
-        number: number as u8,
+        number: number as u32,
         digest,
         least_sequence,
     })

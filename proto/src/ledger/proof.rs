@@ -53,7 +53,7 @@ impl Proof {
             return Err(CborError::TooLarge { what, len, max }.into());
         }
         let mut reader = Reader::new(bytes)?;
-        let mut map = reader.map("a proof")?;
+        let mut map = reader.closed_map("a proof")?;
         let label = map.required(1, read_label)?;
         let header = Header::decode(map.required(2, |r| r.bytes("a header", 0, PROOF_BYTES_MAX))?)?;
         let certificate = map.required(3, |r| r.bytes("a certificate", 0, PROOF_BYTES_MAX))?;

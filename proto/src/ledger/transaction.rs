@@ -1,17 +1,16 @@
 //! Transactions: sections 8.1 and 8.2.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::LedgerError;
 use crate::cbor::{CborError, MapWriter, Reader, Writer};
-use crate::identity::{Chain, KeyId};
+use crate::identity::{Chain, KeyId, policy_digest};
 use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use crate::name::{Name, Suffix};
 use crate::record::SEQUENCE_MAX;
-use crate::signature::{Draft, Envelope, Subject};
+use crate::signature::{Draft, Envelope, Hex, Subject};
 
 /// A proof of work is small; this leaves room for one of another kind.
 const STAMP_BYTES_MAX: usize = 2048;
@@ -84,18 +83,6 @@ pub enum Action {
 }
 
 impl Action {
-    /// As a wallet shows it.
-    #[must_use]
-    pub fn describe(&self) -> Cow<'static, str> {
-        match self {
-            Self::Claim { label, .. } => Cow::Owned(format!("claim {label}")),
-            Self::Renew { label, .. } => Cow::Owned(format!("renew {label}")),
-            Self::Transfer { label, .. } => Cow::Owned(format!("transfer {label}")),
-            Self::Release { label } => Cow::Owned(format!("release {label}")),
-            other => Cow::Borrowed(other.word()),
-        }
-    }
-
     /// Its one word.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -197,7 +184,7 @@ impl Transaction {
 
     fn decode_payload(payload: &[u8]) -> Result<Self, LedgerError> {
         let mut reader = Reader::new(payload)?;
-        let mut map = reader.map("a transaction")?;
+        let mut map = reader.closed_map("a transaction")?;
         let version = map.required(1, |r| r.uint("the version of a transaction"))?;
         if version != 1 {
             return Err(LedgerError::UnknownVersion {
@@ -224,6 +211,33 @@ impl Transaction {
         })
     }
 
+    /// All that it asks, as a wallet shows it: section 8.1.
+    fn describe(&self) -> String {
+        let word = self.action.word();
+        match &self.action {
+            Action::Commit { commitment } => format!("{word} {}", Hex(commitment)),
+            Action::Claim { label, .. }
+            | Action::Renew { label, .. }
+            | Action::Release { label } => {
+                format!("{word} {label}")
+            }
+            Action::Transfer { label, to } => format!("{word} {label} to {to}"),
+            Action::SetPolicy => format!("{word} {}", Hex(&self.newest_policy_digest())),
+            Action::Checkpoint { sequence } => format!("{word} {sequence}"),
+            Action::ValidatorChange { validator, weight } => {
+                format!("{word} {} weight {weight}", Hex(validator))
+            }
+        }
+    }
+
+    fn newest_policy_digest(&self) -> [u8; 32] {
+        let newest = self.chain.last().map_or(&[][..], Vec::as_slice);
+        match Envelope::decode(newest) {
+            Ok(update) if self.chain.len() > 1 => policy_digest(update.payload),
+            _ => policy_digest(newest),
+        }
+    }
+
     /// A draft of the transaction, to be signed by the identity's admins.
     ///
     /// # Errors
@@ -239,7 +253,7 @@ impl Transaction {
             network: self.network,
             key_id: self.key_id,
             nonce: self.nonce,
-            action: self.action.describe().to_string(),
+            action: self.describe(),
         };
         Ok(Draft::new(subject, payload))
     }

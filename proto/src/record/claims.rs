@@ -119,7 +119,7 @@ impl<'a> Parts<'a> {
     /// Reads a payload and holds it to the rules 1 to 4 of section 5.2.
     pub(super) fn read(payload: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(payload)?;
-        let mut map = reader.map("a record")?;
+        let mut map = reader.closed_map("a record")?;
         let version = map.required(1, |r| r.uint("the version of a record"))?;
         if version != 1 {
             return Err(RecordError::UnknownVersion(version));

@@ -82,7 +82,7 @@ pub enum RecordError {
         /// Who signed, which need not be a key at all.
         signer: String,
         /// The number of the newest policy.
-        policy: u8,
+        policy: u32,
     },
     /// A signer that may not sign this.
     #[error("{signer} signed the record, which takes {}; it holds {}", Needed(.needed), Roles(.held))]

@@ -42,6 +42,7 @@ pub struct SignedRecord(Arc<[u8]>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     bytes: Arc<[u8]>,
+    payload: Range<usize>,
     body: Range<usize>,
     kind: Kind,
     sequence: u64,
@@ -88,16 +89,19 @@ impl SignedRecord {
             });
         }
         check_signatures(&envelope, &parts, &authority)?;
-        Ok(Verified(self.record(&parts, authority)))
+        Ok(Verified(self.record(envelope.payload, &parts, authority)))
     }
 
-    fn record(&self, parts: &Parts<'_>, authority: Authority) -> Record {
-        // The body is the last value of the payload, and nothing but the signatures follows the payload: its place is
-        // where its slice lies within the whole.
-        let begin = parts.body.as_ptr() as usize - self.0.as_ptr() as usize;
+    fn record(&self, payload: &[u8], parts: &Parts<'_>, authority: Authority) -> Record {
+        // Both are slices of the whole, so their places are where they begin in it.
+        let range = |part: &[u8]| {
+            let begin = part.as_ptr() as usize - self.0.as_ptr() as usize;
+            begin..begin + part.len()
+        };
         Record {
             bytes: Arc::clone(&self.0),
-            body: begin..begin + parts.body.len(),
+            payload: range(payload),
+            body: range(parts.body),
             kind: parts.kind,
             sequence: parts.sequence,
             not_before: parts.not_before,
@@ -262,13 +266,14 @@ impl Record {
         Zone::decode(self.body(), self.branch.as_ref().map(Branch::owner))
     }
 
-    /// The digest of the whole record: section 5.4.
+    /// The digest of what was signed: section 5.4.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        blake3::derive_key("dotkey record v1", &self.bytes)
+        blake3::derive_key("dotkey record v1", &self.bytes[self.payload.clone()])
     }
 
-    /// Whether this record or `other` is newer, of two of the same place: section 5.5.
+    /// Whether this record or `other` is newer, of two of the same place: section 5.5. Equal are those that differ at most
+    /// in their signatures.
     #[must_use]
     pub fn cmp_age(&self, other: &Self) -> Ordering {
         let number = |record: &Self| record.authority.policy().number;

@@ -180,7 +180,7 @@ pub(super) fn verify(
 
 fn read_signer(protected: &[u8]) -> Result<(Algorithm, &[u8]), SignatureError> {
     let mut reader = Reader::new(protected)?;
-    let mut map = reader.map("the header of a signature")?;
+    let mut map = reader.closed_map("the header of a signature")?;
     let algorithm = map.required(1, |r| r.int("the algorithm of a signature"))?;
     let kid = map.required(4, |r| r.bytes("the key of a signature", 0, usize::MAX))?;
     map.close()?;

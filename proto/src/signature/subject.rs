@@ -1,12 +1,14 @@
 //! What a signature is about: the domain that keeps one kind from passing as another, and the text a wallet shows.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::PublicKey;
 use super::key::Hex;
 use crate::cbor::Writer;
-use crate::identity::{Branch, KeyId};
+use crate::identity::{Branch, KeyId, Policy, Role};
 
 /// What is signed, with the facts that its signer should see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub enum Subject {
     PolicyUpdate {
         /// The identity that the chain belongs to.
         key_id: KeyId,
-        /// The number of the new policy.
-        number: u8,
+        /// The new policy.
+        policy: Box<Policy>,
     },
     /// A ledger transaction: section 8.1.
     Transaction {
@@ -80,9 +82,11 @@ impl Subject {
                     "dotkey record\nzone: {key_id}\n{branch}sequence: {sequence}\ndigest: {digest}"
                 )
             }
-            Self::PolicyUpdate { key_id, number } => {
+            Self::PolicyUpdate { key_id, policy } => {
+                let number = policy.number;
+                let lines = policy_lines(policy);
                 format!(
-                    "dotkey policy update\nidentity: {key_id}\npolicy: {number}\ndigest: {digest}"
+                    "dotkey policy update\nidentity: {key_id}\npolicy: {number}\n{lines}digest: {digest}"
                 )
             }
             Self::Transaction {
@@ -96,4 +100,44 @@ impl Subject {
             ),
         }
     }
+}
+
+/// Who may act by a policy, line by line: a wallet's owner must see to whom the identity goes.
+fn policy_lines(policy: &Policy) -> String {
+    let mut lines = String::new();
+    let mut line = |text: String| {
+        lines.push_str(&text);
+        lines.push('\n');
+    };
+    for key in &policy.keys {
+        let roles: Vec<_> = key.roles.iter().map(Role::as_text).collect();
+        let (public, weight, roles) = (plain(&key.public), key.weight, roles.join(","));
+        line(format!("key: {public} weight {weight} roles {roles}"));
+    }
+    for (role, threshold) in policy.thresholds_as_encoded() {
+        line(format!("threshold: {role} {threshold}"));
+    }
+    if let Some(next) = &policy.next {
+        line(format!("next: {}", Hex(next)));
+    }
+    if let Some(recovery) = &policy.recovery {
+        for key in &recovery.keys {
+            let (public, weight) = (plain(&key.public), key.weight);
+            line(format!("recovery key: {public} weight {weight}"));
+        }
+        let (threshold, delay) = (recovery.threshold, recovery.delay_secs);
+        line(format!(
+            "recovery: threshold {threshold} delay {delay} seconds"
+        ));
+    }
+    lines
+}
+
+/// A key in lower case, without the mixed case by which wallets check an address: a text has one form.
+fn plain(key: &PublicKey) -> String {
+    let prefix = match key {
+        PublicKey::Ed25519(_) => "ed25519:",
+        PublicKey::Wallet(_) => "0x",
+    };
+    format!("{prefix}{}", Hex(key.as_bytes()))
 }

@@ -18,7 +18,10 @@ fn subject() -> Subject {
 fn other_subject() -> Subject {
     Subject::PolicyUpdate {
         key_id: KeyId::from_bytes([3; 32]),
-        number: 7,
+        policy: crate::identity::Policy::bare(PublicKey::Ed25519(
+            SecretKey::from_seed(&[1; 32]).public(),
+        ))
+        .into(),
     }
 }
 
