@@ -104,8 +104,8 @@ impl Store {
     }
 
     /// Adds a policy update, of which there is one for each number.
-    pub(crate) fn add_update(&self, identity: &Identity, number: u8, update: &[u8]) -> Result<()> {
-        let path = identity.folder.join(policy_file_name(number.into()));
+    pub(crate) fn add_update(&self, identity: &Identity, number: u32, update: &[u8]) -> Result<()> {
+        let path = identity.folder.join(policy_file_name(number as usize));
         files::write_new(&path, update, PRIVATE).map_err(|error| match error.code.as_str() {
             "exists" => CliError::failed(
                 "changed-meanwhile",

@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
         "a chain belongs to one identity"
     );
     let pinned = Anchor {
+        key_id: other,
         number: 0,
         digest: policy_digest(elements[0]),
         least_sequence: None,

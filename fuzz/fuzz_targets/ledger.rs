@@ -4,8 +4,8 @@
 
 use arbitrary::{Result, Unstructured};
 use dotkey_fuzz::{changed, refused_by_protocol};
-use dotkey_proto::identity::{Anchor, KeyId};
-use dotkey_proto::ledger::{Certificate, Entry, Finding, Header, Proof};
+use dotkey_proto::identity::KeyId;
+use dotkey_proto::ledger::{Certificate, Entry, Finding, Header, Pin, Proof};
 use dotkey_proto::limits::PROOF_BYTES_MAX;
 use dotkey_proto::record::SEQUENCE_MAX;
 use dotkey_proto::time::Timestamp;
@@ -109,8 +109,8 @@ fn entry(input: &mut Unstructured<'_>) -> Result<Entry> {
         } else {
             None
         };
-        Some(Anchor {
-            number: input.int_in_range(0..=63)?,
+        Some(Pin {
+            number: input.arbitrary()?,
             digest: input.arbitrary()?,
             least_sequence,
         })

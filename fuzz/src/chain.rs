@@ -39,7 +39,7 @@ impl Built {
                 1 | 2 => policies.get(at + 1).map(Policy::authority_commitment),
                 _ => None,
             };
-            policies[at].number = first_number + at as u8;
+            policies[at].number = first_number + at as u32;
         }
         policies[0].previous = (first_number > 0).then_some([7; 32]);
         let first = policies[0].encode().expect("its rules are kept");
@@ -66,27 +66,23 @@ impl Built {
         } else {
             self.digests[at - 1]
         });
-        policy.number += u8::from(fault == 2);
+        policy.number += u32::from(fault == 2);
         let payload = policy.encode().expect("its rules are kept");
-        let number = policy.number;
+        let mut policy = Box::new(policy.clone());
+        let key_id = match fault {
+            3 => KeyId::from_bytes([0; 32]),
+            _ => self.key_id,
+        };
         let subject = match fault {
-            3 => Subject::PolicyUpdate {
-                key_id: KeyId::from_bytes([0; 32]),
-                number,
-            },
-            4 => Subject::PolicyUpdate {
-                key_id: self.key_id,
-                number: number + 1,
-            },
             5 => Subject::Record {
-                key_id: self.key_id,
+                key_id,
                 branch: None,
-                sequence: number.into(),
+                sequence: policy.number.into(),
             },
-            _ => Subject::PolicyUpdate {
-                key_id: self.key_id,
-                number,
-            },
+            _ => {
+                policy.number += u32::from(fault == 4);
+                Subject::PolicyUpdate { key_id, policy }
+            }
         };
         let mut draft = Draft::new(subject, payload);
         let signers = any_actors(input)?;
@@ -115,10 +111,16 @@ impl Built {
         let number = self
             .policies
             .get(at)
-            .map_or(at as u8, |policy| policy.number);
+            .map_or(at as u32, |policy| policy.number);
         let digest = self.digests.get(at).copied().unwrap_or([1; 32]);
+        let fault = input.int_in_range(0..=15)?;
         Ok(Some(Anchor {
-            number,
+            key_id: if fault == 1 {
+                KeyId::from_bytes([0; 32])
+            } else {
+                self.key_id
+            },
+            number: number + u32::from(fault == 2),
             digest,
             least_sequence: None,
         }))
@@ -131,10 +133,15 @@ impl Built {
 
     /// Whether section 3.7 accepts the chain. Written from that page, without a look at the implementation.
     pub fn is_valid(&self, anchor: Option<&Anchor>) -> bool {
-        let is_pinned = |digest: &[u8; 32]| anchor.is_some_and(|anchor| anchor.digest == *digest);
-        let first = self.policies[0].number == 0 || is_pinned(&self.digests[0]);
+        let own = anchor.is_none_or(|anchor| anchor.key_id == self.key_id);
+        let has_digest = |digest: &[u8; 32]| anchor.is_some_and(|anchor| anchor.digest == *digest);
+        let first = self.policies[0].number == 0 || has_digest(&self.digests[0]);
+        let is_pinned = |(policy, digest): (&Policy, &[u8; 32])| {
+            anchor.is_some_and(|anchor| anchor.number == policy.number && anchor.digest == *digest)
+        };
         let updates = (1..self.policies.len()).all(|at| self.is_valid_update(at, anchor));
-        first && updates && (anchor.is_none() || self.digests.iter().any(is_pinned))
+        let mut all = self.policies.iter().zip(&self.digests);
+        own && first && updates && (anchor.is_none() || all.any(is_pinned))
     }
 
     /// Section 3.5, rules 2 to 7.
@@ -151,14 +158,13 @@ impl Built {
             .recovery
             .as_ref()
             .is_some_and(|rule| sum(&recovery) >= rule.threshold);
-        let allowed = if recovers {
-            anchor.is_some_and(|anchor| anchor.number >= new.number)
-        } else {
-            let promised = old
-                .next
-                .is_none_or(|next| next == new.authority_commitment());
-            promised && sum(&|signer| admin_weight(old, signer)) >= old.thresholds[&Role::Admin]
-        };
+        let promised = old
+            .next
+            .is_none_or(|next| next == new.authority_commitment());
+        let ordinary =
+            promised && sum(&|signer| admin_weight(old, signer)) >= old.thresholds[&Role::Admin];
+        let in_time = anchor.is_some_and(|anchor| anchor.number >= new.number);
+        let allowed = ordinary || (recovers && in_time);
         let accepted_by_new =
             sum(&|signer| admin_weight(new, signer)) >= new.thresholds[&Role::Admin];
         linked

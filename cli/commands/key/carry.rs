@@ -115,7 +115,7 @@ fn merge(known: &Identity, file: &IdentityFile, context: &Context<'_>) -> Result
     for (number, update) in file.chain.iter().enumerate().skip(common) {
         context
             .store
-            .add_update(known, u8::try_from(number).unwrap_or(u8::MAX), update)?;
+            .add_update(known, u32::try_from(number).unwrap_or(u32::MAX), update)?;
     }
     for key in file
         .keys

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dotkey_proto::identity::{Policy, PolicyError, PublicKey, Role, policy_digest, policy_update};
-use dotkey_proto::limits::RECORD_BYTES_MAX;
+use dotkey_proto::limits::{POLICY_CHAIN_MAX, RECORD_BYTES_MAX};
 use dotkey_proto::signature::{Draft, Envelope, Subject};
 use serde_json::{Value, json};
 
@@ -27,8 +27,7 @@ pub(super) struct Update {
 /// `policy`, made to follow the last one of `chain`.
 fn following(chain: &[Vec<u8>], policy: Policy) -> Policy {
     let last = chain.last().map_or(&[][..], |last| payload_of(last));
-    // That a chain has 64 policies at most is checked where the update is encoded.
-    let number = u8::try_from(chain.len()).unwrap_or(u8::MAX);
+    let number = u32::try_from(chain.len()).unwrap_or(u32::MAX);
     Policy {
         number,
         previous: Some(policy_digest(last)),
@@ -49,6 +48,17 @@ impl Update {
         new: Policy,
         recovery: bool,
     ) -> Result<Self> {
+        if chain.len() >= POLICY_CHAIN_MAX {
+            return Err(CliError::failed(
+                "chain-full",
+                format!(
+                    "`{}` has been rotated {} times, and a chain of policies ends there",
+                    identity.name,
+                    chain.len() - 1
+                ),
+                "pin its newest policy on the ledger, from which a new chain can begin",
+            ));
+        }
         let new = following(chain, new);
         let draft =
             policy_update(identity.key_id(), &new).map_err(|error| invalid_policy(&error))?;
@@ -64,15 +74,17 @@ impl Update {
             CliError::invalid(code, format!("{}: {why}", path.display()), next)
         };
         let draft = Draft::decode(&bytes, |payload| {
-            let number = Policy::decode(payload)?.number;
-            Ok::<_, PolicyError>(Subject::PolicyUpdate { key_id, number })
+            let policy = Policy::decode(payload)?.into();
+            Ok::<_, PolicyError>(Subject::PolicyUpdate { key_id, policy })
         });
         let draft = draft.map_err(|error| refused(error.code(), error.to_string()))?;
         let new = Policy::decode(draft.payload()).map_err(|error| invalid_policy(&error))?;
         // A rotation follows the newest policy; a recovery may go back to an earlier one.
         let newest = identity.chain.len();
         let begin = if recovery {
-            usize::from(new.number).clamp(1, newest)
+            usize::try_from(new.number)
+                .unwrap_or(newest)
+                .clamp(1, newest)
         } else {
             newest
         };
