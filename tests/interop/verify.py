@@ -4,6 +4,8 @@
     verify.py vectors DIR                  every tests/vectors/*.json; exit 1 if one fails, or if there are none
     verify.py record FILE [--now SECONDS]  a record and the zone in it; exit 4 if it is refused
     verify.py name TEXT                    a name; exit 4 if it is refused
+
+A file or folder that cannot be read is exit 2, as is a command line that says nothing.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import cbor2
 from dotkey import cbor, dns_data, identities, ledger, names, rdata, records, zones
 from dotkey.errors import Refused
 
-REFUSED = 4
+UNREADABLE, REFUSED = 2, 4
 
 
 def name_facts(input):
@@ -59,7 +61,8 @@ def anchor_of(input):
     anchor = input.get("anchor")
     if anchor is None:
         return None
-    return identities.Anchor(anchor["number"], bytes.fromhex(anchor["digest"]), anchor.get("least_sequence", 0))
+    key_id, digest = bytes.fromhex(anchor["key_id"]), bytes.fromhex(anchor["digest"])
+    return identities.Anchor(key_id, anchor["number"], digest, anchor.get("least_sequence", 0))
 
 
 def chain_facts(input):
@@ -161,7 +164,7 @@ def failure(kind: str, vector: dict) -> str | None:
 
 def run_vectors(folder: Path) -> int:
     passed = failed = 0
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(file for file in folder.iterdir() if file.suffix == ".json"):
         vectors = json.loads(file.read_text(encoding="utf-8"))["vectors"]
         for vector in vectors:
             wrong = failure(file.stem, vector) if file.stem in KINDS else "no such kind of vector"
@@ -208,6 +211,9 @@ def main(arguments: list[str]) -> int:
     except Refused as refused:
         print(f"refused: {refused}")
         return REFUSED
+    except OSError as error:
+        print(f"cannot read {error.filename}: {error.strerror}", file=sys.stderr)
+        return UNREADABLE
 
 
 if __name__ == "__main__":

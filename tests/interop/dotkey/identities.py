@@ -8,7 +8,8 @@ from .curves import ed25519_strong
 from .dns_data import branch_from_text
 from .errors import Refused, require
 from .hashes import H
-from .schema import CHAIN, DIGEST, ArrayOf, Bytes, Integer, MapOf, Text, TextMap, Tuple, Unsigned, check, check_size
+from .schema import CHAIN, DIGEST, POLICY_NUMBER
+from .schema import ArrayOf, Bytes, Integer, MapOf, Text, TextMap, Tuple, Unsigned, check, check_size
 from .signatures import ED25519, PUBLIC_SIZE, UPDATE_DOMAIN, Envelope, open_envelope
 
 THRESHOLD = Unsigned(1, 2097120)
@@ -17,14 +18,16 @@ KEY = Tuple(alg=Integer(), public=Bytes(), weight=WEIGHT, roles=ArrayOf(Text(), 
 RECOVERY_KEY = Tuple(alg=Integer(), public=Bytes(), weight=WEIGHT)
 RECOVERY = MapOf({1: ArrayOf(RECOVERY_KEY, 1, 32), 2: THRESHOLD, 3: Unsigned(3600, 2592000)}, {})
 POLICY = MapOf(
-    {1: Unsigned(0, 63), 2: ArrayOf(KEY, 1, 32), 3: TextMap(THRESHOLD)}, {4: DIGEST, 5: RECOVERY, 6: DIGEST}
+    {1: POLICY_NUMBER, 2: ArrayOf(KEY, 1, 32), 3: TextMap(THRESHOLD, most=514)},
+    {4: DIGEST, 5: RECOVERY, 6: DIGEST},
 )
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """What a ledger says of an identity: its newest policy, and the least sequence that is still good."""
+    """What a ledger pins of an identity: its newest policy, and the least sequence that is still good (3.6)."""
 
+    key_id: bytes
     number: int
     digest: bytes
     least_sequence: int = 0
@@ -39,15 +42,16 @@ class Policy:
     next: bytes | None
     recovery: dict  # (alg, public) -> weight
     recovery_threshold: int | None
+    recovery_delay: int | None  # seconds
     previous: bytes | None
 
     @property
     def digest(self) -> bytes:
-        return H("dotkey policy v1", self.data)
+        return policy_digest(self.data)
 
     @property
     def key_id(self) -> bytes:
-        return H("dotkey identity v1", self.data)
+        return key_id_of(self.data)
 
     def holders(self, role: str) -> dict:
         """The keys that hold a role, and their weights."""
@@ -56,6 +60,15 @@ class Policy:
     def reaches(self, role: str, signers) -> bool:
         """The signers that hold the role reach its threshold."""
         return role in self.thresholds and _weight(self.holders(role), signers) >= self.thresholds[role]
+
+
+def key_id_of(policy: bytes) -> bytes:
+    """The key id of the identity that begins with these bytes, whatever they are (3.2)."""
+    return H("dotkey identity v1", policy)
+
+
+def policy_digest(policy: bytes) -> bytes:
+    return H("dotkey policy v1", policy)
 
 
 def _weight(holders: dict, signers) -> int:
@@ -92,6 +105,7 @@ def read_policy(data: bytes) -> Policy:
         next=item.get(4),
         recovery={(alg, public): weight for alg, public, weight in recovery_keys},
         recovery_threshold=recovery[2] if recovery else None,
+        recovery_delay=recovery[3] if recovery else None,
         previous=item.get(6),
     )
     for role, threshold in policy.thresholds.items():
@@ -152,25 +166,34 @@ def check_update(old: Policy, update: Update, key_id: bytes, anchor: Anchor | No
     may_sign = old.holders("admin").keys() | new.holders("admin").keys() | old.recovery.keys()
     for _, kid in envelope.signers - may_sign:
         raise Refused("unknown-signer", kid.hex())
-    signatures.verify(envelope, UPDATE_DOMAIN, signatures.update_text(key_id, new.number))
-    if old.recovery and _weight(old.recovery, envelope.signers) >= old.recovery_threshold:
+    signatures.verify(envelope, UPDATE_DOMAIN, signatures.update_text(key_id, new))
+    try:
+        _check_ordinary(old, new, envelope.signers)
+    except Refused:
+        if not old.recovery or _weight(old.recovery, envelope.signers) < old.recovery_threshold:
+            raise
         anchored = anchor is not None and anchor.number >= new.number
         require(anchored, "recovery-unanchored", f"policy {new.number}")
-    else:
-        require(old.reaches("admin", envelope.signers), "threshold", f"admin of policy {old.number}")
-        if old.next is not None:
-            item = decode(new.data)
-            require(commitment(item[2], item[3]) == old.next, "next-mismatch", f"policy {new.number}")
     require(new.reaches("admin", envelope.signers), "threshold", f"admin of policy {new.number}")
+
+
+def _check_ordinary(old: Policy, new: Policy, signers) -> None:
+    """The first half of rule 6: what makes an update one that is no recovery."""
+    require(old.reaches("admin", signers), "threshold", f"admin of policy {old.number}")
+    if old.next is not None:
+        item = decode(new.data)
+        require(commitment(item[2], item[3]) == old.next, "next-mismatch", f"policy {new.number}")
 
 
 def verify_chain(chain: list[bytes], key_id: bytes, anchor: Anchor | None = None) -> Policy:
     """The newest policy of a chain that is valid for the key id and the anchor (3.7)."""
     require(1 <= len(chain) <= 64, "out-of-range", f"a chain of {len(chain)}")
+    require(anchor is None or anchor.key_id == key_id, "key-id", "the anchor is another identity's")
+    pinned = anchor is not None and policy_digest(chain[0]) == anchor.digest
+    own = key_id_of(chain[0]) == key_id
+    require(own or pinned, "key-id", "the first policy is not this identity's")
     first = policy = read_policy(chain[0])
-    genesis = first.number == 0 and first.key_id == key_id
-    pinned = anchor is not None and first.digest == anchor.digest
-    require(genesis or pinned, "key-id", "the first policy is not this identity's")
+    require(first.number == 0 or pinned, "key-id", f"the chain begins with policy {first.number}")
     digests = {first.number: first.digest}
     for data in chain[1:]:
         update = read_update(data)

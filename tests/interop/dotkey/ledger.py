@@ -6,9 +6,9 @@ from . import signatures
 from .cbor import decode, encode
 from .errors import Refused, require
 from .hashes import H
-from .identities import open_updates, verify_chain
-from .names import read_root
-from .schema import CHAIN, COUNT, DIGEST, SEQUENCE, TIME
+from .identities import open_updates, policy_digest, verify_chain
+from .names import key_id_label, read_root
+from .schema import CHAIN, COUNT, DIGEST, POLICY_NUMBER, SEQUENCE, TIME
 from .schema import ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
 from .signatures import Envelope, open_envelope
 
@@ -50,7 +50,7 @@ class Action:
 
 
 TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {}, versioned=True)
-PIN = MapOf({1: Unsigned(0, 63), 2: DIGEST}, {3: SEQUENCE})
+PIN = MapOf({1: POLICY_NUMBER, 2: DIGEST}, {3: SEQUENCE})
 ENTRY = MapOf({1: DIGEST, 2: TIME, 3: TIME}, {4: PIN})
 HEADER = MapOf(
     {1: VERSION, 2: DIGEST, 3: COUNT, 4: TIME, 5: DIGEST, 6: DIGEST, 7: DIGEST, 8: COUNT, 9: DIGEST}, {},
@@ -87,9 +87,25 @@ class Transaction:
 
     @property
     def words(self) -> str:
-        """The action as a wallet's text names it: the word, and the name where it has one."""
-        has_label = "label" in ACTIONS[self.action[0]][1]
-        return f"{self.word} {self.action[1]}" if has_label else self.word
+        """All that the action does, as a wallet's text says it (8.1)."""
+        match self.action:
+            case [1, commitment]:
+                return f"commit {commitment.hex()}"
+            case [4, label, to]:
+                return f"transfer {label} to {key_id_label(to)}"
+            case [6]:
+                return f"set-policy {policy_digest(self.newest_policy).hex()}"
+            case [7, sequence]:
+                return f"checkpoint {sequence}"
+            case [8, validator, weight]:
+                return f"validator-change {validator.hex()} weight {weight}"
+            case [_, label, *_]:  # claim, renew, release
+                return f"{self.word} {label}"
+
+    @property
+    def newest_policy(self) -> bytes:
+        updates = open_updates(self.chain)
+        return updates[-1].payload if updates else self.chain[0]
 
     def verify(self) -> None:
         """The chain and the signatures, without the ledger: an admin of the newest policy acts."""

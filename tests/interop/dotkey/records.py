@@ -76,7 +76,7 @@ def verify_record(data: bytes, now: int, anchor: Anchor | None = None) -> Record
     signatures.verify(envelope, RECORD_DOMAIN, signatures.record_text(key_id, text, sequence))
     reached = any(policy.reaches(role, envelope.signers) for role in roles_for(policy, branch))
     require(reached, "threshold", "the signers do not reach that of publish, nor one of the branch")
-    digest = H("dotkey record v1", data)
+    digest = H("dotkey record v1", envelope.payload)
     return Record(key_id, sequence, not_before, expires, branch, policy, claims[9], digest)
 
 

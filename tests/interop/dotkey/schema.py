@@ -155,18 +155,18 @@ class MapOf:
 
 
 class TextMap:
-    """A map from texts to values of one schema, not empty."""
+    """A map from texts to values of one schema, with at least one entry."""
 
     word = "a map"
 
-    def __init__(self, values):
-        self.values = values
+    def __init__(self, values, most):
+        self.values, self.most = values, most
 
     def fits(self, value):
         return type(value) is Map
 
     def check(self, value, where):
-        _range(len(value.items()), 1, INFINITE, where + " count")
+        _range(len(value.items()), 1, self.most, where + " count")
         for key, item in value.items():
             require(type(key) is str, "wrong-type", f"{where}: key {key!r}")
             _type(self.values, item, f"{where} {key!r}")
@@ -178,4 +178,5 @@ DIGEST = Bytes(32, 32)
 COUNT = Unsigned(0, 9007199254740991)
 SEQUENCE = Unsigned(1, 9007199254740991)
 TIME = Unsigned(0, 253402300799)
+POLICY_NUMBER = Unsigned(0, 4294967295)
 CHAIN = ArrayOf(Bytes(), 1, 64)

@@ -114,8 +114,22 @@ def record_text(key_id: bytes, branch: str | None, sequence: int) -> str:
     return "".join(line + "\n" for line in lines + [f"sequence: {sequence}"])
 
 
-def update_text(key_id: bytes, number: int) -> str:
-    return f"dotkey policy update\nidentity: {key_id_label(key_id)}\npolicy: {number}\n"
+def key_text(alg: int, public: bytes) -> str:
+    return ("ed25519:" if alg == ED25519 else "0x") + public.hex()
+
+
+def update_text(key_id: bytes, policy) -> str:
+    """What a wallet shows of an update to this policy: all that it changes."""
+    lines = ["dotkey policy update", f"identity: {key_id_label(key_id)}", f"policy: {policy.number}"]
+    for key, (weight, roles) in policy.keys.items():
+        lines.append(f"key: {key_text(*key)} weight {weight} roles {','.join(roles)}")
+    lines += [f"threshold: {role} {least}" for role, least in policy.thresholds.items()]
+    if policy.next is not None:
+        lines.append(f"next: {policy.next.hex()}")
+    if policy.recovery:
+        lines += [f"recovery key: {key_text(*key)} weight {weight}" for key, weight in policy.recovery.items()]
+        lines.append(f"recovery: threshold {policy.recovery_threshold} delay {policy.recovery_delay} seconds")
+    return "".join(line + "\n" for line in lines)
 
 
 def transaction_text(network_id: bytes, key_id: bytes, nonce: int, action: str) -> str:

@@ -77,6 +77,8 @@ def _check_rrset(rrset, before) -> None:
     require(before is None or before[:2] < rrset[:2], "rrset-order", f"type {type} at {owner!r}")
     require(type not in (CNAME, DNAME, SOA) or len(rdata) == 1, "single-rdata", f"type {type} at {owner!r}")
     require(type != SOA or owner == APEX, "soa-owner", f"SOA at {owner!r}")
+    wildcard = labels_of(owner)[:1] == [b"*"]
+    require(type not in (NS, DNAME) or not wildcard, "wildcard-owner", f"type {type} at {owner!r}")
 
 
 def _check_delegation(delegation, branch) -> None:

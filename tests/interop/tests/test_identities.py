@@ -6,6 +6,7 @@ from dotkey import signatures
 from dotkey.cbor import encode
 from dotkey.errors import Refused
 from dotkey.identities import Anchor, bare_key_id, read_policy, verify_chain
+from dotkey.names import key_id_label
 
 from .signer import Key, Wallet, authority, digest, envelope, key_id, next_of, policy
 
@@ -26,8 +27,14 @@ class Case(unittest.TestCase):
             self.assertEqual(caught.exception.code, code, caught.exception.explanation)
 
 
-def update(new, *keys, id=ID, number=1):
-    return envelope(new, signatures.UPDATE_DOMAIN, signatures.update_text(id, number), *keys)
+def update(new, *keys, id=ID):
+    return envelope(new, signatures.UPDATE_DOMAIN, signatures.update_text(id, read_policy(new)), *keys)
+
+
+def pin(policy, id=ID, number=None):
+    """The anchor on a policy."""
+    read = read_policy(policy)
+    return Anchor(id, read.number if number is None else number, read.digest)
 
 
 class Policies(Case):
@@ -41,7 +48,7 @@ class Policies(Case):
             ("wrong-type", {1: 0, 2: [key], 3: thresholds, "x": 1}),
             ("missing-key", {1: 0, 2: [key]}),
             ("unknown-key", {1: 0, 2: [key], 3: thresholds, 7: 0}),
-            ("out-of-range", {1: 64, 2: [key], 3: thresholds}),
+            ("out-of-range", {1: 1 << 32, 2: [key], 3: thresholds, 6: bytes(32)}),
             ("out-of-range", {1: 0, 2: [], 3: thresholds}),
             ("out-of-range", {1: 0, 2: [[ONE.alg, ONE.public, 0, BOTH]], 3: thresholds}),
             ("out-of-range", {1: 0, 2: [[ONE.alg, ONE.public, 1, []]], 3: thresholds}),
@@ -68,6 +75,12 @@ class Policies(Case):
         ]:
             self.refused(code, read_policy, encode(item))
 
+    def test_many_thresholds(self):
+        thresholds = {"admin": 1, "publish": 1} | {f"publish:{n:03}": 1 for n in range(513)}
+        self.refused("out-of-range", read_policy, policy(0, OLD[0], thresholds))
+        del thresholds["publish:512"]
+        self.refused("unreachable-threshold", read_policy, policy(0, OLD[0], thresholds))
+
     def test_bare_key(self):
         read = read_policy(policy(0, *OLD))
         self.assertEqual(bare_key_id(ONE.alg, ONE.public), read.key_id)
@@ -78,17 +91,58 @@ class Chains(Case):
         new = policy(1, *NEW, previous=digest(GENESIS))
         chain = [GENESIS, update(new, ONE, TWO)]
         self.assertEqual(verify_chain(chain, ID).number, 1)
-        self.assertEqual(verify_chain(chain, ID, Anchor(1, digest(new))).data, new)
-        self.assertEqual(verify_chain(chain, ID, Anchor(0, digest(GENESIS))).data, new)
+        self.assertEqual(verify_chain(chain, ID, pin(new)).data, new)
+        self.assertEqual(verify_chain(chain, ID, pin(GENESIS)).data, new)
         # From the policy that an anchor pins.
         third = policy(2, *NEW, previous=digest(new))
-        short = [new, update(third, TWO, number=2)]
-        self.assertEqual(verify_chain(short, ID, Anchor(1, digest(new))).number, 2)
+        short = [new, update(third, TWO)]
+        self.assertEqual(verify_chain(short, ID, pin(new)).number, 2)
         self.refused("key-id", verify_chain, short, ID)
         self.refused("key-id", verify_chain, chain, bytes(32))
-        self.refused("rotated-away", verify_chain, chain, ID, Anchor(1, bytes(32)))
-        self.refused("rotated-away", verify_chain, [GENESIS], ID, Anchor(1, digest(new)))
+        self.refused("rotated-away", verify_chain, chain, ID, Anchor(ID, 1, bytes(32)))
+        self.refused("rotated-away", verify_chain, [GENESIS], ID, pin(new))
+        self.refused("rotated-away", verify_chain, chain, ID, pin(new, number=0))
+        self.refused("rotated-away", verify_chain, short, ID, pin(new, number=2))
         self.refused("out-of-range", verify_chain, [], ID)
+
+    def test_whose_anchor(self):
+        theirs = policy(0, *authority((THREE, 1, BOTH)))
+        self.refused("key-id", verify_chain, [theirs], ID, pin(theirs, key_id(theirs)))
+        self.refused("key-id", verify_chain, [theirs], ID, pin(GENESIS))
+        self.refused("key-id", verify_chain, [GENESIS], ID, pin(GENESIS, key_id(theirs)))
+        self.refused("rotated-away", verify_chain, [GENESIS], ID, pin(theirs))
+
+    def test_first_policy(self):
+        numbered = policy(1, *OLD, previous=bytes(32))
+        self.refused("key-id", verify_chain, [numbered], key_id(numbered))
+        self.assertEqual(verify_chain([numbered], ID, pin(numbered)).number, 1)
+        self.refused("key-id", verify_chain, [b""], ID)
+        self.refused("truncated", verify_chain, [b""], key_id(b""))
+
+    def test_numbers(self):
+        for number in (63, (1 << 32) - 2):
+            old = policy(number, *OLD, previous=bytes(32))
+            new = policy(number + 1, *OLD, previous=digest(old))
+            self.assertEqual(verify_chain([old, update(new, ONE)], ID, pin(old)).number, number + 1)
+
+    def test_text(self):
+        keys, thresholds = authority((ONE, 2, BOTH), (WALLET, 1, ["admin", "publish:a"]))
+        new = policy(3, keys, thresholds, next=bytes(32), recovery=RECOVERY, previous=bytes(32))
+        expected = [
+            "dotkey policy update",
+            f"identity: {key_id_label(ID)}",
+            "policy: 3",
+            f"key: ed25519:{ONE.public.hex()} weight 2 roles admin,publish",
+            f"key: 0x{WALLET.public.hex()} weight 1 roles admin,publish:a",
+            "threshold: admin 1",
+            "threshold: publish 1",
+            "threshold: publish:a 1",
+            "next: " + "00" * 32,
+            f"recovery key: ed25519:{SAFE.public.hex()} weight 1",
+            "recovery: threshold 1 delay 3600 seconds",
+            "",
+        ]
+        self.assertEqual(signatures.update_text(ID, read_policy(new)).split("\n"), expected)
 
     def test_refused_updates(self):
         previous = digest(GENESIS)
@@ -118,11 +172,22 @@ class Chains(Case):
     def test_recovery(self):
         other = policy(1, *authority((THREE, 1, BOTH)), previous=digest(GENESIS))
         chain = [GENESIS, update(other, SAFE, THREE)]
-        self.assertEqual(verify_chain(chain, ID, Anchor(1, digest(other))).data, other)
-        self.refused("recovery-unanchored", verify_chain, chain, ID, Anchor(0, digest(GENESIS)))
-        self.refused("rotated-away", verify_chain, chain, ID, Anchor(1, bytes(32)))
+        self.assertEqual(verify_chain(chain, ID, pin(other)).data, other)
+        self.refused("recovery-unanchored", verify_chain, chain, ID, pin(GENESIS))
+        self.refused("rotated-away", verify_chain, chain, ID, Anchor(ID, 1, bytes(32)))
         alone = [GENESIS, update(other, SAFE)]
-        self.refused("threshold", verify_chain, alone, ID, Anchor(1, digest(other)))
+        self.refused("threshold", verify_chain, alone, ID, pin(other))
+
+    def test_admin_who_recovers(self):
+        recovery = {1: [[ONE.alg, ONE.public, 1]], 2: 1, 3: 3600}
+        for next, code in [(None, None), (next_of(*NEW), None), (next_of(*OLD), "recovery-unanchored")]:
+            first = policy(0, *OLD, next=next, recovery=recovery)
+            new = policy(1, *NEW, previous=digest(first))
+            chain = [first, update(new, ONE, TWO, id=key_id(first))]
+            if code:
+                self.refused(code, verify_chain, chain, key_id(first))
+            else:
+                self.assertEqual(verify_chain(chain, key_id(first)).data, new)
 
     def test_wallet(self):
         first = policy(0, *authority((WALLET, 1, BOTH)))

@@ -2,9 +2,10 @@
 
 from dotkey import ledger, signatures
 from dotkey.cbor import encode
+from dotkey.names import key_id_label
 
-from .signer import Key, Wallet, authority, envelope, key_id, policy
-from .test_identities import Case
+from .signer import Key, Wallet, authority, digest, envelope, key_id, policy
+from .test_identities import Case, update
 
 ONE, WALLET = Key(1), Wallet(2)
 GENESIS = policy(0, *authority((ONE, 1, ["admin", "publish"]), (WALLET, 1, ["admin"])))
@@ -25,18 +26,21 @@ def transaction(action, *keys, words="", **changes):
 class Ledger(Case):
     def test_transactions(self):
         for action, words in [
-            ([1, D], "commit"),
+            ([1, D], f"commit {'00' * 32}"),
             ([2, "mysite", bytes(16), b""], "claim mysite"),
             ([3, "mysite", b"stamp"], "renew mysite"),
-            ([4, "mysite", D], "transfer mysite"),
+            ([4, "mysite", D], f"transfer mysite to {key_id_label(D)}"),
             ([5, "mysite"], "release mysite"),
-            ([6], "set-policy"),
-            ([7, 1], "checkpoint"),
-            ([8, b"v", 0], "validator-change"),
+            ([6], f"set-policy {digest(GENESIS).hex()}"),
+            ([7, 1], "checkpoint 1"),
+            ([8, b"v", 0], "validator-change 76 weight 0"),
         ]:
             read = ledger.read_transaction(transaction(action, ONE, WALLET, words=words))
             read.verify()
             self.assertEqual((read.words, read.nonce), (words, 3))
+        new = policy(1, *authority((ONE, 1, ["admin", "publish"])), previous=digest(GENESIS))
+        rotated = ledger.read_transaction(transaction([6], k5=[GENESIS, update(new, ONE, id=ID)]))
+        self.assertEqual(rotated.words, f"set-policy {digest(new).hex()}")
         wrong = ledger.read_transaction(transaction([6], WALLET, words="commit"))
         self.refused("bad-signature", wrong.verify)
 
@@ -68,7 +72,7 @@ class Ledger(Case):
         ledger.read_certificate(encode(CERTIFICATE | {5: bytes(96)}))
         for code, read, item in [
             ("out-of-range", ledger.read_entry, ENTRY | {3: 5}),
-            ("out-of-range", ledger.read_entry, ENTRY | {4: {1: 64, 2: D}}),
+            ("out-of-range", ledger.read_entry, ENTRY | {4: {1: 1 << 32, 2: D}}),
             ("missing-key", ledger.read_header, {1: 1}),
             ("out-of-range", ledger.read_certificate, CERTIFICATE | {5: bytes(49)}),
             ("out-of-range", ledger.read_certificate, CERTIFICATE | {4: b""}),

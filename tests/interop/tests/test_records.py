@@ -3,6 +3,7 @@
 from dotkey import signatures
 from dotkey.cbor import encode
 from dotkey.dns_data import branch_from_text
+from dotkey.hashes import H
 from dotkey.identities import Anchor
 from dotkey.records import verify_record
 
@@ -37,7 +38,7 @@ class Records(Case):
         self.assertEqual(verify_record(record(BLOGGER, k7=DEEPER), NOW).branch_text, "news.blog")
         self.assertEqual(verify_record(record(ONE, k7=OTHER), NOW).branch_text, "myblog")
         self.assertEqual(verify_record(record(WALLET, k7=BLOG, text="blog"), NOW).branch_text, "blog")
-        anchor = Anchor(0, digest(GENESIS), 7)
+        anchor = Anchor(ID, 0, digest(GENESIS), 7)
         self.assertEqual(verify_record(record(), NOW, anchor).sequence, 7)
         self.assertEqual(verify_record(record(), NOW - 600).sequence, 7)
         self.assertEqual(verify_record(record(), NOW + 86399).sequence, 7)
@@ -75,8 +76,14 @@ class Records(Case):
             ("bad-signature", record(WALLET, k7=BLOG)),
         ]:
             self.refused(code, verify_record, data, NOW)
-        self.refused("rolled-back", verify_record, good, NOW, Anchor(0, digest(GENESIS), 8))
-        self.refused("rotated-away", verify_record, good, NOW, Anchor(1, bytes(32)))
+        self.refused("rolled-back", verify_record, good, NOW, Anchor(ID, 0, digest(GENESIS), 8))
+        self.refused("rotated-away", verify_record, good, NOW, Anchor(ID, 1, bytes(32)))
+        self.refused("key-id", verify_record, good, NOW, Anchor(bytes(32), 0, digest(GENESIS), 8))
+
+    def test_digest(self):
+        one, both = verify_record(record(), NOW), verify_record(record(ONE, WALLET), NOW)
+        self.assertEqual(one.digest, both.digest)
+        self.assertEqual(one.digest, H("dotkey record v1", encode(claims([GENESIS]))))
 
     def test_thresholds(self):
         keys, _ = authority((ONE, 1, ["admin", "publish", "publish:blog"]), (TWO, 1, ["publish:blog", "publish"]))
@@ -101,7 +108,7 @@ class Records(Case):
         new = policy(1, *held, previous=digest(genesis))
         good = update(new, *keys, id=key_id(genesis))
         newer = policy(2, *held, previous=digest(new))
-        first = update(newer, keys[0], id=key_id(genesis), number=2)
+        first = update(newer, keys[0], id=key_id(genesis))
         for code, chain in [(None, [genesis, good]), ("too-many-signatures", [genesis, good, first])]:
             item = claims([genesis]) | {8: chain}
             data = envelope(encode(item), signatures.RECORD_DOMAIN, "", *keys)

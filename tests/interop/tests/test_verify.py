@@ -57,6 +57,13 @@ class Verify(unittest.TestCase):
                 self.assertEqual(got, code)
                 self.assertTrue(lines[0].startswith(start), lines)
 
+    def test_missing(self):
+        for arguments in [("record", "no/such.record"), ("vectors", "no/such")]:
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                self.assertEqual(self.run_main(*arguments), (2, []))
+            self.assertEqual(said.getvalue(), f"cannot read {arguments[1]}: No such file or directory\n")
+
     def test_name(self):
         self.assertEqual(self.run_main("name", "A.b.key")[0], 0)
         self.assertEqual(self.run_main("name", "a..key")[0], 4)

@@ -68,6 +68,8 @@ class Zones(Case):
             ("rrset-order", {1: [rr(WWW, TXT, HELLO), rr(WWW, TXT, HELLO)]}),
             ("single-rdata", {1: [rr(WWW, CNAME, b"\x01y\x00", b"\x01z\x00")]}),
             ("soa-owner", {1: [rr(WWW, SOA, SOA_DATA)]}),
+            ("wildcard-owner", {1: [rr(b"\x01*", 2, b"\x01x\x00")]}),
+            ("wildcard-owner", {1: [rr(b"\x01*\x01a", 39, b"\x01x\x00")]}),
             ("cname-alone", {1: [rr(APEX, CNAME, ABSOLUTE)]}),
             ("cname-alone", {1: [rr(WWW, A, ADDRESS), rr(WWW, CNAME, ABSOLUTE)]}),
             ("below-dname", {1: [rr(DEEP, A, ADDRESS), rr(BLOG, DNAME, ABSOLUTE)]}),
