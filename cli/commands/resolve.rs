@@ -177,7 +177,8 @@ fn look_up(
         }
         Outcome::NoName { .. } => "no-name",
         Outcome::Outside => {
-            found.say("The name is outside the branch that this record is for; ask the whole zone.");
+            found
+                .say("The name is outside the branch that this record is for; ask the whole zone.");
             "outside"
         }
         Outcome::Loop => {
