@@ -176,6 +176,11 @@ fn look_up(
             "name-servers"
         }
         Outcome::NoName { .. } => "no-name",
+        Outcome::Outside => {
+            found
+                .say("The name is outside the branch that this record is for; ask the whole zone.");
+            "outside"
+        }
         Outcome::Loop => {
             return Err(too_far(
                 "its aliases lead in a circle, or through more than 8 names",

@@ -6,6 +6,12 @@ use dotkey_proto::zone::{Outcome, Resource, Rrset, Target, Zone};
 
 /// What `zone` says of `name` and `rtype`.
 pub fn plain_lookup<'z>(zone: &'z Zone, name: &Owner, rtype: RecordType) -> Outcome<'z> {
+    if zone
+        .branch()
+        .is_some_and(|branch| !name.is_at_or_below(branch))
+    {
+        return Outcome::Outside;
+    }
     if let Some(delegation) = zone
         .delegations()
         .iter()

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::facts::quote;
 use super::parse::parse_dotted;
-use super::{Name, NameError, Suffix, label};
+use super::{Name, NameError, Suffix, idn, label};
 
 const SCHEME: &str = "key://";
 /// Enough to recognise what was taken for a URI.
@@ -79,7 +79,8 @@ fn parse_authority(authority: &str, suffix: &Suffix) -> Result<Name, NameError> 
             authority: quote(authority),
         });
     }
-    if let Some(right) = without_suffix(authority, suffix) {
+    // Ideographic full stops and full-width letters write a suffix as well as ASCII does.
+    if let Some(right) = without_suffix(&idn::to_ascii(authority)?, suffix) {
         return Err(NameError::UriSuffix {
             authority: quote(authority),
             right: quote(right),
@@ -88,7 +89,7 @@ fn parse_authority(authority: &str, suffix: &Suffix) -> Result<Name, NameError> 
     parse_dotted(&format!("{authority}.{}", suffix.as_ascii()), suffix)
 }
 
-/// What stands before `.key` or before the configured suffix, where the authority ends with one.
+/// What stands before `.key` or before the configured suffix, where the authority, mapped to ASCII, ends with one.
 fn without_suffix<'a>(authority: &'a str, suffix: &Suffix) -> Option<&'a str> {
     [suffix.as_ascii(), Suffix::KEY.as_ascii()]
         .into_iter()
@@ -100,13 +101,26 @@ fn without_suffix<'a>(authority: &'a str, suffix: &Suffix) -> Option<&'a str> {
         })
 }
 
-/// RFC 3986 section 2 in what could mislead another parser: nothing invisible, no backslash, no second `#`.
+/// Characters that are not seen, or that turn the direction of what follows, so that a path reads as another one.
+const fn misleads(character: char) -> bool {
+    matches!(
+        character,
+        '\u{061C}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{FEFF}'
+    )
+}
+
+/// RFC 3986 section 2 in what could mislead a reader or another parser: nothing invisible, no backslash, no second `#`.
 fn check_reference(reference: &str) -> Result<(), NameError> {
     let mut in_fragment = false;
     for (index, character) in reference.chars().enumerate() {
         let second_mark = in_fragment && character == '#';
         in_fragment |= character == '#';
-        if character.is_control() || character.is_whitespace() || character == '\\' || second_mark {
+        let invisible = character.is_control() || character.is_whitespace() || misleads(character);
+        if invisible || character == '\\' || second_mark {
             return Err(NameError::UriPath {
                 character,
                 position: index + 1,

@@ -179,6 +179,6 @@ impl Zone {
                 .map_err(|error| rdata_error(owner, error))?;
             builder.rrset(owner.clone(), rtype, rrset.ttl, changed);
         }
-        builder.build(None)
+        builder.build(self.branch())
     }
 }

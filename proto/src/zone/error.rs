@@ -108,6 +108,14 @@ pub enum ZoneError {
         /// Where it stands.
         owner: Owner,
     },
+    /// NS or DNAME at a wildcard, where RFC 4592 sections 4.2 and 4.4 leave open what they mean.
+    #[error("`{owner}` has {rtype}; a wildcard may not, so write it at each name that is meant")]
+    WildcardOwner {
+        /// Where it stands.
+        owner: Owner,
+        /// The type.
+        rtype: RecordType,
+    },
     /// A resource that breaks a rule of section 7.4.
     #[error("resource at `{host}` {}: {error}", path.escape_debug())]
     Resource {
@@ -214,6 +222,7 @@ impl ZoneError {
             Self::RrsetOrder { .. } => "rrset-order",
             Self::SingleRdata { .. } => "single-rdata",
             Self::SoaOwner { .. } => "soa-owner",
+            Self::WildcardOwner { .. } => "wildcard-owner",
             Self::Resource { error, .. } => error.code(),
             Self::ResourceOrder { .. } => "resource-order",
             Self::DelegationOwner { .. } => "delegation-owner",

@@ -4,12 +4,14 @@ use alloc::vec::Vec;
 
 use super::index::{Above, Node};
 use super::{Delegation, Resource, Rrset, Target, Zone};
-use crate::dns::{Owner, RecordType, WireName};
+use crate::dns::{Labels, Owner, RecordType, WireName};
 use crate::limits::NAME_BYTES_MAX;
 
 /// What a zone says of a name and a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'z> {
+    /// The name is not at or below the branch of the record: the record of the whole zone has to be asked.
+    Outside,
     /// The name, or one above it, is delegated.
     Referral(&'z Delegation),
     /// A name at or above it belongs to a DNS zone of its own: its NS records.
@@ -94,10 +96,20 @@ impl Outcome<'_> {
 impl Zone {
     /// What this zone says of `owner`, in wire form relative to the zone and in lower case, and of a type.
     ///
+    /// `owner` has to be what [`Owner::check_wire`] passes, as [`Owner::as_wire`] is; names from a message are checked and
+    /// lowered before they come here. Nothing panics on other bytes in a release, but the outcome has no meaning.
+    ///
     /// Type 0, which no data has, asks for the resources of a name: where it has any, they come with
     /// [`Outcome::NoData`]. Type ANY is for the caller (RFC 8482).
     #[must_use]
     pub fn lookup(&self, owner: &[u8], rtype: RecordType) -> Outcome<'_> {
+        debug_assert!(
+            Owner::check_wire(owner).is_ok(),
+            "an owner is looked up in its stored form"
+        );
+        if self.branch().is_some_and(|top| !is_at_or_below(owner, top)) {
+            return Outcome::Outside;
+        }
         let (node, exists) = self.index.closest(owner);
         match node.above() {
             Above::Zone => {}
@@ -146,6 +158,15 @@ impl Zone {
             synthesised,
         }
     }
+}
+
+/// As [`Owner::is_at_or_below`], for a name that is only borrowed.
+fn is_at_or_below(owner: &[u8], top: &Owner) -> bool {
+    let mut labels = Labels::new(owner);
+    while labels.remainder().len() > top.as_wire().len() {
+        labels.next();
+    }
+    labels.remainder() == top.as_wire()
 }
 
 fn rewrite<'z>(rrset: &'z Rrset, owner: &[u8]) -> Outcome<'z> {

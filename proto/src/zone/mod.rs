@@ -59,6 +59,7 @@ use index::Index;
 #[derive(Clone, Debug)]
 pub struct Zone {
     parts: Parts,
+    branch: Option<Owner>,
     index: Index,
 }
 
@@ -87,7 +88,17 @@ impl Zone {
         rules::check_each(&parts, &fault, branch)?;
         let index = Index::build(&parts, body);
         rules::check_together(&parts, &index)?;
-        Ok(Self { parts, index })
+        Ok(Self {
+            parts,
+            branch: branch.cloned(),
+            index,
+        })
+    }
+
+    /// The branch of the record that this zone was checked for. The zone speaks of no name outside it.
+    #[must_use]
+    pub fn branch(&self) -> Option<&Owner> {
+        self.branch.as_ref()
     }
 
     /// The one encoding of this zone.
@@ -151,8 +162,10 @@ impl Zone {
 }
 
 impl PartialEq for Zone {
+    /// Whether both say the same of the same names.
     fn eq(&self, other: &Self) -> bool {
-        self.parts == other.parts // The index follows from the parts.
+        // The index follows from the parts.
+        self.parts == other.parts && self.branch == other.branch
     }
 }
 

@@ -11,7 +11,7 @@ use crate::limits::CNAME_CHAIN_MAX;
 pub struct Resolution<'z> {
     /// Aliases and rewrites that were followed, in order.
     pub steps: Vec<Step<'z>>,
-    /// What the zone says of the last name. An alias or a rewrite leads out of the zone.
+    /// What the zone says of the last name. An alias or a rewrite leads out of the zone to an absolute name.
     pub outcome: Outcome<'z>,
 }
 
@@ -36,7 +36,7 @@ impl Resolution<'_> {
 
 impl Zone {
     /// As [`Zone::lookup`], going on where an alias or a rewrite leads to a name of this zone. It allocates for the steps
-    /// only. More than 8 steps, and a name that comes again, are a loop.
+    /// only. A step out of the zone's branch ends in [`Outcome::Outside`]. More than 8 steps, and a name that comes again, are a loop.
     #[must_use]
     pub fn resolve(&self, owner: &[u8], rtype: RecordType) -> Resolution<'_> {
         let mut steps: Vec<Step<'_>> = Vec::new();

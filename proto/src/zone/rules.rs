@@ -74,6 +74,10 @@ fn check_rrset(rrset: &Rrset, before: Option<&Rrset>) -> Result<(), ZoneError> {
     if rtype == RecordType::SOA && !rrset.owner.is_apex() {
         return Err(ZoneError::SoaOwner { owner: owner() });
     }
+    if matches!(rtype, RecordType::NS | RecordType::DNAME) && rrset.owner.is_wildcard() {
+        let owner = owner();
+        return Err(ZoneError::WildcardOwner { owner, rtype });
+    }
     Ok(())
 }
 

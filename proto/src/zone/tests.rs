@@ -233,7 +233,7 @@ mod properties {
         }
 
         #[test]
-        fn lookups_agree_with_a_plain_search(zone in arbitrary::zones(), name: Box<[u8]>) {
+        fn lookups_agree_with_a_plain_search(zone in arbitrary::zones(), name in arbitrary::odd_owner()) {
             for rrset in zone.rrsets() {
                 let found = zone.lookup(rrset.owner.as_wire(), rrset.rtype);
                 let is_it = match found {
@@ -247,7 +247,7 @@ mod properties {
                     let _ = zone.resolve(&below, RecordType::A);
                 }
             }
-            let _ = zone.resolve(&name, RecordType::A);
+            let _ = zone.resolve(name.as_wire(), RecordType::A);
         }
 
         #[test]

@@ -346,6 +346,44 @@ fn uris() {
     check("key://mysite/a\\b", Err("uri-path"));
     check("key://mysite/\n", Err("uri-path"));
     check("key://mysite/#a#b", Err("uri-path"));
+    check("key://mysite。key/", Err("uri-suffix"));
+    check("key://mysite．ＫＥＹ/", Err("uri-suffix"));
+    check("key://münchen｡key/", Err("uri-suffix"));
+    check("key://key。/", Err("empty-label"));
+    check("key://ｍｙｓｉｔｅ/", Ok(("mysite.key", "/", None, None)));
+    check(
+        "key://www。mysite/",
+        Ok(("www.mysite.key", "/", None, None)),
+    );
+    let invisible = "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+                     \u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
+    for character in invisible.chars() {
+        for place in ["/a", "?q=", "#f"] {
+            check(&format!("key://mysite{place}{character}b"), Err("uri-path"));
+        }
+    }
+}
+
+#[test]
+fn uris_carry_no_suffix_however_it_is_written() {
+    let suffix = Suffix::parse("key.example.net").expect("valid");
+    for text in [
+        "key://mysite.key.example.net/",
+        "key://mysite。key。example。net/",
+        "key://mysite．ｋｅｙ.Example｡net/",
+    ] {
+        let error = KeyUri::parse(text, &suffix).expect_err(text);
+        assert_eq!(error.code(), "uri-suffix", "{text}");
+        assert!(error.to_string().contains("`key://mysite/`"), "{error}");
+    }
+    let suffix = Suffix::parse("schlüssel.example").expect("valid");
+    for text in [
+        "key://mysite.schlüssel.example/",
+        "key://mysite.xn--schlssel-95a.example/",
+    ] {
+        let error = KeyUri::parse(text, &suffix).expect_err(text);
+        assert_eq!(error.code(), "uri-suffix", "{text} {}", suffix.as_ascii());
+    }
 }
 
 #[test]

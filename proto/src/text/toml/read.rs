@@ -152,6 +152,7 @@ fn place(error: &ZoneError, places: &Places) -> Range<usize> {
         | ZoneError::Rdata { owner, .. }
         | ZoneError::SingleRdata { owner, .. }
         | ZoneError::SoaOwner { owner }
+        | ZoneError::WildcardOwner { owner, .. }
         | ZoneError::Resource { host: owner, .. }
         | ZoneError::ResourceOrder { host: owner, .. }
         | ZoneError::DelegationOwner { owner, .. }

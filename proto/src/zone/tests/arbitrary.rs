@@ -16,7 +16,7 @@ fn owner_below(top: &'static str) -> impl Strategy<Value = Owner> {
     "([a-z0-9_*]{1,3}\\.){0,2}".prop_map(move |front| owner(&alloc::format!("{front}{top}")))
 }
 
-fn odd_owner() -> impl Strategy<Value = Owner> {
+pub(crate) fn odd_owner() -> impl Strategy<Value = Owner> {
     many(many(any::<u8>(), 1..5), 0..3).prop_map(|labels| {
         let mut wire = Vec::new();
         for label in labels {

@@ -23,6 +23,7 @@ fn target(target: Target<'_>) -> String {
 fn show(outcome: Outcome<'_>) -> String {
     let star = |synthesised| if synthesised { " (wildcard)" } else { "" };
     match outcome {
+        Outcome::Outside => "outside".into(),
         Outcome::Referral(delegation) => format!("referral {}", delegation.owner),
         Outcome::Cut(rrset) => format!("cut {}", rrset.owner),
         Outcome::Answer { rrset, synthesised } => {
@@ -255,6 +256,62 @@ fn following_ends() {
     let found = zone.resolve(asked.as_wire(), A);
     assert_eq!(found.steps[0].to, owner("x.new"));
     assert_eq!(found.last_owner(asked.as_wire()), owner("c8").as_wire());
+}
+
+#[test]
+fn a_branch_has_an_outside() {
+    let mut builder = zone_of(&[
+        ("blog", A, "192.0.2.1"),
+        ("*.blog", TXT, "star"),
+        ("up.blog", CNAME, "@"),
+        ("beside.blog", CNAME, "Www"),
+        ("deep.blog", CNAME, "up.blog"),
+        ("over.blog", CNAME, "BLOG"),
+        ("away.blog", DNAME, "old"),
+        ("absolute.blog", CNAME, "www.example.net."),
+    ]);
+    builder.delegation(Delegation::to_branch(owner("team.blog")));
+    let zone = builder.build(Some(&owner("blog"))).expect("valid");
+    assert_eq!(zone.branch(), Some(&owner("blog")));
+    check(
+        &zone,
+        &[
+            ("@", A, "outside"),
+            ("@", RecordType(0), "outside"),
+            ("www", A, "outside"),
+            ("xblog", A, "outside"),
+            ("blog.x", A, "outside"),
+            ("*", TXT, "outside"),
+            ("blog", A, "answer blog A"),
+            ("blog", MX, "no data 0"),
+            ("x.y.blog", TXT, "answer *.blog TXT (wildcard)"),
+            ("a.team.blog", A, "referral team.blog"),
+            ("up.blog", A, "alias @"),
+        ],
+    );
+    for (name, steps, expected) in [
+        ("www", 0, "outside"),
+        ("up.blog", 1, "outside"),
+        ("beside.blog", 1, "outside"),
+        ("deep.blog", 2, "outside"),
+        ("x.away.blog", 1, "outside"),
+        ("over.blog", 1, "answer blog A"),
+        ("absolute.blog", 0, "alias www.example.net."),
+    ] {
+        let asked = owner(name);
+        let found = zone.resolve(asked.as_wire(), A);
+        let found = (found.steps.len(), show(found.outcome));
+        assert_eq!(found, (steps, expected.into()), "{name}");
+    }
+    // A branch without content has an outside too, and the zone keeps its branch when its names change their form.
+    let origin = "mysite.key.".parse().expect("valid");
+    let empty = ZoneBuilder::new();
+    let empty = empty.build(Some(&owner("blog"))).expect("valid");
+    for zone in [&empty, &zone.absolutise(&origin).expect("short")] {
+        check(zone, &[("www", A, "outside")]);
+    }
+    check(&empty, &[("a.blog", A, "no name @")]);
+    assert_ne!(empty, ZoneBuilder::new().build(None).expect("valid"));
 }
 
 #[test]
