@@ -29,4 +29,4 @@ sim: ## Simulations from SEEDS=1000 seeds; a failure names the seed that replays
 	@.ci/sim $(or $(SEEDS),1000)
 
 clean: ## Remove what was compiled from this code; RocksDB, tools and corpora stay
-	@bash -c 'source .ci/env && rm -rf "$$CARGO_TARGET_DIR"'
+	@bash -c 'unset CARGO_TARGET_DIR; source .ci/env && rm -rf "$$DOTKEY_CACHE/target"'

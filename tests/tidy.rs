@@ -81,6 +81,47 @@ fn proto_stays_free_of_io_and_std() {
     none(cores::impure_dependencies(&tree));
 }
 
+/// What the compiler then holds; without these lines it would hold nothing.
+#[test]
+fn crates_keep_their_promises() {
+    let read = |path: &str| {
+        fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    };
+    let proto = read("proto/src/lib.rs");
+    assert!(proto.contains("\n#![no_std]\n"), "proto has a std");
+    assert!(
+        proto.contains("\n#![forbid(unsafe_code)]\n"),
+        "proto may be unsafe"
+    );
+    for member in [
+        ".",
+        "proto",
+        "registry",
+        "resolver",
+        "gateway",
+        "simulations",
+    ] {
+        let manifest = read(&format!("{member}/Cargo.toml"));
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{member} leaves the workspace's lints"
+        );
+    }
+    let engine: Vec<_> = files(".rs")
+        .into_iter()
+        .filter(|(path, text)| {
+            path.contains("/src/")
+                && !path.starts_with("registry/src/consensus/")
+                && text.contains("commonware_")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        engine.is_empty(),
+        "the engine is named outside its folder: {engine:?}"
+    );
+}
+
 #[test]
 fn pure_cores_name_no_clock_socket_file_or_randomness() {
     for core in cores::PURE {

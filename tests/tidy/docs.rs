@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Documents with a fenced map of the folders: lines that begin with `folder/`.
-pub(super) const MAPS: &[&str] = &["docs/architecture.md"];
+pub(super) const MAPS: &[&str] = &["README.md", "docs/architecture.md"];
 
 pub(super) fn dead_links(
     document: &str,

@@ -67,7 +67,8 @@ impl Claims {
     pub fn draft(&self) -> Result<Draft, RecordError> {
         check_window(self.not_before, self.expires)?;
         let payload = self.encode();
-        // The same rules as for a reader, so that nobody signs what nobody would accept.
+        // The rules of form are a reader's. Whether the chain is the key id's, and the body a zone, is the caller's to know:
+        // a recovery and a pinned chain cannot be told here.
         Parts::read(&payload)?;
         let subject = Subject::Record {
             key_id: self.key_id,

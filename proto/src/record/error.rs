@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use thiserror::Error;
 
-use crate::identity::{ChainError, PublicKey, Role};
+use crate::identity::{Branch, ChainError, KeyId, PublicKey, Role};
 use crate::signature::SignatureError;
 use crate::time::Timestamp;
 
@@ -94,6 +94,16 @@ pub enum RecordError {
         /// The roles that it has.
         held: Box<[Role]>,
     },
+    /// A valid record, but not the one that was asked for.
+    #[error("this is the record of {found}{}, not the one that was asked for, of {expected}", InBranch(.branch))]
+    OtherRecord {
+        /// Whose record was asked for.
+        expected: KeyId,
+        /// Whose it is.
+        found: KeyId,
+        /// Its branch, where it has one.
+        branch: Option<Branch>,
+    },
     /// Too few signers.
     #[error(
         "the record is signed with weight {reached} of the {needed} that the role `{role}` takes"
@@ -106,6 +116,17 @@ pub enum RecordError {
         /// The weight it takes.
         needed: u32,
     },
+}
+
+struct InBranch<'a>(&'a Option<Branch>);
+
+impl core::fmt::Display for InBranch<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(branch) => write!(f, " for the branch `{branch}`"),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Needed<'a>(&'a Role);
@@ -148,6 +169,7 @@ impl RecordError {
             Self::TooManySignatures { .. } => "too-many-signatures",
             Self::UnknownSigner { .. } => "unknown-signer",
             Self::WrongRole { .. } => "wrong-role",
+            Self::OtherRecord { .. } => "other-record",
             Self::Threshold { .. } => "threshold",
         }
     }

@@ -242,6 +242,27 @@ fn an_anchor_speaks_for_its_own_identity() {
 }
 
 #[test]
+fn who_asks_for_one_record_gets_no_other() {
+    let blog: crate::identity::Branch = "blog".parse().expect("a branch");
+    let ask = |claims: &Claims, key_id, branch| {
+        let record = SignedRecord::new(signed(claims, &[1, 2]));
+        let found = record.verify_for(key_id, branch, time(BEGIN), None);
+        found.map(drop).map_err(|error| error.code())
+    };
+    let (whole, key_id) = (claims(), claims().key_id);
+    let branch = Claims {
+        branch: Some(blog.clone()),
+        ..claims()
+    };
+    assert_eq!(ask(&whole, key_id, None), Ok(()));
+    assert_eq!(ask(&branch, key_id, Some(&blog)), Ok(()));
+    assert_eq!(ask(&branch, key_id, None), Err("other-record"));
+    assert_eq!(ask(&whole, key_id, Some(&blog)), Err("other-record"));
+    let other = crate::identity::KeyId::from_bytes([1; 32]);
+    assert_eq!(ask(&whole, other, None), Err("other-record"));
+}
+
+#[test]
 fn rotated_keys_sign_no_more() {
     let old = claims();
     let first = organisation();

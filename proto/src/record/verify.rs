@@ -65,7 +65,8 @@ impl SignedRecord {
         &self.0
     }
 
-    /// Verifies the record at a time, and against what a ledger says of its identity where that is known.
+    /// Verifies the record at a time, and against what a ledger says of its identity where that is known. It says whose
+    /// record it is; who asked for a certain one uses [`SignedRecord::verify_for`].
     ///
     /// # Errors
     /// The first check that fails.
@@ -90,6 +91,29 @@ impl SignedRecord {
         }
         check_signatures(&envelope, &parts, &authority)?;
         Ok(Verified(self.record(envelope.payload, &parts, authority)))
+    }
+
+    /// As [`SignedRecord::verify`], for who asked for the record of a certain identity and branch: another one is refused,
+    /// however valid it is.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn verify_for(
+        &self,
+        key_id: KeyId,
+        branch: Option<&Branch>,
+        now: Timestamp,
+        anchor: Option<&Anchor>,
+    ) -> Result<Verified<Record>, RecordError> {
+        let record = self.verify(now, anchor)?;
+        if record.key_id() == key_id && record.branch() == branch {
+            return Ok(record);
+        }
+        Err(RecordError::OtherRecord {
+            expected: key_id,
+            found: record.key_id(),
+            branch: record.branch().cloned(),
+        })
     }
 
     fn record(&self, payload: &[u8], parts: &Parts<'_>, authority: Authority) -> Record {

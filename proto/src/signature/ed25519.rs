@@ -114,7 +114,7 @@ impl SecretKey {
         self.0.sign(message).to_bytes()
     }
 
-    /// The seed, for a key file; the copy is the caller's to wipe.
+    /// The seed, for a key file; the copy is wiped when it is dropped.
     #[must_use]
     pub fn seed(&self) -> zeroize::Zeroizing<[u8; 32]> {
         let mut seed = self.0.to_bytes();

@@ -3,7 +3,7 @@
 //!
 //! Pure: addresses in, a decision out. Who asks, and what happens to a refused peer, is for the DHT's driver.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use core::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub const PEERS_IN_BUCKET_MAX: u16 = 2;
 const _: () = assert!(PEERS_IN_BUCKET_MAX < PEERS_IN_TABLE_MAX);
 
 /// The part of an address that one party usually holds: a /24 of IPv4, a /48 of IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network([u8; 7]);
 
 impl Network {
@@ -53,8 +53,8 @@ pub enum Crowded {
 /// Counts of the peers in the table. As large as the table, which is bounded by its buckets.
 #[derive(Debug, Default)]
 pub struct Crowding {
-    in_table: HashMap<Network, u16>,
-    in_bucket: HashMap<(u8, Network), u16>,
+    in_table: BTreeMap<Network, u16>,
+    in_bucket: BTreeMap<(u8, Network), u16>,
 }
 
 impl Crowding {
@@ -86,7 +86,7 @@ impl Crowding {
     }
 }
 
-fn decrement<K: Eq + core::hash::Hash>(counts: &mut HashMap<K, u16>, key: K) {
+fn decrement<K: Ord>(counts: &mut BTreeMap<K, u16>, key: K) {
     let count = counts.get_mut(&key).expect("who leaves has entered");
     *count -= 1;
     if *count == 0 {
