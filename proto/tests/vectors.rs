@@ -77,7 +77,7 @@ fn anchor(input: &Value) -> Option<Anchor> {
     let anchor = input.get("anchor")?;
     Some(Anchor {
         key_id: KeyId::from_bytes(bytes(anchor, "key_id").try_into().expect("32 bytes")),
-        number: number(anchor, "number").try_into().expect("at most 63"),
+        number: number(anchor, "number").try_into().expect("32 bits"),
         digest: bytes(anchor, "digest").try_into().expect("32 bytes"),
         least_sequence: anchor.get("least_sequence").and_then(Value::as_u64),
     })

@@ -56,7 +56,7 @@ fn entries() -> File {
     valid("plain", "nothing is pinned", entry().encode());
     valid("pinned", "a policy and a checkpoint", pinned(pin()));
     valid("pinned-without-checkpoint", "a policy alone", pinned(pin().without(3)));
-    valid("pin-edges", "the last number and the greatest sequence", pinned(pin().with(1, uint(63)).with(3, uint(MAX))));
+    valid("pin-edges", "the last number and the greatest sequence", pinned(pin().with(1, uint(4_294_967_295)).with(3, uint(MAX))));
     valid("one-second", "the shortest lease", entry().with(2, uint(5)).with(3, uint(6)).encode());
     valid("times-at-the-edges", "from the first second to the last", entry().with(2, uint(0)).with(3, uint(LAST_SECOND)).encode());
     add_common(&mut file, &entry(), &[1, 2, 3], 5);
@@ -71,7 +71,7 @@ fn entries() -> File {
     invalid("pin-null", "absent is not null", entry().with(4, unhex("f6")).encode(), "wrong-type");
     invalid("pin-empty", "1 is missing", pinned(Fields::default()), "missing-key");
     invalid("pin-without-digest", "2 is missing", pinned(pin().without(2)), "missing-key");
-    invalid("pin-number-64", "beyond the last", pinned(pin().with(1, uint(64))), "out-of-range");
+    invalid("pin-number-beyond", "2^32", pinned(pin().with(1, uint(4_294_967_296))), "out-of-range");
     invalid("pin-digest-33", "a byte too long", pinned(pin().with(2, bytes([8; 33]))), "out-of-range");
     invalid("pin-sequence-0", "sequences begin at 1", pinned(pin().with(3, uint(0))), "out-of-range");
     invalid("pin-sequence-beyond", "2^53", pinned(pin().with(3, uint(MAX + 1))), "out-of-range");

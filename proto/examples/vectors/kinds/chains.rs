@@ -1,7 +1,7 @@
 //! Chains: sections 3.5 to 3.7.
 
-use super::encode::{Fields, array, bytes, flip, map, text, uint};
-use super::file::{File, Object, hex, unhex};
+use super::encode::{Fields, array, bytes, flip, map, uint};
+use super::file::{File, Object, hex, hex_text};
 use super::policies::{
     BOTH, after, bare, commitment, key, key_id, policy, policy_digest, recovery,
 };
@@ -16,8 +16,7 @@ pub(super) fn update(genesis: &Fields, new: &Fields, signers: &[Signer]) -> Vec<
 }
 
 fn subject(genesis: &Fields, new: &Fields) -> Subject {
-    let number = new.get(1);
-    Subject::update(&key_id(genesis), number[number.len() - 1].into())
+    Subject::update(&key_id(genesis), new)
 }
 
 /// The encoding of a chain of these elements.
@@ -25,24 +24,21 @@ pub(super) fn chain(elements: &[Vec<u8>]) -> Vec<u8> {
     array(elements.iter().map(bytes))
 }
 
-/// An anchor on a policy.
-pub(super) fn anchor(policy: &Fields) -> Object {
-    let number = policy.get(1);
-    let number = u64::from(number[number.len() - 1]);
-    let digest = hex(policy_digest(&policy.encode()));
-    [("number", number.into()), ("digest", digest)].into()
+/// An anchor of an identity on a policy.
+pub(super) fn anchor(identity: &[u8; 32], policy: &Fields) -> Object {
+    super::anchors::numbered(identity, policy, policy.number(1))
 }
 
-fn input(genesis: &Fields, elements: &[Vec<u8>]) -> Object {
+pub(super) fn input(genesis: &Fields, elements: &[Vec<u8>]) -> Object {
     [("hex", hex(chain(elements))), ("key_id", hex(key_id(genesis)))].into()
 }
 
-fn anchored(genesis: &Fields, elements: &[Vec<u8>], policy: &Fields) -> Object {
-    input(genesis, elements).and("anchor", anchor(policy))
+pub(super) fn anchored(genesis: &Fields, elements: &[Vec<u8>], policy: &Fields) -> Object {
+    input(genesis, elements).and("anchor", anchor(&key_id(genesis), policy))
 }
 
 /// A genesis policy of `Ed(1)`, with keys 8 and 9 to recover and key 2 as the next.
-fn prepared() -> (Fields, Fields) {
+pub(super) fn prepared() -> (Fields, Fields) {
     let next = bare(Ed(2));
     let recover = recovery(&[(Ed(8), 1), (Wallet(9), 1)], 2, 86_400).encode();
     let genesis = bare(Ed(1)).with(4, commitment(&next)).with(5, recover);
@@ -55,18 +51,21 @@ pub(super) fn file() -> File {
     add_rotations(&mut file);
     add_long_chains(&mut file);
     add_recoveries(&mut file);
-    add_anchors(&mut file);
+    add_admins_who_recover(&mut file);
+    super::anchors::add(&mut file);
     add_broken_chains(&mut file);
     add_broken_updates(&mut file);
     add_number_again(&mut file);
     add_wrong_signers(&mut file);
     add_bad_signatures(&mut file);
+    add_wallet_texts(&mut file);
     add_thefts(&mut file);
     file
 }
 
-fn facts(newest: &Fields) -> Object {
-    anchor(newest)
+pub(super) fn facts(newest: &Fields) -> Object {
+    let digest = hex(policy_digest(&newest.encode()));
+    [("number", newest.number(1).into()), ("digest", digest)].into()
 }
 
 fn add_rotations(file: &mut File) {
@@ -161,28 +160,27 @@ fn add_recoveries(file: &mut File) {
     file.valid("recovery-before-anchor", why, anchored(&genesis, &elements, &second), facts(&second));
 }
 
-fn add_anchors(file: &mut File) {
-    let genesis = bare(Ed(1));
-    let one = after(&bare(Ed(2)), &genesis, 1);
-    let two = after(&bare(Ed(3)), &one, 2);
-    let first = update(&genesis, &one, &[Ed(1), Ed(2)]);
-    let second = update(&genesis, &two, &[Ed(2), Ed(3)]);
-    let whole = [genesis.encode(), first, second.clone()];
-    let from_pinned = [one.encode(), second.clone()];
-    file.valid("anchor-first", "the anchor is on the genesis policy", anchored(&genesis, &whole, &genesis), facts(&two));
-    file.valid("anchor-within", "the anchor is on a policy between", anchored(&genesis, &whole, &one), facts(&two));
-    file.valid("anchor-newest", "the anchor is on the newest policy", anchored(&genesis, &whole, &two), facts(&two));
-    file.valid("begins-at-anchor", "the pinned policy replaces those before it", anchored(&genesis, &from_pinned, &one), facts(&two));
-    let alone = [two.encode()];
-    file.valid("anchor-alone", "the pinned policy and nothing else", anchored(&genesis, &alone, &two), facts(&two));
-    file.invalid("begins-at-1-without-anchor", "nothing pins the first policy", input(&genesis, &from_pinned), "key-id");
-    file.invalid("begins-at-1-anchor-before", "the anchor is on the genesis policy, which is not there", anchored(&genesis, &from_pinned, &genesis), "key-id");
-    file.invalid("begins-at-1-anchor-after", "only the first policy can be the pinned one", anchored(&genesis, &from_pinned, &two), "key-id");
-    file.invalid("anchor-beyond", "the chain is out of date", anchored(&genesis, &whole[..2], &two), "rotated-away");
-    file.invalid("anchor-beyond-genesis", "the keys were rotated since", anchored(&genesis, &whole[..1], &one), "rotated-away");
-    let other = after(&bare(Ed(6)), &genesis, 1);
-    file.invalid("anchor-elsewhere", "the ledger pins another policy 1", anchored(&genesis, &whole, &other), "rotated-away");
-    file.invalid("anchor-elsewhere-newest", "the ledger pins another policy 1", anchored(&genesis, &whole[..2], &other), "rotated-away");
+/// What the admins may do, they do in the ordinary way, whoever else signs.
+fn add_admins_who_recover(file: &mut File) {
+    let recovering = bare(Ed(1)).with(5, recovery(&[(Ed(1), 1)], 1, 3600).encode());
+    let rotated = |old: &Fields, signers: &[Signer]| {
+        let new = after(&bare(Ed(2)), old, 1);
+        let elements = [old.encode(), update(old, &new, signers)];
+        (new, elements)
+    };
+    let mut ordinary = |name: &str, why: &str, old: &Fields, signers: &[Signer]| {
+        let (new, elements) = rotated(old, signers);
+        file.valid(name, why, input(old, &elements), facts(&new));
+    };
+    ordinary("admin-also-recovers", "a recovery key that is an admin rotates without an anchor", &recovering, &[Ed(1), Ed(2)]);
+    let bound = recovering.with(4, commitment(&bare(Ed(2))));
+    ordinary("admin-also-recovers-to-next", "and to the keys that were committed to", &bound, &[Ed(1), Ed(2)]);
+    let (genesis, _) = prepared();
+    ordinary("recovery-keys-beside-admin", "recovery keys sign as well what needs no recovery", &genesis, &[Ed(1), Ed(2), Ed(8), Wallet(9)]);
+    let elsewhere = recovering.with(4, commitment(&bare(Ed(3))));
+    let (new, elements) = rotated(&elsewhere, &[Ed(1), Ed(2)]);
+    file.invalid("admin-recovers-unanchored", "to other keys than `next` it is a recovery", input(&elsewhere, &elements), "recovery-unanchored");
+    file.valid("admin-recovers-anchored", "to other keys than `next` it is a recovery", anchored(&elsewhere, &elements, &new), facts(&new));
 }
 
 fn add_broken_chains(file: &mut File) {
@@ -204,11 +202,6 @@ fn add_broken_chains(file: &mut File) {
     invalid("update-itself", "an envelope has no place outside a byte string", array([bytes(genesis.encode()), vec![0xd8, 98, 0x80]]), "forbidden-item");
     invalid("other-identity", "the genesis policy of another", chain(&[bare(Ed(2)).encode()]), "key-id");
     invalid("genesis-changed", "a weight that changes no right, but the key id", chain(&[policy([key(Ed(1), 2, &BOTH)], &LEAST).encode()]), "key-id");
-    let weak = policy([array([super::encode::int(-8), bytes(unhex("0100000000000000000000000000000000000000000000000000000000000000")), uint(1), array(BOTH.map(text))])], &LEAST);
-    invalid("genesis-weak-key", "a policy that breaks a rule", chain(&[weak.encode()]), "weak-key");
-    invalid("genesis-empty", "no policy", chain(&[vec![]]), "truncated");
-    let trailing = [genesis.encode(), vec![0]].concat();
-    invalid("genesis-trailing-byte", "a byte after the policy", chain(&[trailing]), "trailing-bytes");
     let deep = [array([bytes(genesis.encode())])].concat();
     let nested = (0..16).fold(deep, |inner, _| array([inner]));
     invalid("too-deep", "17 levels", nested, "too-deep");
@@ -320,9 +313,9 @@ fn add_bad_signatures(file: &mut File) {
         let signature = wallet_signature(2, &text);
         invalid(name, why, vec![by(Wallet(2), &signature)], "bad-signature");
     };
-    let number = Subject::update(&id, 2);
+    let number = Subject::update(&id, &new.with(1, uint(2)));
     wallet("wallet-other-number", "the text names another number", number.text(&wallet_signed));
-    let identity = Subject::update(&[7; 32], 1);
+    let identity = Subject::update(&[7; 32], &new);
     wallet("wallet-other-identity", "the text names another identity", identity.text(&wallet_signed));
     wallet("wallet-record-text", "the text is a record's", as_record.text(&wallet_signed));
     let mut pair = [(Ed(1), Ed(1).sign(&subject, &payload)), (Wallet(2), Wallet(2).sign(&subject, &payload))];
@@ -332,6 +325,49 @@ fn add_bad_signatures(file: &mut File) {
     invalid("surplus-bad", "one signature is enough, but the other does not verify", elements, "bad-signature");
     let extra = map([(uint(1), super::encode::int(-8)), (uint(3), uint(0)), (uint(4), bytes(Ed(1).public()))]);
     invalid("header-with-more", "a header with a content type", vec![element(&extra, &good)], "unknown-key");
+}
+
+/// The text of an update says all of the new policy.
+fn add_wallet_texts(file: &mut File) {
+    let genesis = policy([key(Ed(1), 1, &BOTH), key(Wallet(2), 1, &BOTH)], &LEAST);
+    let keys = [key(Ed(1), 2, &BOTH), key(Wallet(2), 3, &["admin", "publish", "publish:a.b", "publish:blog"])];
+    let new = policy(keys, &[("admin", 3), ("publish", 1), ("publish:a.b", 2), ("publish:blog", 3)]);
+    let recover = recovery(&[(Ed(8), 1), (Wallet(9), 2)], 2, 86_400).encode();
+    let new = after(&new, &genesis, 1).with(4, commitment(&bare(Ed(2)))).with(5, recover);
+    let payload = new.encode();
+    let subject = subject(&genesis, &new);
+    let text = subject.text(&sig_structure(&Wallet(2).header(), &subject.domain, &payload));
+    let signed = |text: &str| {
+        let signature = wallet_signature(2, text);
+        let update = envelope(&payload, [element(&Wallet(2).header(), &signature)]);
+        input(&genesis, &[genesis.encode(), update])
+    };
+    let public = hex_text(&Wallet(2).public());
+    let next = hex_text(&new.get(4)[2..]);
+    file.valid("wallet-all-lines", "keys, thresholds, `next` and recovery", signed(&text), facts(&new));
+    let without = |starts: &[&str]| -> String {
+        let kept = |line: &&str| !starts.iter().any(|start| line.starts_with(start));
+        text.split_inclusive('\n').filter(kept).collect()
+    };
+    for (name, why, text) in [
+        ("wallet-text-number-alone", "no line but the number says what changes", without(&["key", "threshold", "next", "recovery"])),
+        ("wallet-text-without-keys", "the lines of the keys are missing", without(&["key:"])),
+        ("wallet-text-without-thresholds", "the lines of the thresholds are missing", without(&["threshold:"])),
+        ("wallet-text-without-next", "the line of `next` is missing", without(&["next:"])),
+        ("wallet-text-without-recovery-keys", "the lines of the recovery keys are missing", without(&["recovery key:"])),
+        ("wallet-text-without-recovery", "the line of the recovery is missing", without(&["recovery:"])),
+        ("wallet-text-other-weight", "the text names another weight", text.replace("weight 3 roles", "weight 4 roles")),
+        ("wallet-text-other-role", "the text names fewer roles", text.replace(",publish:blog\n", "\n")),
+        ("wallet-text-spaced-roles", "roles are joined by a comma alone", text.replace(",publish", ", publish")),
+        ("wallet-text-other-threshold", "the text names another threshold", text.replace("threshold: admin 3", "threshold: admin 2")),
+        ("wallet-text-other-next", "the text names another commitment", text.replace(&next, &"00".repeat(32))),
+        ("wallet-text-other-delay", "the text names another delay", text.replace("delay 86400", "delay 3600")),
+        ("wallet-text-upper-case-address", "an address is in lower case", text.replace(&public, &public.to_uppercase())),
+        ("wallet-text-bare-address", "an address begins with `0x`", text.replace("0x", "")),
+        ("wallet-text-thresholds-swapped", "thresholds stand in the order of the encoding", text.replace("threshold: admin 3\nthreshold: publish 1\n", "threshold: publish 1\nthreshold: admin 3\n")),
+    ] {
+        file.invalid(name, why, signed(&text), "bad-signature");
+    }
 }
 
 fn add_thefts(file: &mut File) {

@@ -116,6 +116,7 @@ pub(crate) const CODES: &[(&str, &[&str])] = &[
             "rrset-order",
             "single-rdata",
             "soa-owner",
+            "wildcard-owner",
             "outside-branch",
             "cname-alone",
             "below-dname",

@@ -78,6 +78,15 @@ impl Fields {
         value
     }
 
+    pub(crate) fn has(&self, key: u64) -> bool {
+        self.0.iter().any(|(k, _)| *k == key)
+    }
+
+    /// The unsigned integer at a key that is there.
+    pub(crate) fn number(&self, key: u64) -> u64 {
+        super::decode::Reader::new(self.get(key)).argument()
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         map(self
             .0

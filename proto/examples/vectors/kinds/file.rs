@@ -195,7 +195,12 @@ impl<const N: usize> From<[(&'static str, Value); N]> for Object {
 
 /// Bytes as a JSON value.
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> Value {
-    Value::Text(data_encoding::HEXLOWER.encode(bytes.as_ref()))
+    Value::Text(hex_text(bytes.as_ref()))
+}
+
+/// Bytes in base 16.
+pub(crate) fn hex_text(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
 }
 
 /// The input `{"hex": ...}`.

@@ -1,12 +1,15 @@
 //! The vectors of every kind, each written down beside what has to come of it.
 
 #[rustfmt::skip] // A table: one vector a line.
+mod anchors;
+#[rustfmt::skip] // A table: one vector a line.
 mod blocks;
 #[rustfmt::skip] // A table: one vector a line.
 mod chains;
 #[rustfmt::skip] // A table: one page a block.
 pub(crate) mod codes;
 mod curve;
+mod decode;
 mod encode;
 mod file;
 #[rustfmt::skip] // A table: one vector a line.
@@ -30,6 +33,7 @@ mod resources;
 mod sign;
 #[rustfmt::skip] // A table: one vector a line.
 mod transactions;
+mod update_text;
 #[rustfmt::skip] // A table: one vector a line.
 mod uris;
 #[rustfmt::skip] // A table: one vector a line.

@@ -62,6 +62,7 @@ pub(super) fn file() -> File {
     let mut file = File::new("policy", "Policies, with their key id and digest (sections 3.1 to 3.4).");
     add_valid(&mut file);
     add_edges(&mut file);
+    add_many_thresholds(&mut file);
     add_broken_encodings(&mut file);
     add_broken_shapes(&mut file);
     add_broken_keys(&mut file);
@@ -71,8 +72,7 @@ pub(super) fn file() -> File {
 
 fn valid(file: &mut File, name: &str, why: &str, policy: &Fields) {
     let encoded = policy.encode();
-    let number = policy.get(1);
-    let number = u64::from(number[number.len() - 1]);
+    let number = policy.number(1);
     let mut facts = super::Object::default();
     if number == 0 {
         facts = facts.and("key_id", hex(key_id(policy)));
@@ -102,7 +102,13 @@ fn add_valid(file: &mut File) {
     let recoverable = prepared.with(5, recovery(&[(Ed(8), 1), (Wallet(9), 2)], 2, 86_400).encode());
     valid(file, "recovery", "keys that only recover", &recoverable);
     valid(file, "update", "names the policy before it", &after(&bare(Ed(2)), &bare(Ed(1)), 1));
-    valid(file, "number-63", "the last number", &after(&bare(Ed(2)), &bare(Ed(1)), 63));
+    for (name, why, number) in [
+        ("number-64", "a chain has 64 policies, but its numbers go on", 64),
+        ("number-256", "no number wraps around", 256),
+        ("number-greatest", "2^32 - 1", 4_294_967_295),
+    ] {
+        valid(file, name, why, &after(&bare(Ed(2)), &bare(Ed(1)), number));
+    }
 }
 
 fn add_edges(file: &mut File) {
@@ -141,6 +147,20 @@ fn add_edges(file: &mut File) {
     file.invalid("branch-too-long", "an owner name of 255 octets", hex_input(branch(&longer).encode()), "unknown-role");
     let longer = format!("publish:{}", "a.".repeat(200) + "a");
     file.invalid("branch-far-too-long", "a text that no owner name has", hex_input(branch(&longer).encode()), "unknown-role");
+}
+
+/// Of 514 thresholds two are always unreachable: 32 keys hold at most 512 roles.
+fn add_many_thresholds(file: &mut File) {
+    let branches: Vec<String> = (0..513).map(|at| format!("publish:{at:03}")).collect();
+    let of = |count: usize| {
+        let all: Vec<&str> = BOTH.into_iter().chain(branches.iter().map(|role| &**role)).collect();
+        let keys = all.chunks(16).take(32).zip(1..).map(|(roles, seed)| key(Ed(seed), 1, roles));
+        let least: Vec<_> = all[..count].iter().map(|role| (*role, 1)).collect();
+        policy(keys, &least)
+    };
+    valid(file, "512-thresholds", "each for a role that is held", &of(512));
+    file.invalid("514-thresholds", "as many as the schema allows, but nobody holds the last two", hex_input(of(514).encode()), "unreachable-threshold");
+    file.invalid("515-thresholds", "one too many", hex_input(of(515).encode()), "out-of-range");
 }
 
 fn add_broken_encodings(file: &mut File) {
@@ -191,8 +211,8 @@ fn add_broken_shapes(file: &mut File) {
     invalid("text-key", "a key is an unsigned integer", text_key, "wrong-type");
     invalid("number-negative", "-1", good.with(1, int(-1)).encode(), "wrong-type");
     invalid("number-text", "`0`", good.with(1, text("0")).encode(), "wrong-type");
-    invalid("number-64", "beyond the last", good.with(1, uint(64)).with(6, previous.clone()).encode(), "out-of-range");
-    invalid("number-256", "no number wraps around", good.with(1, uint(256)).with(6, previous.clone()).encode(), "out-of-range");
+    invalid("number-beyond", "2^32", good.with(1, uint(4_294_967_296)).with(6, previous.clone()).encode(), "out-of-range");
+    invalid("number-64-bits", "2^64 - 1", good.with(1, uint(u64::MAX)).with(6, previous.clone()).encode(), "out-of-range");
     invalid("keys-map", "a map", good.with(2, map([])).encode(), "wrong-type");
     invalid("keys-empty", "nobody", good.with(2, array([])).encode(), "out-of-range");
     invalid("thresholds-array", "an array", good.with(3, array([])).encode(), "wrong-type");

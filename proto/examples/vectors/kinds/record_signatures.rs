@@ -69,7 +69,7 @@ fn add_bad_ed25519(file: &mut File) {
     let order_4 = [0; 32];
     wrong("r-order-4", "R is of order 4; the equation holds with the cofactor", &curve::with_commitment(1, &order_4, &signed));
     wrong("r-mixed-order", "R has a part of order 8; the equation holds with the cofactor", &curve::with_mixed_commitment(1, &signed));
-    let as_update = Ed(1).sign(&Subject::update(&claims.key_id, 1), &payload);
+    let as_update = Ed(1).sign(&Subject::update(&claims.key_id, &bare(Ed(1))), &payload);
     wrong("domain-policy-update", "signed as a policy update", &as_update);
     let as_transaction = Ed(1).sign(&Subject::transaction(&[9; 32], &claims.key_id, 0, "set-policy"), &payload);
     wrong("domain-transaction", "signed as a transaction", &as_transaction);
@@ -176,7 +176,7 @@ fn add_wallet_texts(file: &mut File) {
     text("text-other-zone", "the text names another zone", &Subject::record(&[7; 32], Some("blog"), 12).text(&signed));
     text("text-with-suffix", "the zone stands without a suffix", &right.replace("\nbranch", ".key\nbranch"));
     text("text-of-payload", "the digest is over the Sig_structure", &subject.text(&payload));
-    text("text-of-update", "a policy update's text", &Subject::update(&claims.key_id, 12).text(&signed));
+    text("text-of-update", "a policy update's text", &Subject::update(&claims.key_id, &bare(Wallet(1)).with(1, uint(12))).text(&signed));
     text("digest-alone", "the digest without the text", right.rsplit(' ').next().unwrap_or_default());
     let keccak = |bytes: &[u8]| -> [u8; 32] {
         sha3::Digest::finalize(<sha3::Keccak256 as sha3::Digest>::new_with_prefix(bytes)).into()

@@ -1,6 +1,7 @@
 //! Records: sections 4 and 5.
 
 use super::chains::{anchor, update};
+use super::decode::payload_of;
 use super::encode::{Fields, bytes, flip, hash, uint};
 use super::file::{File, Object, hex};
 use super::policies::{BOTH, after, bare, key, key_id, policy};
@@ -73,7 +74,7 @@ impl Claims {
             ("key_id", hex(self.key_id)),
             ("sequence", self.sequence.into()),
             ("policy_number", self.policy.into()),
-            ("digest", hex(hash("dotkey record v1", record))),
+            ("digest", hex(hash("dotkey record v1", payload_of(record)))),
         ]);
         match self.branch {
             Some(branch) => facts.and("branch", branch),
@@ -134,7 +135,7 @@ fn add_signers(file: &mut File) {
     }
     let three = Claims::of(&group(&[Ed(1), Ed(2), Ed(3)], 2));
     valid(file, "two-of-three", "any two", &three, &[Ed(3), Ed(1)]);
-    valid(file, "three-of-three", "more than it takes, and all verify", &three, &[Ed(1), Ed(2), Ed(3)]);
+    valid(file, "three-of-three", "more than it takes, and all verify: the digest is that of any two", &three, &[Ed(1), Ed(2), Ed(3)]);
     let mixed = Claims::of(&group(&[Ed(1), Wallet(2), Wallet(3)], 2));
     valid(file, "ed25519-and-wallet", "kinds of keys count alike", &mixed, &[Ed(1), Wallet(3)]);
     valid(file, "two-wallets", "no ed25519 key signs", &mixed, &[Wallet(2), Wallet(3)]);
@@ -259,7 +260,7 @@ fn add_chains(file: &mut File) {
     let old = Claims::of(&genesis);
     valid(file, "rotated", "the new key signs", &whole, &[Ed(2)]);
     invalid(file, "rotated-old-key", "the old key is no key of the newest policy", &whole.signed(&[Ed(1)]), "unknown-signer");
-    let pinned = |record: &[u8], policy: &Fields| now(record).and("anchor", anchor(policy));
+    let pinned = |record: &[u8], policy: &Fields| now(record).and("anchor", anchor(&key_id(&genesis), policy));
     let record = whole.signed(&[Ed(2)]);
     file.valid("anchored", "the ledger pins the newest policy", pinned(&record, &newest), whole.facts(&record));
     file.valid("anchored-before", "the ledger pins the policy before", pinned(&record, &genesis), whole.facts(&record));
@@ -285,6 +286,8 @@ fn add_chains(file: &mut File) {
     let none = Claims { chain: vec![], ..old };
     invalid(file, "chain-empty", "no policy", &none.signed(&[Ed(1)]), "out-of-range");
 
+    add_whose_anchors(file);
+
     for (name, why, sequence, code) in [
         ("checkpoint-reached", "the sequence is the checkpoint", 5, None),
         ("checkpoint-passed", "the sequence is above the checkpoint", 6, None),
@@ -292,12 +295,36 @@ fn add_chains(file: &mut File) {
     ] {
         let claims = Claims { sequence, ..Claims::of(&genesis) };
         let record = claims.signed(&[Ed(1)]);
-        let input = now(&record).and("anchor", anchor(&genesis).and("least_sequence", 5));
+        let input = now(&record).and("anchor", anchor(&key_id(&genesis), &genesis).and("least_sequence", 5));
         match code {
             None => file.valid(name, why, input, claims.facts(&record)),
             Some(code) => file.invalid(name, why, input, code),
         }
     }
+}
+
+/// A thief can make a policy and a ledger entry, but not the owner's.
+fn add_whose_anchors(file: &mut File) {
+    let (owners, thiefs) = (bare(Ed(1)), bare(Ed(6)));
+    let (owner, thief) = (key_id(&owners), key_id(&thiefs));
+    let good = Claims::of(&owners).signed(&[Ed(1)]);
+    let of_thief = |first: Vec<u8>| {
+        let claims = Claims { key_id: owner, chain: vec![first], ..Claims::of(&thiefs) };
+        claims.signed(&[Ed(6)])
+    };
+    let bad = of_thief(thiefs.encode());
+    let mut invalid = |name: &str, why: &str, record: &[u8], anchor: Object, code| {
+        file.invalid(name, why, now(record).and("anchor", anchor), code);
+    };
+    invalid("thief-with-own-anchor", "the thief's policy and the thief's anchor for the owner's key id", &bad, anchor(&thief, &thiefs), "key-id");
+    invalid("thief-against-anchor", "the owner's anchor does not pin the thief's policy", &bad, anchor(&owner, &owners), "key-id");
+    invalid("thief-against-other-anchor", "the owner's anchor pins neither's genesis policy", &bad, anchor(&owner, &after(&bare(Ed(2)), &owners, 1)), "key-id");
+    invalid("anchor-of-thief", "the owner's record with the thief's anchor", &good, anchor(&thief, &thiefs), "key-id");
+    invalid("anchor-key-id-of-thief", "an anchor on the owner's policy under the thief's key id", &good, anchor(&thief, &owners), "key-id");
+    invalid("anchor-before-checkpoint", "whose anchor it is comes before what it says of the sequence", &good, anchor(&thief, &owners).and("least_sequence", 9), "key-id");
+    invalid("anchor-wrong-number", "the right digest with another number", &good, super::anchors::numbered(&owner, &owners, 1), "rotated-away");
+    let broken = of_thief(vec![0xff]);
+    file.invalid("foreign-first-policy-broken", "by its hash it is not the owner's, whatever it holds", now(&broken), "key-id");
 }
 
 /// Two updates with 31 signatures each, and a record with 2, is 64 in all.

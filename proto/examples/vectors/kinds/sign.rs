@@ -3,7 +3,7 @@
 use k256::ecdsa::SigningKey as WalletKey;
 use sha3::{Digest, Keccak256};
 
-use super::encode::{array, bytes, hash, int, map, text, uint};
+use super::encode::{Fields, array, bytes, hash, int, map, text, uint};
 
 /// A key whose seed is this byte, 32 times.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,13 +95,13 @@ impl Subject {
         Self { domain, lines }
     }
 
-    pub(crate) fn update(key_id: &[u8; 32], number: u64) -> Self {
-        let identity = label(key_id);
-        let lines = format!("dotkey policy update\nidentity: {identity}\npolicy: {number}\n");
+    pub(crate) fn update(key_id: &[u8; 32], policy: &Fields) -> Self {
+        let lines = super::update_text::lines(key_id, policy);
         let domain = b"dotkey policy update v1".to_vec();
         Self { domain, lines }
     }
 
+    /// The action is what section 8.1 makes of it.
     pub(crate) fn transaction(
         network: &[u8; 32],
         key_id: &[u8; 32],

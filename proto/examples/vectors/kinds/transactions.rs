@@ -2,8 +2,8 @@
 
 use super::chains::chain;
 use super::encode::{Fields, array, bytes, int, map, text, uint};
-use super::file::{File, Object, hex_input, unhex};
-use super::policies::{bare, key_id};
+use super::file::{File, Object, hex_input, hex_text, unhex};
+use super::policies::{bare, key_id, policy_digest};
 use super::sign::Signer::{Ed, Wallet};
 use super::sign::{Subject, envelope, signed};
 
@@ -15,13 +15,13 @@ fn fields(action: Vec<u8>) -> Fields {
     Fields::new([(1, uint(1)), (2, bytes(NETWORK)), (3, bytes(key_id(&genesis))), (4, uint(3)), (5, chain(&[genesis.encode()])), (6, action)])
 }
 
-/// The payload in an envelope, rightly signed as the transaction that the words say.
-fn transaction(fields: &Fields, words: &str) -> Vec<u8> {
-    wrap(&fields.encode(), words)
+/// The payload in an envelope, signed by an ed25519 key: only a wallet signs a text that says the action.
+fn transaction(fields: &Fields) -> Vec<u8> {
+    wrap(&fields.encode())
 }
 
-fn wrap(payload: &[u8], words: &str) -> Vec<u8> {
-    let subject = Subject::transaction(&NETWORK, &key_id(&bare(Ed(1))), 3, words);
+fn wrap(payload: &[u8]) -> Vec<u8> {
+    let subject = Subject::transaction(&NETWORK, &key_id(&bare(Ed(1))), 3, "");
     signed(payload, &subject, &[Ed(1)])
 }
 
@@ -46,7 +46,7 @@ pub(super) fn file() -> File {
 
 fn add_actions(file: &mut File) {
     let mut valid = |name: &str, why: &str, action: Vec<u8>, word: &'static str| {
-        file.valid(name, why, hex_input(transaction(&fields(action), word)), facts(word, 3));
+        file.valid(name, why, hex_input(transaction(&fields(action))), facts(word, 3));
     };
     valid("commit", "announces a claim", array([uint(1), bytes([1; 32])]), "commit");
     valid("claim", "claims a name", claim("mysite", &[2; 16], &[3; 40]), "claim");
@@ -60,10 +60,11 @@ fn add_actions(file: &mut File) {
     valid("validator-removed", "weight 0 removes", array([uint(8), bytes([5; 48]), uint(0)]), "validator-change");
     let payload = fields(array([uint(6)])).encode();
     let id = key_id(&bare(Ed(1)));
-    let subject = Subject::transaction(&NETWORK, &id, 3, "set-policy");
+    let words = format!("set-policy {}", hex_text(&policy_digest(&bare(Ed(1)).encode())));
+    let subject = Subject::transaction(&NETWORK, &id, 3, &words);
     let both = signed(&payload, &subject, &[Ed(1), Wallet(2)]);
     file.valid("signed-by-two", "who may sign is not looked at", hex_input(both), facts("set-policy", 3));
-    let other = Subject::transaction(&[8; 32], &id, 3, "set-policy");
+    let other = Subject::transaction(&[8; 32], &id, 3, &words);
     let other = signed(&payload, &other, &[Ed(1)]);
     file.valid("signed-for-other-network", "signatures are not looked at", hex_input(other), facts("set-policy", 3));
 }
@@ -71,7 +72,7 @@ fn add_actions(file: &mut File) {
 fn add_edges(file: &mut File) {
     let ok =
         |file: &mut File, name: &str, why: &str, fields: &Fields, word: &'static str, nonce| {
-            file.valid(name, why, hex_input(transaction(fields, word)), facts(word, nonce));
+            file.valid(name, why, hex_input(transaction(fields)), facts(word, nonce));
         };
     let set = fields(array([uint(6)]));
     ok(file, "nonce-0", "the first transaction of an identity", &set.with(4, uint(0)), "set-policy", 0);
@@ -83,7 +84,7 @@ fn add_edges(file: &mut File) {
     ok(file, "validator-1", "the shortest key and the greatest weight", &validator(1, 65_535), "validator-change", 3);
     ok(file, "validator-128", "the longest key", &validator(128, 1), "validator-change", 3);
     let bad = |file: &mut File, name: &str, why: &str, fields: &Fields| {
-        file.invalid(name, why, hex_input(transaction(fields, "set-policy")), "out-of-range");
+        file.invalid(name, why, hex_input(transaction(fields)), "out-of-range");
     };
     bad(file, "nonce-beyond", "2^53", &set.with(4, uint(MAX + 1)));
     bad(file, "checkpoint-0", "sequences begin at 1", &fields(array([uint(7), uint(0)])));
@@ -101,9 +102,9 @@ fn add_edges(file: &mut File) {
     bad(file, "transfer-to-33", "a byte too long", &fields(array([uint(4), text("a"), bytes([4; 33])])));
     // Elements of a chain are cheap bytes here: only envelopes are looked into, not the first policy.
     let of = |octets: usize| set.with(5, array([bytes(vec![0; octets])]));
-    let rest = transaction(&of(7000), "set-policy").len() - 7000;
+    let rest = transaction(&of(7000)).len() - 7000;
     ok(file, "8192-bytes", "as large as allowed", &of(8192 - rest), "set-policy", 3);
-    let large = transaction(&of(8193 - rest), "set-policy");
+    let large = transaction(&of(8193 - rest));
     file.invalid("8193-bytes", "a byte too large", hex_input(large), "too-large");
 }
 
@@ -126,17 +127,17 @@ fn add_labels(file: &mut File) {
         ("label-path-form", "a path form", "@a/b"),
     ] {
         let release = fields(array([uint(5), text(label)]));
-        file.invalid(name, why, hex_input(transaction(&release, "release")), "label");
+        file.invalid(name, why, hex_input(transaction(&release)), "label");
     }
     let wallet = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed";
     let claimed = fields(claim(wallet, &[2; 16], &[]));
     let why = "a self-certifying label belongs to its key";
-    file.invalid("label-whole-wallet", why, hex_input(transaction(&claimed, "claim")), "label");
+    file.invalid("label-whole-wallet", why, hex_input(transaction(&claimed)), "label");
 }
 
 fn add_broken_actions(file: &mut File) {
     let mut invalid = |name: &str, why: &str, action: Vec<u8>, code| {
-        file.invalid(name, why, hex_input(transaction(&fields(action), "set-policy")), code);
+        file.invalid(name, why, hex_input(transaction(&fields(action))), code);
     };
     invalid("action-0", "there is none", array([uint(0)]), "unknown-action");
     invalid("action-9", "one to come", array([uint(9)]), "unknown-action");
@@ -160,7 +161,7 @@ fn add_broken_actions(file: &mut File) {
 fn add_broken_fields(file: &mut File) {
     let set = fields(array([uint(6)]));
     let mut invalid = |name: &str, why: &str, payload: Vec<u8>, code| {
-        file.invalid(name, why, hex_input(wrap(&payload, "set-policy")), code);
+        file.invalid(name, why, hex_input(wrap(&payload)), code);
     };
     for key in 1..=6 {
         invalid(&format!("without-{key}"), "a key that has to be there", set.without(key).encode(), "missing-key");
@@ -182,7 +183,7 @@ fn add_broken_fields(file: &mut File) {
 
 fn add_broken_envelopes(file: &mut File) {
     let set = fields(array([uint(6)]));
-    let good = transaction(&set, "set-policy");
+    let good = transaction(&set);
     let mut invalid = |name: &str, why: &str, bytes: &[u8], code| {
         file.invalid(name, why, hex_input(bytes), code);
     };

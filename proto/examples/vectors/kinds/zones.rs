@@ -176,6 +176,17 @@ fn add_rrsets(file: &mut File) {
     let soas = [[SOA, &[]].concat(), [&SOA[..21], &[2]].concat()];
     wrong("soa-two", "a zone begins once", vec![rrset("", 6, &[&soas[0], &soas[1]])], "single-rdata");
     wrong("soa-below-apex", "a zone begins at its apex", vec![rrset("www", 6, &[SOA])], "soa-owner");
+    for (name, why, rrset) in [
+        ("ns-at-wildcard", "a wildcard is no cut (RFC 4592 section 4.2)", ns("*")),
+        ("ns-at-wildcard-below", "a wildcard is no cut (RFC 4592 section 4.2)", ns("*.a")),
+        ("dname-at-wildcard", "RFC 4592 section 4.4 leaves open what it would mean", dname("*")),
+        ("dname-at-wildcard-below", "RFC 4592 section 4.4 leaves open what it would mean", dname("*.a")),
+    ] {
+        wrong(name, why, vec![rrset], "wildcard-owner");
+    }
+    valid(file, "cname-at-wildcard", "others may stand at a wildcard", &of([cname("*")]));
+    valid(file, "ns-below-star", "a star that is not leftmost makes no wildcard", &of([ns("a.*")]));
+    valid(file, "dname-below-star", "a star that is not leftmost makes no wildcard", &of([dname("a.*")]));
     valid(file, "types-beside", "127 and 256 are types for a zone", &of(beside));
 }
 
