@@ -106,6 +106,11 @@ pub enum NameError {
     /// A relative name where there is nothing it could be relative to.
     #[error("the name is relative; end it with a dot")]
     NotAbsolute,
+    /// An absolute name whose last label is `@`, which in RDATA stands for the zone.
+    #[error(
+        "the last label of an absolute name cannot be `@`, which stands for the zone; write the name relative to the zone, without `\\@.`"
+    )]
+    ZoneLabel,
     /// A name that is not at or below the zone.
     #[error("`{name}` is out of zone: it is not at or below `{origin}`")]
     OutOfZone {
@@ -135,6 +140,7 @@ impl NameError {
             Self::BadCharacter { .. } => "name-bad-character",
             Self::NotRelative => "name-not-relative",
             Self::NotAbsolute => "name-not-absolute",
+            Self::ZoneLabel => "name-zone-label",
             Self::OutOfZone { .. } => "name-out-of-zone",
         }
     }

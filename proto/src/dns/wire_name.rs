@@ -45,11 +45,18 @@ impl WireName {
 
     /// Reads an absolute name, or a relative one below `origin`; `@` is the origin itself.
     ///
+    /// A last label `@` can only come from the origin, which then stands for the zone: there is no such top-level domain, and
+    /// RDATA with it would be taken for relative.
+    ///
     /// # Errors
     /// Whatever keeps the text from being a name, with its offset.
     pub fn parse(text: &str, origin: Option<&Self>) -> Result<Self, NameError> {
         let mut labels = Vec::new();
         let absolute = labels_from_text(text, &mut labels)?;
+        let is_whole = absolute || origin.is_some_and(Self::is_root);
+        if is_whole && Labels::new(&labels).last() == Some(b"@") {
+            return Err(NameError::ZoneLabel);
+        }
         match (absolute, origin) {
             (true, _) => {
                 labels.push(0);
@@ -241,5 +248,33 @@ mod tests {
         }
         assert_eq!(name("A.b."), name("a.B."));
         assert_eq!("a".parse::<WireName>(), Err(NameError::NotAbsolute));
+    }
+
+    #[test]
+    fn only_the_origin_stands_for_the_zone() {
+        let zone = WireName::from_wire(b"\x01@\x00").expect("valid");
+        let (root, site) = (WireName::root(), name("mysite.key."));
+        for (text, origin, expected) in [
+            ("evil.\\@.", None, Err("name-zone-label")),
+            ("\\@.", None, Err("name-zone-label")),
+            ("evil.\\064.", Some(&zone), Err("name-zone-label")),
+            ("evil.\\@.", Some(&site), Err("name-zone-label")),
+            ("evil.\\@", Some(&root), Err("name-zone-label")),
+            (
+                "evil.\\@",
+                Some(&site),
+                Ok(&b"\x04evil\x01@\x06mysite\x03key\x00"[..]),
+            ),
+            ("evil.\\@", Some(&zone), Ok(b"\x04evil\x01@\x01@\x00")),
+            ("www", Some(&zone), Ok(b"\x03www\x01@\x00")),
+            ("@", Some(&zone), Ok(b"\x01@\x00")),
+            ("@", Some(&root), Ok(b"\x00")),
+            ("\\@.key.", None, Ok(b"\x01@\x03key\x00")),
+            ("a\\@.", None, Ok(b"\x02a@\x00")),
+        ] {
+            let found = WireName::parse(text, origin);
+            let found = found.as_ref().map(WireName::as_wire);
+            assert_eq!(found.map_err(|error| error.code()), expected, "{text}");
+        }
     }
 }

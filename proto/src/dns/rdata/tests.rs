@@ -353,6 +353,22 @@ const TEXT_FORMS: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[test]
+fn names_relative_to_a_zone_have_text_below_one_only() {
+    let zone = WireName::from_wire(b"\x01@\x00").expect("valid");
+    let site: WireName = "mysite.key.".parse().expect("valid");
+    let data = b"\x00\x0a\x03www\x01@\x00";
+    for (origin, expected) in [
+        (Some(&zone), "10 www"),
+        (Some(&site), "\\# 9 000a03777777014000"),
+        (None, "\\# 9 000a03777777014000"),
+    ] {
+        let shown = display(RecordType::MX, data, origin).to_string();
+        assert_eq!(shown, expected);
+        assert_eq!(from_text(RecordType::MX, &shown, origin), Ok(data.to_vec()));
+    }
+}
+
+#[test]
 fn text_forms() {
     for (rtype, text, wire, shown) in TEXT_FORMS.iter().copied() {
         check_text(rtype, text, Ok((wire, shown)));

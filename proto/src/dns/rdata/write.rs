@@ -8,14 +8,15 @@ use core::{
 use data_encoding::{BASE64, HEXLOWER};
 
 use super::{
-    super::{RecordType, WireName, label::absolute_len, words::write_quoted},
+    super::{Labels, RecordType, WireName, label::absolute_len, words::write_quoted},
     Field, check,
     check::{field_end, u16_at, u32_at},
-    format_of, location, service, svcb,
+    format_of, location, names, service, svcb,
 };
 
 /// Shows RDATA in the text form of its type, names relative to `origin` where they stand below it; in RFC 3597's generic
-/// form when the type has no text of its own or the bytes are not valid for it.
+/// form when the type has no text of its own, the bytes are not valid for it, or a name is relative to a zone and `origin` is
+/// not the name that stands for one.
 #[must_use]
 pub fn display<'a>(
     rtype: RecordType,
@@ -38,7 +39,8 @@ struct Text<'a> {
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sayable = check(self.rtype, self.rdata).is_ok()
-            && (self.rtype != RecordType::LOC || location::has_text(self.rdata));
+            && (self.rtype != RecordType::LOC || location::has_text(self.rdata))
+            && (self.is_in_zone_form() || !has_zone_label(self.rtype, self.rdata));
         let Some(parts) = format_of(self.rtype).filter(|_| sayable) else {
             return write_generic(f, self.rdata);
         };
@@ -57,6 +59,12 @@ impl Display for Text<'_> {
 }
 
 impl Text<'_> {
+    /// Whether the origin is the name that stands for a zone, so that relative names show as they are written.
+    fn is_in_zone_form(&self) -> bool {
+        self.origin
+            .is_some_and(|origin| origin.as_wire() == b"\x01@\x00")
+    }
+
     fn field(&self, f: &mut fmt::Formatter<'_>, field: Field, bytes: &[u8]) -> fmt::Result {
         match field {
             Field::Ipv4 => Ipv4Addr::from(u32_at(bytes, 0)).fmt(f),
@@ -103,6 +111,11 @@ impl Text<'_> {
             None => name.fmt(f),
         }
     }
+}
+
+/// Whether a name in the RDATA is relative to a zone: in text such a name is written below an origin only.
+fn has_zone_label(rtype: RecordType, rdata: &[u8]) -> bool {
+    names(rtype, rdata).any(|range| Labels::new(&rdata[range]).last() == Some(b"@"))
 }
 
 /// RFC 3597 section 5.

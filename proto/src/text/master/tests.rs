@@ -97,6 +97,14 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("www 60 MX mail", "rdata-bad-number", "1:11"),
     ("www 60 MX 65536 mail", "rdata-bad-number", "1:11"),
     ("www 60 MX 10 a..b", "name-empty-label", "1:16"),
+    ("www 60 CNAME evil.\\@.", "name-zone-label", "1:14"),
+    ("www 60 HTTPS 1 \\064. alpn=h2", "name-zone-label", "1:16"),
+    ("$ORIGIN evil.\\@.", "name-zone-label", "1:9"),
+    (
+        "$ORIGIN .\nwww.mysite.key 60 CNAME evil.\\@",
+        "name-zone-label",
+        "2:25",
+    ),
     ("www 60 MX 10 mail more", "rdata-extra-word", "1:19"),
     ("www 60 A 192.0.2.256", "rdata-bad-value", "1:10"),
     (

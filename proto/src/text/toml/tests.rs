@@ -82,6 +82,12 @@ fn errors_show_the_place_and_what_would_be_right() {
         "seconds up to",
     );
     check(
+        "[[record]]\nowner = \"a\"\ntype = \"CNAME\"\ndata = 'evil.\\@.'\n",
+        "name-zone-label",
+        (4, 8),
+        "stands for the zone",
+    );
+    check(
         "[[record]]\nowner = \"a..b\"\n",
         "name-empty-label",
         (2, 9),
