@@ -108,7 +108,7 @@ fn add_first_policies(file: &mut File) {
         ("trailing-byte", "a byte after the policy", trailing, "trailing-bytes"),
         ("array", "an array", array([]), "wrong-type"),
     ] {
-        let chain = chain(&[first.clone()]);
+        let chain = chain(std::slice::from_ref(&first));
         let of = |id: [u8; 32]| Object::from([("hex", hex(&chain)), ("key_id", hex(id))]);
         let own = hash("dotkey identity v1", &first);
         file.invalid(format!("genesis-{name}"), why, of(own), code);
