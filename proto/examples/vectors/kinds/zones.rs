@@ -157,7 +157,6 @@ fn add_rrsets(file: &mut File) {
     ] {
         wrong(name, "no type for a zone", vec![rrset("", rtype, &[b"\0"])], "type");
     }
-    let beside: Vec<_> = [127, 256].map(|rtype| rrset("", rtype, &[b"\0\0\0\0a"])).into();
     wrong("rdata-a", "three bytes", vec![rrset("", 1, &[&[192, 0, 2]])], "rdata");
     wrong("rdata-second", "the second is broken", vec![rrset("", 1, &[ADDRESS, &[193]])], "rdata");
     wrong("rdata-pointer", "a compression pointer", vec![rrset("www", 5, &[b"\xc0\x0c"])], "rdata");
@@ -170,6 +169,14 @@ fn add_rrsets(file: &mut File) {
     wrong("owner-prefix-last", "a prefix stands first", vec![a("a.b"), a("a")], "rrset-order");
     let canonical = vec![a("a"), a("z.a"), a("b")];
     wrong("rrsets-in-canonical-order", "bytes are compared, not labels from the right", canonical, "rrset-order");
+    add_rrset_owners(file);
+}
+
+/// What may stand once, at the apex alone, or not at a wildcard.
+fn add_rrset_owners(file: &mut File) {
+    let mut wrong = |name: &str, why: &str, rrsets: Vec<Vec<u8>>, code| {
+        invalid(file, name, why, &of(rrsets), code)
+    };
     let two: [&[u8]; 2] = [b"\x01x\0", b"\x01y\0"];
     wrong("cname-two", "an alias has one target", vec![rrset("www", 5, &two)], "single-rdata");
     wrong("dname-two", "a DNAME has one target", vec![rrset("a", 39, &two)], "single-rdata");
@@ -187,6 +194,7 @@ fn add_rrsets(file: &mut File) {
     valid(file, "cname-at-wildcard", "others may stand at a wildcard", &of([cname("*")]));
     valid(file, "ns-below-star", "a star that is not leftmost makes no wildcard", &of([ns("a.*")]));
     valid(file, "dname-below-star", "a star that is not leftmost makes no wildcard", &of([dname("a.*")]));
+    let beside: Vec<_> = [127, 256].map(|rtype| rrset("", rtype, &[b"\0\0\0\0a"])).into();
     valid(file, "types-beside", "127 and 256 are types for a zone", &of(beside));
 }
 
