@@ -88,16 +88,13 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     })
 }
 
-/// Writes a file, in place of another where there is one: readers see the old one or the new one, never half of it.
+/// Writes a file, in place of another where there is one: readers see the old one or the new one, never half of it. Whoever
+/// calls knows what the old one is. What is no plain file is not replaced: a link, a pipe, a device.
 pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = match fs::metadata(path) {
-        // A pipe or a device is written to, not replaced.
-        Ok(found) if !found.is_file() => fs::write(path, bytes),
-        // Through a link: what it leads to is replaced, not the link.
-        Ok(_) => fs::canonicalize(path).and_then(|path| replace(&path, bytes)),
-        Err(_) => replace(path, bytes),
-    };
-    written.map_err(|error| unwritable(path, &error))
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => Err(exists(path)),
+        _ => replace(path, bytes).map_err(|error| unwritable(path, &error)),
+    }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

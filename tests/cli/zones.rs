@@ -64,7 +64,70 @@ fn a_newer_record_has_a_higher_sequence() {
         far + 1,
         "it goes on from the record that it replaces"
     );
-    assert_eq!(sign(&["--seq", "7"]), 7);
+    // One that nobody would take for newer is not put in its place.
+    for seq in ["7", "9007199254740001"] {
+        let sign = "zone sign my.toml --key alice --days 3 --seq";
+        place
+            .say_in("data", &format!("{sign} {seq}"))
+            .fails(1, "would not replace it")
+            .fails(1, "--seq 9007199254740002");
+    }
+    assert_eq!(sign(&["--seq", "7", "--out", "other.record"]), 7);
+}
+
+#[test]
+fn a_record_is_written_over_nothing_but_its_own_earlier_one() {
+    let place = Place::with_alice();
+    place.run(&["key", "new", "bob", "--bare"]).ok();
+    let key = text(&place.json(&["key", "show", "alice"])["secret_keys"][0]["file"]).to_owned();
+    place
+        .run(&[
+            "zone",
+            "sign",
+            "my.toml",
+            "--key",
+            "bob",
+            "--out",
+            "bob.record",
+        ])
+        .ok();
+    place
+        .run(&[
+            "zone", "sign", "my.toml", "--key", "alice", "--out", "a.record",
+        ])
+        .ok();
+    std::os::unix::fs::symlink("a.record", place.path("link.record")).expect("ours");
+    place.write("zone.record", ZONE);
+    let sign = |out: &str| place.run(&["zone", "sign", "my.toml", "--key", "alice", "--out", out]);
+    for (out, says) in [
+        (&*key, "is not a record"),
+        ("my.toml", "is not a record"),
+        ("bob.record", "another identity"),
+        ("link.record", "not a plain file"),
+        ("/dev/null", "not a plain file"),
+        ("data", "not a plain file"),
+    ] {
+        let before = std::fs::read(place.path(out)).ok();
+        sign(out).fails(1, says).fails(1, "not overwritten");
+        assert_eq!(std::fs::read(place.path(out)).ok(), before, "{out}");
+    }
+    sign("-").fails(2, "standard output");
+    assert!(!place.path("-").exists());
+    // The default target is checked too: here it is the zone itself.
+    place
+        .run(&["zone", "sign", "zone.record", "--key", "alice"])
+        .fails(1, "is not a record");
+    place
+        .run(&[
+            "zone", "sign", "my.toml", "--key", "alice", "--branch", "www", "--out", "a.record",
+        ])
+        .fails(1, "");
+    // Nor does signing on write over anything else.
+    place
+        .run(&["zone", "sign", "bob.record", "--key", "bob", "--out", &key])
+        .fails(1, "is not a record");
+    sign("a.record").ok();
+    place.run(&["key", "show", "alice"]).ok();
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod convert;
 mod diff;
 mod file;
 mod sign;
+mod target;
 
 use std::path::Path;
 

@@ -1,16 +1,17 @@
 //! `dotkey zone sign`: makes a record of a zone, or adds a signature to one that lacks some.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dotkey_proto::identity::{Branch, Chain, Policy, PublicKey, Role};
 use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
-use dotkey_proto::record::{Claims, SEQUENCE_MAX, SignedRecord, VALIDITY_SECS_DEFAULT};
+use dotkey_proto::record::{Claims, SignedRecord, VALIDITY_SECS_DEFAULT};
 use dotkey_proto::signature::Draft;
 use dotkey_proto::text::toml::Document;
 use dotkey_proto::zone::Zone;
 use serde_json::json;
 
 use super::file;
+use super::target::Target;
 use crate::args::ZoneSignArgs;
 use crate::commands::signing::{self, Hands, Quorum};
 use crate::commands::{Context, now};
@@ -30,7 +31,7 @@ struct Turn {
     hands: Hands,
     /// Whether it was a record already.
     resumed: bool,
-    out: PathBuf,
+    target: Target,
 }
 
 pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> {
@@ -47,6 +48,7 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
     } else {
         begin(args, bytes, &identity, context)?
     };
+    turn.target.check_newer(&turn.claims, &turn.draft)?;
     let mut signed = Vec::new();
     let mut draft = turn.draft.clone();
     if let Some(signature) = &args.signature {
@@ -63,7 +65,7 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
     if turn.is_complete() {
         check(&bytes, &turn.claims)?;
     }
-    files::write_replacing(&turn.out, &bytes)?;
+    turn.target.write(&bytes)?;
     Ok(turn.answer(&signed, args, context))
 }
 
@@ -81,6 +83,7 @@ fn begin(
         .out
         .clone()
         .unwrap_or_else(|| args.file.with_extension("record"));
+    let target = Target::find(out, identity.key_id(), branch.as_ref())?;
     let clock = now();
     let not_before = args
         .not_before
@@ -99,7 +102,7 @@ fn begin(
         key_id: identity.key_id(),
         sequence: args
             .seq
-            .unwrap_or_else(|| sequence(&out, identity, branch.as_ref(), clock.as_secs())),
+            .unwrap_or_else(|| target.next_sequence(clock.as_secs())),
         not_before,
         expires: from.saturating_add(validity).min(longest),
         branch,
@@ -119,7 +122,7 @@ fn begin(
         policy: identity.policy().clone(),
         hands: Hands::all(context, identity)?,
         resumed: false,
-        out,
+        target,
     })
 }
 
@@ -157,20 +160,6 @@ fn within(zone: Zone, branch: Option<&Branch>, path: &Path) -> Result<Zone> {
             format!("keep only what is at `{branch}` or below it in this file"),
         )
     })
-}
-
-/// Seconds since 1970, which grow by themselves wherever one signs; one more than the record that is replaced, where that
-/// is already higher.
-fn sequence(out: &Path, identity: &Identity, branch: Option<&Branch>, clock: u64) -> u64 {
-    let before = files::read(out, ZONE_FILE_BYTES_MAX, "the record")
-        .ok()
-        .and_then(|bytes| Claims::resume(&bytes).ok());
-    let before = before
-        .map(|(claims, _)| claims)
-        .filter(|claims| claims.key_id == identity.key_id() && claims.branch.as_ref() == branch);
-    before
-        .map_or(clock, |claims| clock.max(claims.sequence + 1))
-        .min(SEQUENCE_MAX)
 }
 
 /// A record that others have signed before.
@@ -213,6 +202,7 @@ fn resume(
         Hands::of_member(identity)
     };
     let out = args.out.clone().unwrap_or_else(|| args.file.clone());
+    let target = Target::find(out, claims.key_id, claims.branch.as_ref())?;
     let suffix = context.settings.suffix.as_ascii();
     context.output.note(&format!(
         "You sign the zone of {}.{suffix}, sequence {}; see it with `dotkey zone show {}`.",
@@ -226,7 +216,7 @@ fn resume(
         policy: authority.policy().clone(),
         hands,
         resumed: true,
-        out,
+        target,
     })
 }
 
@@ -293,7 +283,7 @@ impl Turn {
     fn answer(&self, signed: &[PublicKey], args: &ZoneSignArgs, context: &Context<'_>) -> Answer {
         let open = self.open(&self.draft);
         let texts = self.hands.texts(&self.draft, &open);
-        let shown = self.out.display().to_string();
+        let shown = self.target.path.display().to_string();
         let name = format!(
             "{}.{}",
             self.claims.key_id,
