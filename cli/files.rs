@@ -62,6 +62,16 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
     })
 }
 
+/// A path as a shell takes it, for commands that a person copies.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./+,:@%=~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// Writes a file that must not exist yet. Either the whole file is there afterwards, under a name that was free, or nothing.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let place = |temporary: &Path| match fs::hard_link(temporary, path) {

@@ -134,6 +134,24 @@ fn two_of_three_sign_in_turns() {
 }
 
 #[test]
+fn the_commands_of_the_example_are_the_ones_that_sign_it() {
+    let Organisation(place) = Organisation::new();
+    let example = include_str!("../../zones/organisation.toml");
+    std::fs::create_dir(place.path("zones")).expect("ours");
+    place.write("zones/organisation.toml", example);
+    let commands = example
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix('#')?.split_once(":  dotkey ")?.1));
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for (who, command) in ["alice", "bob"].into_iter().zip(commands) {
+        place.say_in(who, "key import org.identity acme").ok();
+        place.say_in(who, command).ok();
+    }
+    place.run(&["verify", "org.record"]).ok();
+}
+
+#[test]
 fn a_branch_is_signed_by_who_holds_its_role() {
     let Organisation(place) = Organisation::new();
     place.write(
@@ -354,7 +372,7 @@ fn the_example_policy_makes_an_identity() {
     let place = Place::new();
     let example = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/zones/organisation-policy.toml"
+        "/zones/policies/organisation.toml"
     );
     let made = place.json(&["key", "new", "acme", "--policy", example]);
     let policy = &made["policy"];
@@ -367,4 +385,10 @@ fn the_example_policy_makes_an_identity() {
         serde_json::json!([]),
         "nothing secret is in a policy file"
     );
+    // It is no zone, and whoever takes it for one is told so.
+    for command in ["zone check", "zone show", "zone sign --key acme"] {
+        let words: Vec<&str> = command.split(' ').chain([example]).collect();
+        let refused = place.run(&words).fails(1, "is a policy file");
+        refused.fails(1, "dotkey key new NAME --policy");
+    }
 }

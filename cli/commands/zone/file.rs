@@ -88,12 +88,28 @@ pub(super) fn from_toml(path: &Path, bytes: Vec<u8>) -> Result<Document> {
         "a zone in TOML, or a record",
     )?;
     toml::parse(&text, &path.display().to_string()).map_err(|error| {
+        if is_policy(&text) {
+            return CliError::failed(
+                "policy-file",
+                format!("{} is a policy file, not a zone", path.display()),
+                format!(
+                    "make an identity of it: dotkey key new NAME --policy {}",
+                    files::quoted(path)
+                ),
+            );
+        }
         CliError::failed(
             error.code(),
             error.to_string().trim_end(),
             "correct the zone; `docs/zones.md` describes zone files, and `zones/` has examples",
         )
     })
+}
+
+/// Who may act stands in a policy file, which is TOML too; no zone has these keys.
+fn is_policy(text: &str) -> bool {
+    let table = text.parse::<::toml::Table>();
+    table.is_ok_and(|table| table.contains_key("thresholds") || table.contains_key("member"))
 }
 
 /// The zone as its TOML would be, in JSON.
