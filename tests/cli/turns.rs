@@ -264,9 +264,41 @@ fn an_organisation_rotates_in_turns() {
         assert_eq!(taken["complete"], true, "{taken}");
         assert_eq!(taken["policy"]["number"], 1, "{taken}");
     }
+    // Once more, the draft has nothing left to do.
+    let again = say("bob", "key rotate org --draft org.update").ok();
+    let again = again.stdout();
+    assert!(again.contains("already in force here"), "{again}");
     say("alice", "zone sign my.toml --key org --out org.record").ok();
     say("bob", "zone sign org.record --key org").ok();
     assert_eq!(place.json(&["verify", "org.record"])["policy"], 1);
+}
+
+#[test]
+fn whoever_completes_a_rotation_makes_no_other_history_of_it() {
+    let Organisation(place) = Organisation::new();
+    let say = |who, line: &str| place.say_in(who, line);
+    let members = rotate_members(&place);
+    let member = |(index, (key, next)): (usize, &(String, String))| {
+        let blog = if index == 1 { ", \"publish:blog\"" } else { "" };
+        format!(
+            "[[member]]\nkey = \"{key}\"\nnext = \"{next}\"\nroles = [\"admin\", \"publish\"{blog}]\n"
+        )
+    };
+    let tables: String = members.iter().enumerate().map(member).collect();
+    place.write(
+        "new.toml",
+        format!("[thresholds]\nadmin = 2\npublish = 2\n\"publish:blog\" = 1\n{tables}"),
+    );
+    say("alice", "key rotate org --policy new.toml --draft one").ok();
+    std::fs::copy(place.path("one"), place.path("two")).expect("ours");
+    say("bob", "key rotate org --draft one").ok();
+    say("carol", "key rotate org --draft two").ok();
+    assert_ne!(place.read("one"), place.read("two"));
+    say("carol", "key export org --public --out carol.identity").ok();
+    say("bob", "key import carol.identity org").ok();
+    // Alice, who took in neither, may take in either.
+    say("alice", "key rotate org --draft two").ok();
+    say("alice", "key rotate org --draft one").ok();
 }
 
 #[test]

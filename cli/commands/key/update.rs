@@ -37,7 +37,7 @@ fn following(chain: &[Vec<u8>], policy: Policy) -> Policy {
 }
 
 /// The policy in an element of a chain: itself at first, then within an envelope.
-fn payload_of(element: &[u8]) -> &[u8] {
+pub(super) fn payload_of(element: &[u8]) -> &[u8] {
     Envelope::decode(element).map_or(element, |envelope| envelope.payload)
 }
 
@@ -86,6 +86,17 @@ impl Update {
             return Err(refused("policy-previous", why));
         }
         Self::assemble(chain, new, draft, recovery)
+    }
+
+    /// The policy in a draft, where it is in force here already, or was.
+    pub(super) fn in_force(path: &Path, identity: &Identity) -> Result<Option<Policy>> {
+        let bytes = files::read(path, RECORD_BYTES_MAX, "the draft")?;
+        let Ok(policy) = Policy::decode(payload_of(&bytes)) else {
+            return Ok(None);
+        };
+        let known = identity.chain.get(usize::from(policy.number));
+        let same = known.is_some_and(|known| payload_of(known) == payload_of(&bytes));
+        Ok(Some(policy).filter(|_| same))
     }
 
     fn assemble(chain: &[Vec<u8>], new: Policy, draft: Draft, recovery: bool) -> Result<Self> {
