@@ -30,7 +30,13 @@ pub(super) fn run(args: &KeyRecoverArgs, context: &Context<'_>) -> Result<Answer
     };
     let mut hands = Hands::all(context, &identity)?;
     hands.add(&identity, &new_keys);
-    let signed = update.sign(&hands, args.signature.as_ref(), &mut keyring, context)?;
+    let signed = update.sign(
+        &hands,
+        args.signature.as_ref(),
+        args.yes,
+        &mut keyring,
+        context,
+    )?;
     for key in &new_keys {
         context.store.add_key(&identity, key)?;
     }

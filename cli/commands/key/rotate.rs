@@ -38,7 +38,13 @@ pub(super) fn run(args: &KeyRotateArgs, context: &Context<'_>) -> Result<Answer>
     check_next(&update)?;
     let mut hands = Hands::all(context, &identity)?;
     hands.add(&identity, &new_keys);
-    let signed = update.sign(&hands, args.signature.as_ref(), &mut keyring, context)?;
+    let signed = update.sign(
+        &hands,
+        args.signature.as_ref(),
+        args.yes,
+        &mut keyring,
+        context,
+    )?;
     if !update.is_complete() && args.draft.is_none() {
         return Err(CliError::usage(
             format!(

@@ -22,6 +22,8 @@ pub(super) struct Update {
     pub(super) draft: Draft,
     /// Whether recovery keys answer for the old policy, instead of its admins.
     recovery: bool,
+    /// Whether others began it, so that who signs has to agree.
+    resumed: bool,
 }
 
 /// `policy`, made to follow the last one of `chain`.
@@ -52,7 +54,7 @@ impl Update {
         let new = following(chain, new);
         let draft =
             policy_update(identity.key_id(), &new).map_err(|error| invalid_policy(&error))?;
-        Self::assemble(chain, new, draft, recovery)
+        Self::assemble(chain, new, draft, recovery, false)
     }
 
     /// Takes up one that others began.
@@ -85,7 +87,7 @@ impl Update {
             );
             return Err(refused("policy-previous", why));
         }
-        Self::assemble(chain, new, draft, recovery)
+        Self::assemble(chain, new, draft, recovery, true)
     }
 
     /// The policy in a draft, where it is in force here already, or was.
@@ -99,7 +101,13 @@ impl Update {
         Ok(Some(policy).filter(|_| same))
     }
 
-    fn assemble(chain: &[Vec<u8>], new: Policy, draft: Draft, recovery: bool) -> Result<Self> {
+    fn assemble(
+        chain: &[Vec<u8>],
+        new: Policy,
+        draft: Draft,
+        recovery: bool,
+        resumed: bool,
+    ) -> Result<Self> {
         let last = chain.last().map_or(&[][..], |last| payload_of(last));
         let old = Policy::decode(last).map_err(|error| invalid_policy(&error))?;
         if recovery && old.recovery.is_none() {
@@ -114,6 +122,7 @@ impl Update {
             new,
             draft,
             recovery,
+            resumed,
         })
     }
 
@@ -135,6 +144,7 @@ impl Update {
         &mut self,
         hands: &Hands,
         signature: Option<&WalletSignature>,
+        yes: bool,
         keyring: &mut Keyring,
         context: &Context<'_>,
     ) -> Result<Vec<PublicKey>> {
@@ -142,6 +152,10 @@ impl Update {
             "This changes the identity to:\n{}",
             describe::policy_words(&self.new)
         ));
+        let asked = self.resumed && !yes;
+        if asked && hands.can_sign(&self.draft, &self.open(&self.draft)) {
+            context.output.agree("Sign it?")?;
+        }
         let mut draft = self.draft.clone();
         let mut signed = Vec::new();
         if let Some(signature) = signature {

@@ -6,7 +6,7 @@ use dotkey_proto::identity::{Branch, Chain, Policy, PublicKey, Role};
 use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
 use dotkey_proto::record::{Claims, SignedRecord, VALIDITY_SECS_DEFAULT};
 use dotkey_proto::signature::Draft;
-use dotkey_proto::text::toml::Document;
+use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
 use serde_json::json;
 
@@ -29,8 +29,8 @@ struct Turn {
     draft: Draft,
     policy: Policy,
     hands: Hands,
-    /// Whether it was a record already.
-    resumed: bool,
+    /// Its zone, where it was a record already: another wrote it.
+    resumed: Option<Zone>,
     target: Target,
 }
 
@@ -49,6 +49,7 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
         begin(args, bytes, &identity, context)?
     };
     turn.target.check_newer(&turn.claims, &turn.draft)?;
+    turn.show(args, context)?;
     let mut signed = Vec::new();
     let mut draft = turn.draft.clone();
     if let Some(signature) = &args.signature {
@@ -121,7 +122,7 @@ fn begin(
         draft,
         policy: identity.policy().clone(),
         hands: Hands::all(context, identity)?,
-        resumed: false,
+        resumed: None,
         target,
     })
 }
@@ -183,7 +184,7 @@ fn resume(
         ));
     }
     let (claims, draft) = file::resume(&args.file, bytes)?;
-    file::zone_of(&args.file, &claims)?;
+    let zone = file::zone_of(&args.file, &claims)?;
     let encoded = Chain::encode(&claims.chain);
     let authority = Chain::decode(&encoded)
         .and_then(|chain| chain.verify(claims.key_id, None))
@@ -203,19 +204,12 @@ fn resume(
     };
     let out = args.out.clone().unwrap_or_else(|| args.file.clone());
     let target = Target::find(out, claims.key_id, claims.branch.as_ref())?;
-    let suffix = context.settings.suffix.as_ascii();
-    context.output.note(&format!(
-        "You sign the zone of {}.{suffix}, sequence {}; see it with `dotkey zone show {}`.",
-        claims.key_id,
-        claims.sequence,
-        args.file.display()
-    ));
     Ok(Turn {
         claims,
         draft,
         policy: authority.policy().clone(),
         hands,
-        resumed: true,
+        resumed: Some(zone),
         target,
     })
 }
@@ -250,13 +244,48 @@ impl Turn {
         quorums
     }
 
+    /// Says what is signed, as far as that is not what the signer just wrote; a person has to agree before a passphrase is asked for.
+    fn show(&self, args: &ZoneSignArgs, context: &Context<'_>) -> Result<()> {
+        if self.claims.expires <= now() {
+            context.output.note(&format!(
+                "warning: this record holds until {}, which is over: nobody will accept it",
+                self.claims.expires
+            ));
+        }
+        let Some(zone) = &self.resumed else {
+            return Ok(());
+        };
+        let signs = self.hands.can_sign(&self.draft, &self.open(&self.draft));
+        if args.yes || !signs || !context.output.can_ask() {
+            context.output.note(&format!(
+                "You sign the zone of {}.{}, sequence {}; see it with `dotkey zone show {}`.",
+                self.claims.key_id,
+                context.settings.suffix.as_ascii(),
+                self.claims.sequence,
+                files::quoted(&args.file)
+            ));
+            return Ok(());
+        }
+        let document = Document {
+            name: None,
+            branch: self.claims.branch.as_ref().map(|at| at.owner().clone()),
+            zone: zone.clone(),
+        };
+        context.output.note(&format!(
+            "You sign this:\n{}{}",
+            super::heading(&self.claims, zone, context),
+            toml::write(&document)
+        ));
+        context.output.agree("Sign it?")
+    }
+
     fn is_complete(&self) -> bool {
         self.open(&self.draft).is_empty()
     }
 
     /// Refuses a turn that changed nothing, and says why it could not.
     fn check_progress(&self, signed: &[PublicKey], identity: &Identity) -> Result<()> {
-        if !signed.is_empty() || !self.resumed {
+        if !signed.is_empty() || self.resumed.is_none() {
             return Ok(());
         }
         let Some(quorum) = self.open(&self.draft).into_iter().next() else {
