@@ -47,7 +47,7 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
     if bytes.len() > max {
         return Err(CliError::failed(
             "too-large",
-            format!("{} is larger than {max} bytes", path.display()),
+            format!("{} has more than {max} bytes", path.display()),
             next,
         ));
     }
@@ -60,6 +60,21 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
             next,
         )
     })
+}
+
+/// Refuses what is too large to be looked into, of which [`read`] has only the beginning.
+pub(crate) fn check_size(path: &Path, bytes: &[u8], max: usize, what: &str) -> Result<()> {
+    if bytes.len() <= max {
+        return Ok(());
+    }
+    Err(CliError::invalid(
+        "too-large",
+        format!(
+            "{}: not valid (too-large): it has more than {max} bytes",
+            path.display()
+        ),
+        format!("check that it is {what}"),
+    ))
 }
 
 /// A path as a shell takes it, for commands that a person copies.

@@ -378,13 +378,13 @@ fn a_recovery_is_signed_but_waits_for_the_ledger() {
     let place = Place::new();
     place.run(&["key", "new", "alice", "--recovery"]).ok();
     let before = place.json(&["key", "show", "alice"]);
-    let run = place
+    let signed = place
         .run(&["key", "recover", "alice", "--draft", "alice.recovery"])
         .ok();
     assert!(
-        run.stdout().contains("not in force") && run.stdout().contains("ledger"),
+        signed.stdout().contains("not in force") && signed.stdout().contains("ledger"),
         "{}",
-        run.stdout()
+        signed.stdout()
     );
     assert!(!place.read("alice.recovery").is_empty());
     let after = place.json(&["key", "show", "alice"]);
@@ -396,4 +396,8 @@ fn a_recovery_is_signed_but_waits_for_the_ledger() {
     place
         .run(&["key", "recover", "bob", "--draft", "bob.recovery"])
         .fails(1, "names no recovery keys");
+    run(place
+        .command(&["key", "recover", "bob", "--draft", "bob.recovery"])
+        .env_remove("DOTKEY_PASSPHRASE"))
+    .fails(1, "names no recovery keys");
 }

@@ -364,7 +364,7 @@ fn policy_files_say_what_is_wrong() {
         ),
         (
             format!("[thresholds]\nadmin = 0\npublish = 1\n{member}"),
-            "a threshold is 0",
+            "a threshold: 0 found, 1 to",
         ),
         (
             format!("[thresholds]\nadmin = 1\n{member}"),

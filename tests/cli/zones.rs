@@ -47,6 +47,21 @@ fn answers_are_a_resolvers() {
 }
 
 #[test]
+fn next_steps_can_be_copied() {
+    let place = Place::with_alice();
+    place.write("my site.toml", ZONE);
+    let checked = place.run(&["zone", "check", "my site.toml"]).ok().stdout();
+    let next = "`dotkey zone sign 'my site.toml' --key NAME`";
+    assert!(checked.contains(next), "{checked}");
+    place
+        .run(&["zone", "sign", "my site.toml", "--key", "alice"])
+        .ok();
+    let ask = |name: &str| place.run(&["resolve", name, "MX", "--record", "my site.record"]);
+    ask("nope.mysite.key").fails(3, "dotkey zone show 'my site.record'");
+    ask("mysite.key").fails(3, "leave the type out");
+}
+
+#[test]
 fn a_newer_record_has_a_higher_sequence() {
     let place = Place::with_alice();
     let sign = |more: &[&str]| {
@@ -254,6 +269,10 @@ fn a_zone_that_is_wrong_is_shown_with_its_line() {
         place.run(args).fails(1, "bad.toml:5");
     }
     assert!(!place.path("bad.record").exists());
+    place.write("named.toml", format!("name = \"my site.com\"\n{ZONE}"));
+    place
+        .run(&["zone", "check", "named.toml"])
+        .fails(1, "my site.com");
     place
         .run(&["zone", "check", "data"])
         .fails(1, "cannot be read");

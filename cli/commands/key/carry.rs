@@ -37,14 +37,14 @@ pub(super) fn export(
         Path::to_path_buf,
     );
     files::write_new(&path, &bytes, if public { PUBLIC } else { PRIVATE })?;
-    let shown = path.display();
+    let (shown, quoted) = (path.display(), files::quoted(&path));
     let json = json!({"file": shown.to_string(), "key_id": identity.key_id().to_string(), "secret_keys": count});
     let text = match count {
         0 => format!(
-            "Wrote {shown}: who may act for `{name}`, and nothing secret.\nNext: whoever signs with you, or checks what you sign, runs `dotkey key import {shown}`."
+            "Wrote {shown}: who may act for `{name}`, and nothing secret.\nNext: whoever signs with you, or checks what you sign, runs `dotkey key import {quoted}`."
         ),
         _ => format!(
-            "Wrote {shown}: `{name}` with {count} secret keys, each under its passphrase.\nNext: keep it where only you can get at it; `dotkey key import {shown}` takes it in elsewhere."
+            "Wrote {shown}: `{name}` with {count} secret keys, each under its passphrase.\nNext: keep it where only you can get at it; `dotkey key import {quoted}` takes it in elsewhere."
         ),
     };
     Ok(Answer::new(json, text))
@@ -52,6 +52,7 @@ pub(super) fn export(
 
 pub(super) fn import(path: &Path, name: Option<&KeyName>, context: &Context<'_>) -> Result<Answer> {
     let bytes = files::read(path, IDENTITY_FILE_BYTES_MAX, "the file to import")?;
+    files::check_size(path, &bytes, IDENTITY_FILE_BYTES_MAX, "a file to import")?;
     let refused = |error: KeyFileError| {
         CliError::invalid(
             error.code(),
@@ -89,7 +90,7 @@ fn name_of(path: &Path) -> Result<KeyName> {
             error,
             format!(
                 "say what it is called here: dotkey key import {} NAME",
-                path.display()
+                files::quoted(path)
             ),
         )
     })
@@ -208,7 +209,7 @@ fn import_key(
     let Some(name) = name else {
         return Err(CliError::usage(
             format!("{shown} is one secret key of an identity"),
-            format!("say whose: dotkey key import {shown} NAME"),
+            format!("say whose: dotkey key import {} NAME", files::quoted(path)),
         ));
     };
     let identity = context.store.open(name)?;

@@ -58,7 +58,10 @@ pub(super) fn run(args: &KeyRecoverArgs, context: &Context<'_>) -> Result<Answer
             )
         )
     } else {
-        let command = format!("dotkey key recover {name} --draft {shown}");
+        let command = format!(
+            "dotkey key recover {name} --draft {}",
+            files::quoted(&args.draft)
+        );
         format!(
             "The recovery of `{name}` is not complete:\n{}Next: hand {shown} to one of them, who runs `{command}`.",
             update.missing_words(&hands, &command)
@@ -86,6 +89,7 @@ fn begin(
         ));
     }
     let chain = &identity.chain[..undo];
+    Update::check_recoverable(chain)?;
     let (new, keys) = match &args.policy {
         Some(path) => (policy_file::read(path, context)?, Vec::new()),
         None => to_new_keys(identity, keyring)?,

@@ -182,12 +182,10 @@ fn finish(
         ),
         (true, Some(path)) => format!(
             "Rotated `{name}`: policy number {number} is complete and in force here.\nNext: everyone else who has `{name}` runs `dotkey key rotate {name} --draft {}` with this file.",
-            path.display()
+            files::quoted(path)
         ),
         (false, path) => {
-            let shown = path
-                .map(|path| path.display().to_string())
-                .unwrap_or_default();
+            let shown = path.map(files::quoted).unwrap_or_default();
             let command = format!("dotkey key rotate {name} --draft {shown}");
             format!(
                 "Policy number {number} of `{name}` is not in force yet:\n{}Next: hand {shown} to one of them, who runs `{command}`.",

@@ -57,9 +57,23 @@ impl Update {
         Self::assemble(chain, new, draft, recovery, false)
     }
 
+    /// Whether the last policy of a chain can be replaced by its recovery keys.
+    pub(super) fn check_recoverable(chain: &[Vec<u8>]) -> Result<()> {
+        let old = last_policy(chain)?;
+        if old.recovery.is_some() {
+            return Ok(());
+        }
+        Err(CliError::failed(
+            "no-recovery",
+            format!("policy number {} names no recovery keys", old.number),
+            "an identity gets them when it is made (`dotkey key new NAME --recovery`) or rotated",
+        ))
+    }
+
     /// Takes up one that others began.
     pub(super) fn resume(path: &Path, identity: &Identity, recovery: bool) -> Result<Self> {
         let bytes = files::read(path, RECORD_BYTES_MAX, "the draft")?;
+        files::check_size(path, &bytes, RECORD_BYTES_MAX, "a draft")?;
         let key_id = identity.key_id();
         let refused = |code: &str, why: String| {
             let next = "get a new copy of the draft from whoever made it";
@@ -108,14 +122,9 @@ impl Update {
         recovery: bool,
         resumed: bool,
     ) -> Result<Self> {
-        let last = chain.last().map_or(&[][..], |last| payload_of(last));
-        let old = Policy::decode(last).map_err(|error| invalid_policy(&error))?;
-        if recovery && old.recovery.is_none() {
-            return Err(CliError::failed(
-                "no-recovery",
-                format!("policy number {} names no recovery keys", old.number),
-                "an identity gets them when it is made (`dotkey key new NAME --recovery`) or rotated",
-            ));
+        let old = last_policy(chain)?;
+        if recovery {
+            Self::check_recoverable(chain)?;
         }
         Ok(Self {
             old,
@@ -203,6 +212,11 @@ impl Update {
             "to_sign": self.texts_json(hands),
         })
     }
+}
+
+fn last_policy(chain: &[Vec<u8>]) -> Result<Policy> {
+    let last = chain.last().map_or(&[][..], |last| payload_of(last));
+    Policy::decode(last).map_err(|error| invalid_policy(&error))
 }
 
 fn invalid_policy(error: &PolicyError) -> CliError {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
+use dotkey_proto::limits::{RECORD_BYTES_MAX, ZONE_FILE_BYTES_MAX};
 use dotkey_proto::record::Claims;
 use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
@@ -37,7 +37,10 @@ pub(super) fn read_toml(path: &Path) -> Result<Document> {
     if bytes.starts_with(ENVELOPE) {
         return Err(CliError::usage(
             format!("{} is a record, not a zone in TOML", path.display()),
-            format!("check a record with `dotkey verify {}`", path.display()),
+            format!(
+                "check a record with `dotkey verify {}`",
+                files::quoted(path)
+            ),
         ));
     }
     from_toml(path, bytes)
@@ -52,6 +55,7 @@ pub(super) fn resume(
     path: &Path,
     bytes: &[u8],
 ) -> Result<(Claims, dotkey_proto::signature::Draft)> {
+    files::check_size(path, bytes, RECORD_BYTES_MAX, "a record")?;
     Claims::resume(bytes).map_err(|error| {
         let code = error.code();
         CliError::invalid(

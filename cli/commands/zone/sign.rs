@@ -313,6 +313,7 @@ impl Turn {
         let open = self.open(&self.draft);
         let texts = self.hands.texts(&self.draft, &open);
         let shown = self.target.path.display().to_string();
+        let quoted = files::quoted(&self.target.path);
         let name = format!(
             "{}.{}",
             self.claims.key_id,
@@ -334,14 +335,14 @@ impl Turn {
         });
         let text = match open.first() {
             None => format!(
-                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: anyone can check it with `dotkey verify {shown}`.",
+                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: anyone can check it with `dotkey verify {quoted}`.",
                 self.claims.sequence, self.claims.expires
             ),
             Some(closest) => {
-                let command = format!("dotkey zone sign {shown} --key {}", args.key);
+                let command = format!("dotkey zone sign {quoted} --key {}", args.key);
                 let next = if texts.is_empty() {
                     format!(
-                        "Next: hand {shown} to one of those, who runs `dotkey zone sign {shown} --key NAME`."
+                        "Next: hand {shown} to one of those, who runs `dotkey zone sign {quoted} --key NAME`."
                     )
                 } else {
                     signing::texts_in_words(&texts, &command)
