@@ -1,6 +1,7 @@
 //! The command line, as `dotkey help` shows it.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -37,7 +38,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Global {
-    /// Folder that holds everything, keys included [env: DOTKEY_DATA; default: ~/.local/share/dotkey]
+    /// Folder that holds everything, keys included [env: DOTKEY_DATA; default: dotkey in $XDG_DATA_HOME or ~/.local/share]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) data: Option<PathBuf>,
     /// Configuration file [env: DOTKEY_CONFIG; default: ~/.config/dotkey/config.toml]
@@ -139,6 +140,9 @@ pub(crate) struct KeyRotateArgs {
     /// What a wallet gave for the text that it was shown
     #[arg(long, value_name = "0xSIGNATURE", requires = "draft")]
     pub(crate) signature: Option<WalletSignature>,
+    /// Sign what others began without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -157,6 +161,9 @@ pub(crate) struct KeyRecoverArgs {
     /// What a wallet gave for the text that it was shown
     #[arg(long, value_name = "0xSIGNATURE")]
     pub(crate) signature: Option<WalletSignature>,
+    /// Sign what others began without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,13 +223,13 @@ pub(crate) struct ZoneSignArgs {
     /// Whose zone it is, or with whose key to sign on
     #[arg(long, value_name = "NAME")]
     pub(crate) key: KeyName,
-    /// Sequence number; the higher one replaces the lower [default: seconds since 1970]
+    /// Sequence number; the higher one replaces the lower [default: seconds since 1970, or one more than what is replaced]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=dotkey_proto::record::SEQUENCE_MAX))]
     pub(crate) seq: Option<u64>,
     /// The record's file [default: FILE with the ending .record]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// How many days it holds, up to 400
+    /// How many days it holds, up to 400 [default: 30]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=400))]
     pub(crate) days: Option<u64>,
     /// Only this branch of the zone, such as `blog`
@@ -234,6 +241,9 @@ pub(crate) struct ZoneSignArgs {
     /// What a wallet gave for the text that it was shown
     #[arg(long, value_name = "0xSIGNATURE")]
     pub(crate) signature: Option<WalletSignature>,
+    /// Sign what others began without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -276,27 +286,36 @@ pub(crate) fn parse() -> Result<(Args, Output), Exit> {
 }
 
 fn refuse(error: &clap::Error, as_json: bool) -> Exit {
-    let asked_for = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    // A closed pipe is no reason to fail.
-    let _ = error.print();
-    if asked_for {
-        return Exit::Done;
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match (error.kind(), printed) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error))
+            // A closed pipe is no reason to fail: whoever reads has seen enough.
+            if error.kind() != io::ErrorKind::BrokenPipe =>
+        {
+            return Exit::Failed;
+        }
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => return Exit::Done,
+        _ => {}
     }
     if as_json {
-        let message = error.to_string();
-        let message = message
-            .trim_start_matches("error: ")
-            .lines()
-            .next()
-            .unwrap_or_default();
+        let message = message_of(error);
         let next = "see `dotkey help`";
-        println!(
-            "{}",
-            json!({"error": {"code": "usage", "message": message, "next": next}})
-        );
+        let object = json!({"error": {"code": "usage", "message": message, "next": next}});
+        // Nothing is left to tell if even this cannot be written.
+        let _ = writeln!(io::stdout(), "{object}");
     }
     Exit::Usage
+}
+
+/// All that is wrong, in one line: which argument, and what it could have been.
+fn message_of(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing".to_owned();
+    }
+    let rendered = error.to_string();
+    let lines = rendered.trim_start_matches("error: ").lines();
+    let lines = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    lines.collect::<Vec<_>>().join(" ")
 }

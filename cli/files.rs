@@ -47,7 +47,7 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
     if bytes.len() > max {
         return Err(CliError::failed(
             "too-large",
-            format!("{} is larger than {max} bytes", path.display()),
+            format!("{} has more than {max} bytes", path.display()),
             next,
         ));
     }
@@ -60,6 +60,31 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
             next,
         )
     })
+}
+
+/// Refuses what is too large to be looked into, of which [`read`] has only the beginning.
+pub(crate) fn check_size(path: &Path, bytes: &[u8], max: usize, what: &str) -> Result<()> {
+    if bytes.len() <= max {
+        return Ok(());
+    }
+    Err(CliError::invalid(
+        "too-large",
+        format!(
+            "{}: not valid (too-large): it has more than {max} bytes",
+            path.display()
+        ),
+        format!("check that it is {what}"),
+    ))
+}
+
+/// A path as a shell takes it, for commands that a person copies.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./+,:@%=~".contains(c);
+    if !text.is_empty() && !text.starts_with('~') && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Writes a file that must not exist yet. Either the whole file is there afterwards, under a name that was free, or nothing.
@@ -88,16 +113,13 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     })
 }
 
-/// Writes a file, in place of another where there is one: readers see the old one or the new one, never half of it.
+/// Writes a file, in place of another where there is one: readers see the old one or the new one, never half of it. Whoever
+/// calls knows what the old one is. What is no plain file is not replaced: a link, a pipe, a device.
 pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = match fs::metadata(path) {
-        // A pipe or a device is written to, not replaced.
-        Ok(found) if !found.is_file() => fs::write(path, bytes),
-        // Through a link: what it leads to is replaced, not the link.
-        Ok(_) => fs::canonicalize(path).and_then(|path| replace(&path, bytes)),
-        Err(_) => replace(path, bytes),
-    };
-    written.map_err(|error| unwritable(path, &error))
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => Err(exists(path)),
+        _ => replace(path, bytes).map_err(|error| unwritable(path, &error)),
+    }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

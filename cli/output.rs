@@ -1,11 +1,14 @@
 //! What the program says, and where: an answer on standard output, everything else on standard error.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 use serde_json::{Value, json};
 
 use crate::exit::{CliError, Result};
+
+/// A word, and a slip or two.
+const ANSWER_BYTES_MAX: u64 = 64;
 
 /// What a command found or did, in both of the forms that it can be asked for.
 pub(crate) struct Answer {
@@ -68,6 +71,33 @@ impl Output {
     /// Tells a person something on the way.
     pub(crate) fn note(&self, text: &str) {
         to_stderr(&printable(text));
+    }
+
+    /// Whether there is a person who can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks a person to agree to what stands above. Where there is none, nobody is asked.
+    pub(crate) fn agree(&self, question: &str) -> Result<()> {
+        if !self.can_ask() {
+            return Ok(());
+        }
+        let _ = write!(std::io::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        // What cannot be read is no yes.
+        let _ = std::io::stdin()
+            .lock()
+            .take(ANSWER_BYTES_MAX)
+            .read_line(&mut answer);
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(CliError::failed(
+                "declined",
+                "nothing was signed",
+                "run the command again to sign it",
+            )),
+        }
     }
 
     /// Says what went wrong, and what to do.

@@ -1,5 +1,7 @@
 //! `dotkey resolve`: what a resolver would answer. For now from a record at hand, with no network.
 
+use std::path::Path;
+
 use dotkey_proto::dns::{Owner, RecordType, WireName, rdata};
 use dotkey_proto::name::Name;
 use dotkey_proto::zone::{Delegation, Next, Outcome, Rrset, Zone, absolutise};
@@ -9,6 +11,7 @@ use super::verify::{belongs_to, parse_name, record_json, verify_file};
 use super::{Context, now};
 use crate::args::ResolveArgs;
 use crate::exit::{CliError, Result};
+use crate::files;
 use crate::output::Answer;
 
 /// What is asked for where no type is: no data has this one, so a zone answers with the name's resources.
@@ -74,12 +77,18 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
     });
     json["record"] = record_json(&record, context);
     match found.outcome {
-        "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json)),
+        "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json, &args.record)),
         _ => Ok(Answer::new(json, found.lines.join("\n"))),
     }
 }
 
-fn nothing(name: &Name, rtype: Option<RecordType>, zone: &Zone, json: Value) -> CliError {
+fn nothing(
+    name: &Name,
+    rtype: Option<RecordType>,
+    zone: &Zone,
+    json: Value,
+    record: &Path,
+) -> CliError {
     let shown = name.to_unicode();
     let what = match (json["outcome"].as_str(), rtype) {
         (Some("no-data"), Some(rtype)) => format!("{shown} exists, but has no {rtype} records"),
@@ -88,15 +97,13 @@ fn nothing(name: &Name, rtype: Option<RecordType>, zone: &Zone, json: Value) -> 
         }
         _ => format!("there is no {shown} in the zone"),
     };
-    let next = if rtype.is_some() {
-        "leave the type out to see all that the name has"
-    } else {
-        "see the whole zone with `dotkey zone show FILE`"
-    };
     let next = if zone.rrsets().is_empty() && zone.resources().is_empty() {
-        "the zone is empty; ask its owner"
+        "the zone is empty; ask its owner".to_owned()
+    } else if rtype.is_some() && json["outcome"] == "no-data" {
+        "leave the type out to see all that the name has".to_owned()
     } else {
-        next
+        let record = files::quoted(record);
+        format!("see which names there are with `dotkey zone show {record}`")
     };
     let mut error = CliError::not_found(what, next);
     if let Value::Object(facts) = json {

@@ -166,15 +166,23 @@ impl Hands {
         let mut signed = Vec::new();
         loop {
             let open = open(draft);
-            let here = open
-                .iter()
-                .find_map(|quorum| quorum.unsigned(draft).find_map(|key| self.find(key)));
-            let Some((whose, key)) = here else {
+            let Some((whose, key)) = self.next(draft, &open) else {
                 return Ok(signed);
             };
             let secret = keyring.open(key, whose)?;
             signed.push(PublicKey::Ed25519(draft.sign(secret)));
         }
+    }
+
+    /// A key that is here and whose signature is missing.
+    fn next(&self, draft: &Draft, open: &[Quorum]) -> Option<&(String, StoredKey)> {
+        open.iter()
+            .find_map(|quorum| quorum.unsigned(draft).find_map(|key| self.find(key)))
+    }
+
+    /// Whether [`Hands::sign`] would sign anything.
+    pub(super) fn can_sign(&self, draft: &Draft, open: &[Quorum]) -> bool {
+        self.next(draft, open).is_some()
     }
 
     /// The texts that wallets are still to be shown.

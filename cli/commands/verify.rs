@@ -68,11 +68,15 @@ pub(super) fn verify_file(path: &Path, now: Timestamp) -> Result<(Verified<Recor
         )
         .with("valid", false)
     };
+    files::check_size(path, &bytes, RECORD_BYTES_MAX, "a record")
+        .map_err(|error| error.with("valid", false))?;
     let unsigned = unsigned(&bytes);
+    let toml = is_toml(&bytes);
     let record = SignedRecord::new(bytes).verify(now, None).map_err(|error| {
         let code = error.code();
         let next = match code {
             _ if unsigned => "it is a draft that nobody has signed; sign it with `dotkey zone sign FILE --key NAME`",
+            _ if toml => "it is TOML as people write it, not a record; make one with `dotkey zone sign FILE --key NAME`",
             "expired" | "rolled-back" => "ask its owner for a newer record",
             "not-yet-valid" => "check this machine's clock, or try again later",
             "threshold" => "let another of its keys sign it with `dotkey zone sign FILE --key NAME`",
@@ -89,6 +93,12 @@ pub(super) fn verify_file(path: &Path, now: Timestamp) -> Result<(Verified<Recor
         )
     })?;
     Ok((record, zone))
+}
+
+/// A zone, most likely, that someone took for its record.
+fn is_toml(bytes: &[u8]) -> bool {
+    let table = std::str::from_utf8(bytes).map(str::parse::<toml::Table>);
+    matches!(table, Ok(Ok(table)) if !table.is_empty())
 }
 
 fn unsigned(bytes: &[u8]) -> bool {

@@ -29,6 +29,11 @@ impl Keyring {
         })
     }
 
+    /// Whether there is a passphrase, or someone to ask for one.
+    pub(crate) fn can_open(&self) -> bool {
+        !matches!(self.source, Source::Nowhere)
+    }
+
     /// Makes secret keys and seals them with one passphrase: the one last used, or a new one for `whose`.
     pub(crate) fn make(&mut self, count: usize, whose: &str) -> Result<Vec<KeyFile>> {
         let passphrase = match &self.last {
@@ -99,12 +104,12 @@ fn unopened(key: &StoredKey, closed: &Closed) -> CliError {
         Closed::WrongPassphrase => CliError::failed(
             "wrong-passphrase",
             format!("the passphrase does not open {path}"),
-            "try again; if you are sure of it, the file is damaged: bring it back from a backup",
+            "try again; if you are sure of it, the file is damaged: move it away, then run `dotkey key import BACKUP NAME`",
         ),
         Closed::NotTheKey => CliError::failed(
             "not-the-key",
             format!("{path} holds another key than it says"),
-            "bring the file back from a backup",
+            "move that file away, then run `dotkey key import BACKUP NAME`",
         ),
         Closed::NoMemory(why) => CliError::failed(
             "no-memory",

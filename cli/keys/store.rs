@@ -60,8 +60,9 @@ impl Store {
         Ok(names)
     }
 
-    /// Fails where a name is taken, before anyone is asked for a passphrase. That it stays free is [`Store::create`]'s to see.
+    /// Fails where a name is taken or the folder is open to others, before anyone is asked for a passphrase. That it stays free is [`Store::create`]'s to see.
     pub(crate) fn check_free(&self, name: &KeyName) -> Result<()> {
+        check_folders(&self.folder, 2)?;
         match fs::symlink_metadata(self.path_of(name)) {
             Ok(_) => Err(taken(name)),
             Err(_) => Ok(()),
@@ -192,10 +193,8 @@ fn key_file_name(key: &KeyFile) -> String {
 }
 
 fn read_identity(name: &KeyName, folder: PathBuf) -> Result<Identity> {
-    // Who may write to a folder may put another key in its place.
-    for folder in [Some(&*folder), folder.parent()].into_iter().flatten() {
-        check_permissions(folder, 0o022, "700")?;
-    }
+    // Its own, that of all keys, and the data folder.
+    check_folders(&folder, 3)?;
     let mut chain = Vec::new();
     while chain.len() < POLICY_CHAIN_MAX {
         let path = folder.join(policy_file_name(chain.len()));
@@ -223,6 +222,17 @@ fn read_identity(name: &KeyName, folder: PathBuf) -> Result<Identity> {
     })
 }
 
+/// A folder and those above it, `count` together, as far as they exist: who may write to one of them may put another key in
+/// the place of what is in it.
+fn check_folders(folder: &Path, count: usize) -> Result<()> {
+    for folder in folder.ancestors().take(count) {
+        if folder.exists() {
+            check_permissions(folder, 0o022, "700")?;
+        }
+    }
+    Ok(())
+}
+
 /// What an interrupted write left: never part of anything.
 fn hidden(entry: &std::ffi::OsStr) -> bool {
     entry.as_encoded_bytes().starts_with(b".")
@@ -240,7 +250,7 @@ fn read_key(path: PathBuf) -> Result<StoredKey> {
         CliError::failed(
             code,
             format!("{}: {error}", path.display()),
-            "bring the file back from a backup",
+            "move that file away, then run `dotkey key import BACKUP NAME`",
         )
     })?;
     Ok(StoredKey { path, file })

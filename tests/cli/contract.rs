@@ -87,6 +87,30 @@ fn exit_statuses() {
     }
 }
 
+#[test]
+fn a_usage_error_in_json_says_all_that_the_text_does() {
+    let place = Place::new();
+    for (args, says) in [
+        (&["key", "new"][..], "<NAME>"),
+        (&["completions", "klingon"], "[possible values: bash"),
+        (&["zone", "sgin"], "'sign'"),
+        (
+            &["zone", "sign", "a", "--key", "b", "--days", "401"],
+            "1..=400",
+        ),
+    ] {
+        let json = place
+            .run(&[args, &["--json"]].concat())
+            .fails(2, says)
+            .json();
+        let message = text(&json["error"]["message"]);
+        assert!(
+            message.contains(says) && !message.contains('\n'),
+            "{message}"
+        );
+    }
+}
+
 /// What the JSON of each command has, in this order.
 const OBJECTS: &[(&[&str], &[&str])] = &[
     (
@@ -264,6 +288,20 @@ fn a_full_or_closed_standard_output_is_noticed() {
             .stdout(Stdio::from(full))
             .stderr(Stdio::piped()))
         .fails(1, "could not be printed");
+    }
+    // (arguments, exit status): help has then not been shown; a usage error stays one.
+    let full = [
+        (&["--help"][..], 1),
+        (&["--version"], 1),
+        (&["key", "new", "--help"], 1),
+        (&["frobnicate", "--json"], 2),
+        (&["key", "show", "nobody", "--json"], 3),
+    ];
+    for (args, status) in full {
+        if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
+            let run = run(place.command(args).stdout(Stdio::from(full)));
+            assert_eq!(run.status(), status, "{args:?}: {}", run.stderr());
+        }
     }
     // A reader that has seen enough, as `head` does.
     let mut child = place

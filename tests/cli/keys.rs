@@ -172,6 +172,18 @@ fn keys_that_others_could_read_or_replace_are_refused() {
     place.run(&["key", "show", "alice"]).fails(1, "chmod 700 '");
     set(&folder, 0o700);
     place.run(&["key", "show", "alice"]).ok();
+    // Nobody is asked for a passphrase, and nothing is made, where others could change it.
+    for shared in ["data", "data/keys"] {
+        set(&place.path(shared), 0o775);
+        let says = format!("chmod 700 '{shared}'");
+        run(place
+            .command(&["key", "new", "bob"])
+            .env_remove("DOTKEY_PASSPHRASE"))
+        .fails(1, &says);
+        place.run(&["key", "show", "alice"]).fails(1, &says);
+        set(&place.path(shared), 0o700);
+    }
+    assert!(!place.path("data/keys/bob").exists());
     // One damaged identity does not hide the others.
     place.run(&["key", "new", "bob", "--bare"]).ok();
     fs::rename(&key, place.path("away.key")).expect("ours");
@@ -366,13 +378,13 @@ fn a_recovery_is_signed_but_waits_for_the_ledger() {
     let place = Place::new();
     place.run(&["key", "new", "alice", "--recovery"]).ok();
     let before = place.json(&["key", "show", "alice"]);
-    let run = place
+    let signed = place
         .run(&["key", "recover", "alice", "--draft", "alice.recovery"])
         .ok();
     assert!(
-        run.stdout().contains("not in force") && run.stdout().contains("ledger"),
+        signed.stdout().contains("not in force") && signed.stdout().contains("ledger"),
         "{}",
-        run.stdout()
+        signed.stdout()
     );
     assert!(!place.read("alice.recovery").is_empty());
     let after = place.json(&["key", "show", "alice"]);
@@ -384,4 +396,8 @@ fn a_recovery_is_signed_but_waits_for_the_ledger() {
     place
         .run(&["key", "recover", "bob", "--draft", "bob.recovery"])
         .fails(1, "names no recovery keys");
+    run(place
+        .command(&["key", "recover", "bob", "--draft", "bob.recovery"])
+        .env_remove("DOTKEY_PASSPHRASE"))
+    .fails(1, "names no recovery keys");
 }

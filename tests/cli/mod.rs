@@ -1,5 +1,6 @@
 //! The program as a person or a script uses it: arguments in, exit status, standard output and files out.
 
+mod backups;
 mod contract;
 mod keys;
 mod turns;

@@ -134,6 +134,24 @@ fn two_of_three_sign_in_turns() {
 }
 
 #[test]
+fn the_commands_of_the_example_are_the_ones_that_sign_it() {
+    let Organisation(place) = Organisation::new();
+    let example = include_str!("../../zones/organisation.toml");
+    std::fs::create_dir(place.path("zones")).expect("ours");
+    place.write("zones/organisation.toml", example);
+    let commands = example
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix('#')?.split_once(":  dotkey ")?.1));
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for (who, command) in ["alice", "bob"].into_iter().zip(commands) {
+        place.say_in(who, "key import org.identity acme").ok();
+        place.say_in(who, command).ok();
+    }
+    place.run(&["verify", "org.record"]).ok();
+}
+
+#[test]
 fn a_branch_is_signed_by_who_holds_its_role() {
     let Organisation(place) = Organisation::new();
     place.write(
@@ -246,9 +264,41 @@ fn an_organisation_rotates_in_turns() {
         assert_eq!(taken["complete"], true, "{taken}");
         assert_eq!(taken["policy"]["number"], 1, "{taken}");
     }
+    // Once more, the draft has nothing left to do.
+    let again = say("bob", "key rotate org --draft org.update").ok();
+    let again = again.stdout();
+    assert!(again.contains("already in force here"), "{again}");
     say("alice", "zone sign my.toml --key org --out org.record").ok();
     say("bob", "zone sign org.record --key org").ok();
     assert_eq!(place.json(&["verify", "org.record"])["policy"], 1);
+}
+
+#[test]
+fn whoever_completes_a_rotation_makes_no_other_history_of_it() {
+    let Organisation(place) = Organisation::new();
+    let say = |who, line: &str| place.say_in(who, line);
+    let members = rotate_members(&place);
+    let member = |(index, (key, next)): (usize, &(String, String))| {
+        let blog = if index == 1 { ", \"publish:blog\"" } else { "" };
+        format!(
+            "[[member]]\nkey = \"{key}\"\nnext = \"{next}\"\nroles = [\"admin\", \"publish\"{blog}]\n"
+        )
+    };
+    let tables: String = members.iter().enumerate().map(member).collect();
+    place.write(
+        "new.toml",
+        format!("[thresholds]\nadmin = 2\npublish = 2\n\"publish:blog\" = 1\n{tables}"),
+    );
+    say("alice", "key rotate org --policy new.toml --draft one").ok();
+    std::fs::copy(place.path("one"), place.path("two")).expect("ours");
+    say("bob", "key rotate org --draft one").ok();
+    say("carol", "key rotate org --draft two").ok();
+    assert_ne!(place.read("one"), place.read("two"));
+    say("carol", "key export org --public --out carol.identity").ok();
+    say("bob", "key import carol.identity org").ok();
+    // Alice, who took in neither, may take in either.
+    say("alice", "key rotate org --draft two").ok();
+    say("alice", "key rotate org --draft one").ok();
 }
 
 #[test]
@@ -314,7 +364,7 @@ fn policy_files_say_what_is_wrong() {
         ),
         (
             format!("[thresholds]\nadmin = 0\npublish = 1\n{member}"),
-            "a threshold is 0",
+            "a threshold: 0 found, 1 to",
         ),
         (
             format!("[thresholds]\nadmin = 1\n{member}"),
@@ -354,7 +404,7 @@ fn the_example_policy_makes_an_identity() {
     let place = Place::new();
     let example = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/zones/organisation-policy.toml"
+        "/zones/policies/organisation.toml"
     );
     let made = place.json(&["key", "new", "acme", "--policy", example]);
     let policy = &made["policy"];
@@ -367,4 +417,10 @@ fn the_example_policy_makes_an_identity() {
         serde_json::json!([]),
         "nothing secret is in a policy file"
     );
+    // It is no zone, and whoever takes it for one is told so.
+    for command in ["zone check", "zone show", "zone sign --key acme"] {
+        let words: Vec<&str> = command.split(' ').chain([example]).collect();
+        let refused = place.run(&words).fails(1, "is a policy file");
+        refused.fails(1, "dotkey key new NAME --policy");
+    }
 }

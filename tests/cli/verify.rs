@@ -88,6 +88,25 @@ fn records_hold_for_their_time_and_their_name() {
 }
 
 #[test]
+fn a_zone_is_not_taken_for_its_record() {
+    let place = Place::with_alice();
+    let run = place.run(&["verify", "my.toml"]).fails(4, "wrong-tag");
+    run.fails(4, "not a record; make one with");
+}
+
+#[test]
+fn a_record_that_is_over_is_warned_of() {
+    let place = Place::with_alice();
+    let line = "zone sign my.toml --key alice --not-before 2020-01-01 --days 3";
+    let signed = place.say_in("data", line).ok();
+    assert!(
+        signed.stderr().contains("which is over"),
+        "{}",
+        signed.stderr()
+    );
+}
+
+#[test]
 fn whatever_is_no_record_is_refused() {
     let place = Place::with_alice();
     place
@@ -106,6 +125,11 @@ fn whatever_is_no_record_is_refused() {
     ];
     for (bytes, code) in cases {
         place.write("bad.record", bytes);
+        // How much more is not known: no more than one byte too much is read.
+        if code == "too-large" {
+            let says = "more than 65536 bytes";
+            place.run(&["verify", "bad.record"]).fails(4, says);
+        }
         let json = place
             .run(&["verify", "bad.record", "--json"])
             .fails(4, code)

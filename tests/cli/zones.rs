@@ -47,6 +47,21 @@ fn answers_are_a_resolvers() {
 }
 
 #[test]
+fn next_steps_can_be_copied() {
+    let place = Place::with_alice();
+    place.write("my site.toml", ZONE);
+    let checked = place.run(&["zone", "check", "my site.toml"]).ok().stdout();
+    let next = "`dotkey zone sign 'my site.toml' --key NAME`";
+    assert!(checked.contains(next), "{checked}");
+    place
+        .run(&["zone", "sign", "my site.toml", "--key", "alice"])
+        .ok();
+    let ask = |name: &str| place.run(&["resolve", name, "MX", "--record", "my site.record"]);
+    ask("nope.mysite.key").fails(3, "dotkey zone show 'my site.record'");
+    ask("mysite.key").fails(3, "leave the type out");
+}
+
+#[test]
 fn a_newer_record_has_a_higher_sequence() {
     let place = Place::with_alice();
     let sign = |more: &[&str]| {
@@ -64,7 +79,70 @@ fn a_newer_record_has_a_higher_sequence() {
         far + 1,
         "it goes on from the record that it replaces"
     );
-    assert_eq!(sign(&["--seq", "7"]), 7);
+    // One that nobody would take for newer is not put in its place.
+    for seq in ["7", "9007199254740001"] {
+        let sign = "zone sign my.toml --key alice --days 3 --seq";
+        place
+            .say_in("data", &format!("{sign} {seq}"))
+            .fails(1, "would not replace it")
+            .fails(1, "--seq 9007199254740002");
+    }
+    assert_eq!(sign(&["--seq", "7", "--out", "other.record"]), 7);
+}
+
+#[test]
+fn a_record_is_written_over_nothing_but_its_own_earlier_one() {
+    let place = Place::with_alice();
+    place.run(&["key", "new", "bob", "--bare"]).ok();
+    let key = text(&place.json(&["key", "show", "alice"])["secret_keys"][0]["file"]).to_owned();
+    place
+        .run(&[
+            "zone",
+            "sign",
+            "my.toml",
+            "--key",
+            "bob",
+            "--out",
+            "bob.record",
+        ])
+        .ok();
+    place
+        .run(&[
+            "zone", "sign", "my.toml", "--key", "alice", "--out", "a.record",
+        ])
+        .ok();
+    std::os::unix::fs::symlink("a.record", place.path("link.record")).expect("ours");
+    place.write("zone.record", ZONE);
+    let sign = |out: &str| place.run(&["zone", "sign", "my.toml", "--key", "alice", "--out", out]);
+    for (out, says) in [
+        (&*key, "is not a record"),
+        ("my.toml", "is not a record"),
+        ("bob.record", "another identity"),
+        ("link.record", "not a plain file"),
+        ("/dev/null", "not a plain file"),
+        ("data", "not a plain file"),
+    ] {
+        let before = std::fs::read(place.path(out)).ok();
+        sign(out).fails(1, says).fails(1, "not overwritten");
+        assert_eq!(std::fs::read(place.path(out)).ok(), before, "{out}");
+    }
+    sign("-").fails(2, "standard output");
+    assert!(!place.path("-").exists());
+    // The default target is checked too: here it is the zone itself.
+    place
+        .run(&["zone", "sign", "zone.record", "--key", "alice"])
+        .fails(1, "is not a record");
+    place
+        .run(&[
+            "zone", "sign", "my.toml", "--key", "alice", "--branch", "www", "--out", "a.record",
+        ])
+        .fails(1, "");
+    // Nor does signing on write over anything else.
+    place
+        .run(&["zone", "sign", "bob.record", "--key", "bob", "--out", &key])
+        .fails(1, "is not a record");
+    sign("a.record").ok();
+    place.run(&["key", "show", "alice"]).ok();
 }
 
 #[test]
@@ -191,6 +269,10 @@ fn a_zone_that_is_wrong_is_shown_with_its_line() {
         place.run(args).fails(1, "bad.toml:5");
     }
     assert!(!place.path("bad.record").exists());
+    place.write("named.toml", format!("name = \"my site.com\"\n{ZONE}"));
+    place
+        .run(&["zone", "check", "named.toml"])
+        .fails(1, "my site.com");
     place
         .run(&["zone", "check", "data"])
         .fails(1, "cannot be read");
@@ -208,7 +290,7 @@ fn every_example_checks_signs_and_verifies() {
     for entry in std::fs::read_dir(examples).expect("the examples") {
         let path = entry.expect("readable").path();
         let file = path.to_string_lossy().into_owned();
-        if file.ends_with("-policy.toml") || !file.ends_with(".toml") {
+        if !file.ends_with(".toml") {
             continue;
         }
         place.run(&["zone", "check", &file]).ok();

@@ -30,7 +30,13 @@ pub(super) fn run(args: &KeyRecoverArgs, context: &Context<'_>) -> Result<Answer
     };
     let mut hands = Hands::all(context, &identity)?;
     hands.add(&identity, &new_keys);
-    let signed = update.sign(&hands, args.signature.as_ref(), &mut keyring, context)?;
+    let signed = update.sign(
+        &hands,
+        args.signature.as_ref(),
+        args.yes,
+        &mut keyring,
+        context,
+    )?;
     for key in &new_keys {
         context.store.add_key(&identity, key)?;
     }
@@ -52,7 +58,10 @@ pub(super) fn run(args: &KeyRecoverArgs, context: &Context<'_>) -> Result<Answer
             )
         )
     } else {
-        let command = format!("dotkey key recover {name} --draft {shown}");
+        let command = format!(
+            "dotkey key recover {name} --draft {}",
+            files::quoted(&args.draft)
+        );
         format!(
             "The recovery of `{name}` is not complete:\n{}Next: hand {shown} to one of them, who runs `{command}`.",
             update.missing_words(&hands, &command)
@@ -80,6 +89,7 @@ fn begin(
         ));
     }
     let chain = &identity.chain[..undo];
+    Update::check_recoverable(chain)?;
     let (new, keys) = match &args.policy {
         Some(path) => (policy_file::read(path, context)?, Vec::new()),
         None => to_new_keys(identity, keyring)?,

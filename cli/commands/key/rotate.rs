@@ -4,10 +4,11 @@ use std::path::Path;
 
 use dotkey_proto::identity::{Policy, PublicKey};
 use dotkey_proto::keyfile::KeyFile;
+use serde_json::json;
 
 use super::new::commit_to;
-use super::policy_file;
 use super::update::Update;
+use super::{describe, policy_file};
 use crate::args::KeyRotateArgs;
 use crate::commands::Context;
 use crate::commands::signing::Hands;
@@ -18,6 +19,11 @@ use crate::output::Answer;
 
 pub(super) fn run(args: &KeyRotateArgs, context: &Context<'_>) -> Result<Answer> {
     let identity = context.store.open(&args.name)?;
+    if let Some(path) = args.draft.as_deref().filter(|draft| draft.exists())
+        && let Some(policy) = Update::in_force(path, &identity)?
+    {
+        return Ok(nothing_to_do(&policy, &identity));
+    }
     let mut keyring = Keyring::new()?;
     let (mut update, new_keys) = match args.draft.as_deref().filter(|draft| draft.exists()) {
         Some(_) if args.policy.is_some() => {
@@ -32,7 +38,13 @@ pub(super) fn run(args: &KeyRotateArgs, context: &Context<'_>) -> Result<Answer>
     check_next(&update)?;
     let mut hands = Hands::all(context, &identity)?;
     hands.add(&identity, &new_keys);
-    let signed = update.sign(&hands, args.signature.as_ref(), &mut keyring, context)?;
+    let signed = update.sign(
+        &hands,
+        args.signature.as_ref(),
+        args.yes,
+        &mut keyring,
+        context,
+    )?;
     if !update.is_complete() && args.draft.is_none() {
         return Err(CliError::usage(
             format!(
@@ -53,6 +65,25 @@ pub(super) fn run(args: &KeyRotateArgs, context: &Context<'_>) -> Result<Answer>
         &signed,
         &hands,
         context,
+    )
+}
+
+/// Whoever was the last to sign, or took the update in before, has it.
+fn nothing_to_do(policy: &Policy, identity: &Identity) -> Answer {
+    let (name, number) = (&identity.name, policy.number);
+    Answer::new(
+        json!({
+            "name": name.as_str(),
+            "key_id": identity.key_id().to_string(),
+            "policy": describe::policy_json(policy),
+            "complete": true,
+            "signed_now": [],
+            "missing": [],
+            "to_sign": [],
+        }),
+        format!(
+            "Policy number {number} of `{name}` is already in force here; nothing was changed.\nNext: see it with `dotkey key show {name}`."
+        ),
     )
 }
 
@@ -151,12 +182,10 @@ fn finish(
         ),
         (true, Some(path)) => format!(
             "Rotated `{name}`: policy number {number} is complete and in force here.\nNext: everyone else who has `{name}` runs `dotkey key rotate {name} --draft {}` with this file.",
-            path.display()
+            files::quoted(path)
         ),
         (false, path) => {
-            let shown = path
-                .map(|path| path.display().to_string())
-                .unwrap_or_default();
+            let shown = path.map(files::quoted).unwrap_or_default();
             let command = format!("dotkey key rotate {name} --draft {shown}");
             format!(
                 "Policy number {number} of `{name}` is not in force yet:\n{}Next: hand {shown} to one of them, who runs `{command}`.",

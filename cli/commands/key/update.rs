@@ -22,6 +22,8 @@ pub(super) struct Update {
     pub(super) draft: Draft,
     /// Whether recovery keys answer for the old policy, instead of its admins.
     recovery: bool,
+    /// Whether others began it, so that who signs has to agree.
+    resumed: bool,
 }
 
 /// `policy`, made to follow the last one of `chain`.
@@ -36,7 +38,7 @@ fn following(chain: &[Vec<u8>], policy: Policy) -> Policy {
 }
 
 /// The policy in an element of a chain: itself at first, then within an envelope.
-fn payload_of(element: &[u8]) -> &[u8] {
+pub(super) fn payload_of(element: &[u8]) -> &[u8] {
     Envelope::decode(element).map_or(element, |envelope| envelope.payload)
 }
 
@@ -62,12 +64,26 @@ impl Update {
         let new = following(chain, new);
         let draft =
             policy_update(identity.key_id(), &new).map_err(|error| invalid_policy(&error))?;
-        Self::assemble(chain, new, draft, recovery)
+        Self::assemble(chain, new, draft, recovery, false)
+    }
+
+    /// Whether the last policy of a chain can be replaced by its recovery keys.
+    pub(super) fn check_recoverable(chain: &[Vec<u8>]) -> Result<()> {
+        let old = last_policy(chain)?;
+        if old.recovery.is_some() {
+            return Ok(());
+        }
+        Err(CliError::failed(
+            "no-recovery",
+            format!("policy number {} names no recovery keys", old.number),
+            "an identity gets them when it is made (`dotkey key new NAME --recovery`) or rotated",
+        ))
     }
 
     /// Takes up one that others began.
     pub(super) fn resume(path: &Path, identity: &Identity, recovery: bool) -> Result<Self> {
         let bytes = files::read(path, RECORD_BYTES_MAX, "the draft")?;
+        files::check_size(path, &bytes, RECORD_BYTES_MAX, "a draft")?;
         let key_id = identity.key_id();
         let refused = |code: &str, why: String| {
             let next = "get a new copy of the draft from whoever made it";
@@ -97,24 +113,37 @@ impl Update {
             );
             return Err(refused("policy-previous", why));
         }
-        Self::assemble(chain, new, draft, recovery)
+        Self::assemble(chain, new, draft, recovery, true)
     }
 
-    fn assemble(chain: &[Vec<u8>], new: Policy, draft: Draft, recovery: bool) -> Result<Self> {
-        let last = chain.last().map_or(&[][..], |last| payload_of(last));
-        let old = Policy::decode(last).map_err(|error| invalid_policy(&error))?;
-        if recovery && old.recovery.is_none() {
-            return Err(CliError::failed(
-                "no-recovery",
-                format!("policy number {} names no recovery keys", old.number),
-                "an identity gets them when it is made (`dotkey key new NAME --recovery`) or rotated",
-            ));
+    /// The policy in a draft, where it is in force here already, or was.
+    pub(super) fn in_force(path: &Path, identity: &Identity) -> Result<Option<Policy>> {
+        let bytes = files::read(path, RECORD_BYTES_MAX, "the draft")?;
+        let Ok(policy) = Policy::decode(payload_of(&bytes)) else {
+            return Ok(None);
+        };
+        let known = identity.chain.get(usize::from(policy.number));
+        let same = known.is_some_and(|known| payload_of(known) == payload_of(&bytes));
+        Ok(Some(policy).filter(|_| same))
+    }
+
+    fn assemble(
+        chain: &[Vec<u8>],
+        new: Policy,
+        draft: Draft,
+        recovery: bool,
+        resumed: bool,
+    ) -> Result<Self> {
+        let old = last_policy(chain)?;
+        if recovery {
+            Self::check_recoverable(chain)?;
         }
         Ok(Self {
             old,
             new,
             draft,
             recovery,
+            resumed,
         })
     }
 
@@ -136,6 +165,7 @@ impl Update {
         &mut self,
         hands: &Hands,
         signature: Option<&WalletSignature>,
+        yes: bool,
         keyring: &mut Keyring,
         context: &Context<'_>,
     ) -> Result<Vec<PublicKey>> {
@@ -143,6 +173,10 @@ impl Update {
             "This changes the identity to:\n{}",
             describe::policy_words(&self.new)
         ));
+        let asked = self.resumed && !yes;
+        if asked && hands.can_sign(&self.draft, &self.open(&self.draft)) {
+            context.output.agree("Sign it?")?;
+        }
         let mut draft = self.draft.clone();
         let mut signed = Vec::new();
         if let Some(signature) = signature {
@@ -190,6 +224,11 @@ impl Update {
             "to_sign": self.texts_json(hands),
         })
     }
+}
+
+fn last_policy(chain: &[Vec<u8>]) -> Result<Policy> {
+    let last = chain.last().map_or(&[][..], |last| payload_of(last));
+    Policy::decode(last).map_err(|error| invalid_policy(&error))
 }
 
 fn invalid_policy(error: &PolicyError) -> CliError {

@@ -138,7 +138,7 @@ fn written(text: String, out: Option<&Path>, field: &str, then: &str) -> Result<
     files::write_new(path, text.as_bytes(), PUBLIC)?;
     let shown = path.display();
     let next = if then.starts_with("dotkey") {
-        format!("\nNext: check it with `{then} {shown}`.")
+        format!("\nNext: check it with `{then} {}`.", files::quoted(path))
     } else {
         String::new()
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
+use dotkey_proto::limits::{RECORD_BYTES_MAX, ZONE_FILE_BYTES_MAX};
 use dotkey_proto::record::Claims;
 use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
@@ -37,7 +37,10 @@ pub(super) fn read_toml(path: &Path) -> Result<Document> {
     if bytes.starts_with(ENVELOPE) {
         return Err(CliError::usage(
             format!("{} is a record, not a zone in TOML", path.display()),
-            format!("check a record with `dotkey verify {}`", path.display()),
+            format!(
+                "check a record with `dotkey verify {}`",
+                files::quoted(path)
+            ),
         ));
     }
     from_toml(path, bytes)
@@ -52,6 +55,7 @@ pub(super) fn resume(
     path: &Path,
     bytes: &[u8],
 ) -> Result<(Claims, dotkey_proto::signature::Draft)> {
+    files::check_size(path, bytes, RECORD_BYTES_MAX, "a record")?;
     Claims::resume(bytes).map_err(|error| {
         let code = error.code();
         CliError::invalid(
@@ -88,12 +92,28 @@ pub(super) fn from_toml(path: &Path, bytes: Vec<u8>) -> Result<Document> {
         "a zone in TOML, or a record",
     )?;
     toml::parse(&text, &path.display().to_string()).map_err(|error| {
+        if is_policy(&text) {
+            return CliError::failed(
+                "policy-file",
+                format!("{} is a policy file, not a zone", path.display()),
+                format!(
+                    "make an identity of it: dotkey key new NAME --policy {}",
+                    files::quoted(path)
+                ),
+            );
+        }
         CliError::failed(
             error.code(),
             error.to_string().trim_end(),
             "correct the zone; `docs/zones.md` describes zone files, and `zones/` has examples",
         )
     })
+}
+
+/// Who may act stands in a policy file, which is TOML too; no zone has these keys.
+fn is_policy(text: &str) -> bool {
+    let table = text.parse::<::toml::Table>();
+    table.is_ok_and(|table| table.contains_key("thresholds") || table.contains_key("member"))
 }
 
 /// The zone as its TOML would be, in JSON.

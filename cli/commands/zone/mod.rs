@@ -4,19 +4,21 @@ mod convert;
 mod diff;
 mod file;
 mod sign;
+mod target;
 
 use std::path::Path;
 
 use dotkey_proto::limits::RECORD_BYTES_MAX;
+use dotkey_proto::name::Name;
 use dotkey_proto::record::Claims;
-use dotkey_proto::text::toml;
+use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::verify::{count_words, zone_counts};
 use crate::args::ZoneCommand;
-use crate::exit::Result;
+use crate::exit::{CliError, Result};
 use crate::files::{self, PUBLIC};
 use crate::output::Answer;
 
@@ -28,7 +30,7 @@ const STARTER: &str = include_str!("starter.toml");
 pub(super) fn run(command: &ZoneCommand, context: &Context<'_>) -> Result<Answer> {
     match command {
         ZoneCommand::New { file } => new(file),
-        ZoneCommand::Check { file } => check(file),
+        ZoneCommand::Check { file } => check(file, context),
         ZoneCommand::Sign(args) => sign::run(args, context),
         ZoneCommand::Show { file } => show(file, context),
         ZoneCommand::Diff { old, new } => diff::run(old, new),
@@ -45,21 +47,32 @@ fn new(path: &Path) -> Result<Answer> {
     Ok(Answer::new(
         json!({"file": shown.to_string()}),
         format!(
-            "Wrote {shown}, a zone with a comment on each line.\nNext: change it to what your name contains, then run `dotkey zone check {shown}`."
+            "Wrote {shown}, a zone with a comment on each line.\nNext: change it to what your name contains, then run `dotkey zone check {}`.",
+            files::quoted(path)
         ),
     ))
 }
 
-fn check(path: &Path) -> Result<Answer> {
-    let zone = file::read_toml(path)?.zone;
+fn check(path: &Path, context: &Context<'_>) -> Result<Answer> {
+    let Document { name, zone, .. } = file::read_toml(path)?;
+    if let Some(name) = name {
+        Name::parse(&name, &context.settings.suffix).map_err(|error| {
+            CliError::failed(
+                error.code(),
+                format!("{}: name = \"{name}\": {error}", path.display()),
+                "correct `name` in the file, or leave it out",
+            )
+        })?;
+    }
     let bytes = zone.encode().len();
     let mut json = zone_counts(&zone);
     json["valid"] = true.into();
     json["bytes"] = bytes.into();
     let shown = path.display();
     let text = format!(
-        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: sign it with `dotkey zone sign {shown} --key NAME`.",
-        count_words(&zone)
+        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: sign it with `dotkey zone sign {} --key NAME`.",
+        count_words(&zone),
+        files::quoted(path)
     );
     Ok(Answer::new(json, text))
 }

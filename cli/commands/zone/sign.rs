@@ -1,16 +1,17 @@
 //! `dotkey zone sign`: makes a record of a zone, or adds a signature to one that lacks some.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dotkey_proto::identity::{Branch, Chain, Policy, PublicKey, Role};
 use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
-use dotkey_proto::record::{Claims, SEQUENCE_MAX, SignedRecord, VALIDITY_SECS_DEFAULT};
+use dotkey_proto::record::{Claims, SignedRecord, VALIDITY_SECS_DEFAULT};
 use dotkey_proto::signature::Draft;
-use dotkey_proto::text::toml::Document;
+use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
 use serde_json::json;
 
 use super::file;
+use super::target::Target;
 use crate::args::ZoneSignArgs;
 use crate::commands::signing::{self, Hands, Quorum};
 use crate::commands::{Context, now};
@@ -28,9 +29,9 @@ struct Turn {
     draft: Draft,
     policy: Policy,
     hands: Hands,
-    /// Whether it was a record already.
-    resumed: bool,
-    out: PathBuf,
+    /// Its zone, where it was a record already: another wrote it.
+    resumed: Option<Zone>,
+    target: Target,
 }
 
 pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> {
@@ -47,6 +48,8 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
     } else {
         begin(args, bytes, &identity, context)?
     };
+    turn.target.check_newer(&turn.claims, &turn.draft)?;
+    turn.show(args, context)?;
     let mut signed = Vec::new();
     let mut draft = turn.draft.clone();
     if let Some(signature) = &args.signature {
@@ -63,7 +66,7 @@ pub(super) fn run(args: &ZoneSignArgs, context: &Context<'_>) -> Result<Answer> 
     if turn.is_complete() {
         check(&bytes, &turn.claims)?;
     }
-    files::write_replacing(&turn.out, &bytes)?;
+    turn.target.write(&bytes)?;
     Ok(turn.answer(&signed, args, context))
 }
 
@@ -81,6 +84,7 @@ fn begin(
         .out
         .clone()
         .unwrap_or_else(|| args.file.with_extension("record"));
+    let target = Target::find(out, identity.key_id(), branch.as_ref())?;
     let clock = now();
     let not_before = args
         .not_before
@@ -99,7 +103,7 @@ fn begin(
         key_id: identity.key_id(),
         sequence: args
             .seq
-            .unwrap_or_else(|| sequence(&out, identity, branch.as_ref(), clock.as_secs())),
+            .unwrap_or_else(|| target.next_sequence(clock.as_secs())),
         not_before,
         expires: from.saturating_add(validity).min(longest),
         branch,
@@ -118,8 +122,8 @@ fn begin(
         draft,
         policy: identity.policy().clone(),
         hands: Hands::all(context, identity)?,
-        resumed: false,
-        out,
+        resumed: None,
+        target,
     })
 }
 
@@ -159,20 +163,6 @@ fn within(zone: Zone, branch: Option<&Branch>, path: &Path) -> Result<Zone> {
     })
 }
 
-/// Seconds since 1970, which grow by themselves wherever one signs; one more than the record that is replaced, where that
-/// is already higher.
-fn sequence(out: &Path, identity: &Identity, branch: Option<&Branch>, clock: u64) -> u64 {
-    let before = files::read(out, ZONE_FILE_BYTES_MAX, "the record")
-        .ok()
-        .and_then(|bytes| Claims::resume(&bytes).ok());
-    let before = before
-        .map(|(claims, _)| claims)
-        .filter(|claims| claims.key_id == identity.key_id() && claims.branch.as_ref() == branch);
-    before
-        .map_or(clock, |claims| clock.max(claims.sequence + 1))
-        .min(SEQUENCE_MAX)
-}
-
 /// A record that others have signed before.
 fn resume(
     args: &ZoneSignArgs,
@@ -194,7 +184,7 @@ fn resume(
         ));
     }
     let (claims, draft) = file::resume(&args.file, bytes)?;
-    file::zone_of(&args.file, &claims)?;
+    let zone = file::zone_of(&args.file, &claims)?;
     let encoded = Chain::encode(&claims.chain);
     let authority = Chain::decode(&encoded)
         .and_then(|chain| chain.verify(claims.key_id, None))
@@ -213,20 +203,14 @@ fn resume(
         Hands::of_member(identity)
     };
     let out = args.out.clone().unwrap_or_else(|| args.file.clone());
-    let suffix = context.settings.suffix.as_ascii();
-    context.output.note(&format!(
-        "You sign the zone of {}.{suffix}, sequence {}; see it with `dotkey zone show {}`.",
-        claims.key_id,
-        claims.sequence,
-        args.file.display()
-    ));
+    let target = Target::find(out, claims.key_id, claims.branch.as_ref())?;
     Ok(Turn {
         claims,
         draft,
         policy: authority.policy().clone(),
         hands,
-        resumed: true,
-        out,
+        resumed: Some(zone),
+        target,
     })
 }
 
@@ -260,13 +244,48 @@ impl Turn {
         quorums
     }
 
+    /// Says what is signed, as far as that is not what the signer just wrote; a person has to agree before a passphrase is asked for.
+    fn show(&self, args: &ZoneSignArgs, context: &Context<'_>) -> Result<()> {
+        if self.claims.expires <= now() {
+            context.output.note(&format!(
+                "warning: this record holds until {}, which is over: nobody will accept it",
+                self.claims.expires
+            ));
+        }
+        let Some(zone) = &self.resumed else {
+            return Ok(());
+        };
+        let signs = self.hands.can_sign(&self.draft, &self.open(&self.draft));
+        if args.yes || !signs || !context.output.can_ask() {
+            context.output.note(&format!(
+                "You sign the zone of {}.{}, sequence {}; see it with `dotkey zone show {}`.",
+                self.claims.key_id,
+                context.settings.suffix.as_ascii(),
+                self.claims.sequence,
+                files::quoted(&args.file)
+            ));
+            return Ok(());
+        }
+        let document = Document {
+            name: None,
+            branch: self.claims.branch.as_ref().map(|at| at.owner().clone()),
+            zone: zone.clone(),
+        };
+        context.output.note(&format!(
+            "You sign this:\n{}{}",
+            super::heading(&self.claims, zone, context),
+            toml::write(&document)
+        ));
+        context.output.agree("Sign it?")
+    }
+
     fn is_complete(&self) -> bool {
         self.open(&self.draft).is_empty()
     }
 
     /// Refuses a turn that changed nothing, and says why it could not.
     fn check_progress(&self, signed: &[PublicKey], identity: &Identity) -> Result<()> {
-        if !signed.is_empty() || !self.resumed {
+        if !signed.is_empty() || self.resumed.is_none() {
             return Ok(());
         }
         let Some(quorum) = self.open(&self.draft).into_iter().next() else {
@@ -293,7 +312,8 @@ impl Turn {
     fn answer(&self, signed: &[PublicKey], args: &ZoneSignArgs, context: &Context<'_>) -> Answer {
         let open = self.open(&self.draft);
         let texts = self.hands.texts(&self.draft, &open);
-        let shown = self.out.display().to_string();
+        let shown = self.target.path.display().to_string();
+        let quoted = files::quoted(&self.target.path);
         let name = format!(
             "{}.{}",
             self.claims.key_id,
@@ -315,14 +335,14 @@ impl Turn {
         });
         let text = match open.first() {
             None => format!(
-                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: anyone can check it with `dotkey verify {shown}`.",
+                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: anyone can check it with `dotkey verify {quoted}`.",
                 self.claims.sequence, self.claims.expires
             ),
             Some(closest) => {
-                let command = format!("dotkey zone sign {shown} --key {}", args.key);
+                let command = format!("dotkey zone sign {quoted} --key {}", args.key);
                 let next = if texts.is_empty() {
                     format!(
-                        "Next: hand {shown} to one of those, who runs `dotkey zone sign {shown} --key NAME`."
+                        "Next: hand {shown} to one of those, who runs `dotkey zone sign {quoted} --key NAME`."
                     )
                 } else {
                     signing::texts_in_words(&texts, &command)

@@ -146,7 +146,7 @@ pub enum CborError {
         key: u64,
     },
     /// A number, length or count outside its range.
-    #[error("{what} is {found}; it must be {min} to {max}")]
+    #[error("{what}: {found} found, {min} to {max} allowed")]
     OutOfRange {
         /// What was read.
         what: &'static str,

@@ -28,6 +28,14 @@ pub enum SignatureError {
         /// The text.
         alloc::string::String,
     ),
+    /// A wallet's address whose capitals are not those that EIP-55 gives it.
+    #[error(
+        "`{0}` has a typing mistake: its capitals are not the checksum of its digits (EIP-55); copy the address again"
+    )]
+    AddressChecksum(
+        /// The text.
+        alloc::string::String,
+    ),
     /// A number that names no algorithm of ours.
     #[error("the algorithm {0} is not known; -8 is ed25519 and -65537 is a wallet")]
     UnknownAlgorithm(i64),
@@ -89,6 +97,7 @@ impl SignatureError {
             Self::Cbor(error) => error.code(),
             Self::WrongTag(_) => "wrong-tag",
             Self::NotAKey(_) => "not-a-key",
+            Self::AddressChecksum(_) => "address-checksum",
             Self::UnknownAlgorithm(_) => "unknown-algorithm",
             Self::KeyLength { .. } => "key-length",
             Self::WeakKey(_) => "weak-key",

@@ -1,5 +1,6 @@
 //! Public keys: what signs, and how it is written.
 
+use alloc::string::ToString;
 use core::fmt;
 use core::str::FromStr;
 
@@ -151,7 +152,17 @@ impl FromStr for PublicKey {
         let bytes = data_encoding::HEXLOWER_PERMISSIVE
             .decode(digits.as_bytes())
             .map_err(|_| SignatureError::NotAKey(text.into()))?;
-        Self::from_bytes(algorithm, &bytes)
+        let key = Self::from_bytes(algorithm, &bytes)?;
+        // EIP-55: capitals among small letters are a checksum. Who writes one case only gives none.
+        let mixed = digits.bytes().any(|b| b.is_ascii_uppercase())
+            && digits.bytes().any(|b| b.is_ascii_lowercase());
+        if let Self::Wallet(address) = key
+            && mixed
+            && address.to_string()[2..] != *digits
+        {
+            return Err(SignatureError::AddressChecksum(text.into()));
+        }
+        Ok(key)
     }
 }
 

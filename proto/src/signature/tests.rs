@@ -213,6 +213,17 @@ fn keys_are_written_and_read() {
                 .to_string(),
             text
         );
+        assert_eq!(text.parse::<PublicKey>().expect("a key").to_string(), text);
+        let upper = alloc::format!("0x{}", text[2..].to_uppercase());
+        assert_eq!(upper.parse::<PublicKey>().expect("a key").to_string(), text);
+        // A digit that is wrong shows in the case of the others.
+        let mistyped = alloc::format!(
+            "{}{}",
+            &text[..41],
+            if text.ends_with('d') { "e" } else { "d" }
+        );
+        let error = mistyped.parse::<PublicKey>().expect_err("mistyped");
+        assert_eq!(error.code(), "address-checksum", "{mistyped}");
     }
     for text in [
         "",
