@@ -337,13 +337,31 @@ fn the_key_before_a_rotation_signs_nothing_more() {
     // The old key cannot sign on in a record of the new policy.
     place
         .run_in("thief", &["zone", "sign", "my.record", "--key", "alice"])
-        .ok();
+        .fails(4, "begun under policy number 1");
     assert_eq!(
         place.json(&["verify", "my.record"])["signed_by"]
             .as_array()
             .map(Vec::len),
         Some(1)
     );
+    // Nor does the owner sign by mistake what was begun under the old one.
+    place
+        .run_in(
+            "thief",
+            &[
+                "zone",
+                "sign",
+                "my.toml",
+                "--key",
+                "alice",
+                "--out",
+                "old.record",
+            ],
+        )
+        .ok();
+    place
+        .run(&["zone", "sign", "old.record", "--key", "alice"])
+        .fails(4, "begun under policy number 0");
     // A rotation to any other key than the committed one is not possible.
     place.run(&["key", "new", "mallory", "--bare"]).ok();
     place.write("steal.toml", "[thresholds]\nadmin = 1\npublish = 1\n[[member]]\nkey = \"mallory\"\nroles = [\"admin\", \"publish\"]\n");

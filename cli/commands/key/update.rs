@@ -122,7 +122,7 @@ impl Update {
         let Ok(policy) = Policy::decode(payload_of(&bytes)) else {
             return Ok(None);
         };
-        let known = identity.chain.get(usize::from(policy.number));
+        let known = identity.chain.get(policy.number as usize);
         let same = known.is_some_and(|known| payload_of(known) == payload_of(&bytes));
         Ok(Some(policy).filter(|_| same))
     }

@@ -101,9 +101,10 @@ fn begin(
     let longest = not_before.saturating_add(dotkey_proto::record::VALIDITY_SECS_MAX);
     let claims = Claims {
         key_id: identity.key_id(),
-        sequence: args
-            .seq
-            .unwrap_or_else(|| target.next_sequence(clock.as_secs())),
+        sequence: match args.seq {
+            Some(sequence) => sequence,
+            None => target.next_sequence(clock.as_secs())?,
+        },
         not_before,
         expires: from.saturating_add(validity).min(longest),
         branch,
@@ -197,6 +198,19 @@ fn resume(
             )
         })?;
     let own = claims.key_id == identity.key_id();
+    if own && authority.policy() != identity.policy() {
+        return Err(CliError::invalid(
+            "rotated-away",
+            format!(
+                "{} was begun under policy number {}, but `{}` is at number {} here",
+                args.file.display(),
+                authority.policy().number,
+                identity.name,
+                identity.policy().number
+            ),
+            "sign the zone's TOML anew, or take in the newer identity with `dotkey key import`",
+        ));
+    }
     let hands = if own {
         Hands::all(context, identity)?
     } else {

@@ -14,6 +14,9 @@ use super::file;
 use crate::exit::{CliError, Result};
 use crate::files::{self, PUBLIC};
 
+/// How far a sequence that nobody asked for may run ahead of the clock: 400 days of seconds.
+const AHEAD_MAX: u64 = 400 * 86_400;
+
 /// Where a record goes, and the record that is there now.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -60,14 +63,25 @@ impl Target {
 
     /// Seconds since 1970, which grow by themselves wherever one signs; one more than the record that is replaced, where
     /// that is already higher.
-    pub(super) fn next_sequence(&self, clock: u64) -> u64 {
-        let after = self
-            .replaced
-            .as_ref()
-            .map(|(claims, _)| claims.sequence + 1);
-        after
-            .map_or(clock, |after| clock.max(after))
-            .min(SEQUENCE_MAX)
+    ///
+    /// The file may be somebody's draft, signed by nobody: it must not talk an owner into using up the numbers.
+    pub(super) fn next_sequence(&self, clock: u64) -> Result<u64> {
+        let Some((claims, _)) = &self.replaced else {
+            return Ok(clock);
+        };
+        let after = claims.sequence + 1;
+        if after > clock.saturating_add(AHEAD_MAX).min(SEQUENCE_MAX) {
+            return Err(CliError::failed(
+                "far-ahead",
+                format!(
+                    "{} has the sequence {}, far ahead of the clock; the next one would use up numbers that never come back",
+                    self.path.display(),
+                    claims.sequence
+                ),
+                "say the sequence with --seq if you mean it, or write to another file with --out",
+            ));
+        }
+        Ok(clock.max(after))
     }
 
     /// Whoever has the record that is here would ignore one that is not newer. Another signature makes it no other record.
