@@ -133,7 +133,10 @@ fn to_stderr(text: &str) {
 fn printable(text: &str) -> Cow<'_, str> {
     let steers = |c: char| {
         c.is_control() && c != '\n' && c != '\t'
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+            )
     };
     if !text.contains(steers) {
         return Cow::Borrowed(text);

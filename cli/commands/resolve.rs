@@ -292,7 +292,10 @@ impl Found {
             let region = provider
                 .region
                 .as_ref()
-                .map_or(String::new(), |region| format!("  ({region})"));
+                // Free text of the owner's: a line feed in it must not make another answer.
+                .map_or(String::new(), |region| {
+                    format!("  ({})", region.escape_debug())
+                });
             lines.push(format!(
                 "  {role}{}  {}{region}",
                 provider.id,

@@ -74,7 +74,7 @@ pub(super) fn open(file: &KeyFile, passphrase: &str) -> Result<SecretKey, Closed
 }
 
 fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&Key::from(*key))
+    XChaCha20Poly1305::new(<&Key>::from(key))
 }
 
 fn derive(passphrase: &str, salt: &Salt, cost: Cost) -> Result<Zeroizing<[u8; 32]>, String> {

@@ -17,7 +17,8 @@ pub(crate) struct Keyring {
     /// What worked last: keys of one identity mostly share a passphrase.
     last: Option<Zeroizing<String>>,
     /// What was opened or made: deriving a key takes its time, and is done once for each.
-    opened: Vec<SecretKey>,
+    /// Each in a place of its own, which is wiped with it: a growing list would leave copies behind.
+    opened: Vec<Box<SecretKey>>,
 }
 
 impl Keyring {
@@ -44,7 +45,7 @@ impl Keyring {
         for _ in 0..count {
             let secret = cipher::new_secret()?;
             files.push(cipher::seal(&secret, &passphrase)?);
-            self.opened.push(secret);
+            self.opened.push(Box::new(secret));
         }
         self.last = Some(passphrase);
         Ok(files)
@@ -60,7 +61,7 @@ impl Keyring {
             Some(position) => position,
             None => {
                 let secret = self.unseal(key, whose)?;
-                self.opened.push(secret);
+                self.opened.push(Box::new(secret));
                 self.opened.len() - 1
             }
         };

@@ -68,6 +68,15 @@ pub(super) fn export(
             "give a shorter --origin",
         )
     })?;
+    for rrset in zone.rrsets() {
+        rrset.owner.in_zone(&origin).map_err(|error| {
+            CliError::failed(
+                error.code(),
+                format!("{}: `{}`: {error}", path.display(), rrset.owner),
+                "give a shorter --origin",
+            )
+        })?;
+    }
     let left_out = [
         (zone.resources().len(), "resources"),
         (zone.delegations().len(), "delegations"),
