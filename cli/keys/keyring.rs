@@ -17,7 +17,10 @@ pub(crate) struct Keyring {
     /// What worked last: keys of one identity mostly share a passphrase.
     last: Option<Zeroizing<String>>,
     /// What was opened or made: deriving a key takes its time, and is done once for each.
-    /// Each in a place of its own, which is wiped with it: a growing list would leave copies behind.
+    #[expect(
+        clippy::vec_box,
+        reason = "each is wiped with its box, while a list that grows would leave copies behind"
+    )]
     opened: Vec<Box<SecretKey>>,
 }
 
