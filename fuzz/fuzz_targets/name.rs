@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         },
         None => (Suffix::KEY, text),
     };
-    match within(64 * text.len() + 8192, || Name::parse(text, &suffix)) {
+    match within(128 * text.len() + 8192, || Name::parse(text, &suffix)) {
         Ok(name) => check(&name, &suffix),
         Err(error) => refused_by_protocol(&error, error.code()),
     }

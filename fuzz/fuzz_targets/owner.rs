@@ -19,8 +19,11 @@ fuzz_target!(|data: &[u8]| {
     match within(data.len(), || WireName::from_wire(data)) {
         Ok(name) => {
             assert_eq!(name.as_wire(), data);
-            let again: WireName = name.to_string().parse().expect("it wrote itself so");
-            assert_eq!(again.as_wire(), data, "case is kept");
+            // Text cannot say a last label `@`: it would turn the name into one relative to the zone.
+            match name.to_string().parse::<WireName>() {
+                Ok(again) => assert_eq!(again.as_wire(), data, "case is kept"),
+                Err(error) => assert_eq!(error.code(), "name-zone-label"),
+            }
         }
         Err(error) => refused(&error, error.code()),
     }

@@ -3,6 +3,7 @@
 use dotkey_proto::dns::RecordType;
 use dotkey_proto::identity::{KeyId, PublicKey, Role};
 use dotkey_proto::ledger::{Action, LedgerError, Transaction};
+use dotkey_proto::name::{KeyUri, Suffix};
 use dotkey_proto::text::toml;
 use dotkey_proto::zone::Url;
 
@@ -51,6 +52,12 @@ fn show_control_characters_instead_of_sending_them() {
     for url in [format!("http://{HOSTILE}/"), format!("http://a:{HOSTILE}")] {
         check(&Url::parse(&url).expect_err("no URL").to_string());
     }
+    let uri = format!("key://_{HOSTILE}.key/");
+    check(
+        &KeyUri::parse(&uri, &Suffix::KEY)
+            .expect_err("no URI")
+            .to_string(),
+    );
     let resource = "[[resource]]\nkind = \"backend\"\nhost = \"a\"\n";
     for line in [
         "path = \"/\\u001b[2J\"",

@@ -215,7 +215,7 @@ pub enum NameError {
         label: Box<str>,
     },
     /// An `xn--` label whose text has another A-label.
-    #[error("{label:?} is not a name: its text is written `{right}`")]
+    #[error("{label:?} is not a name: its text is written `{}`", right.escape_debug())]
     NotCanonical {
         /// The label.
         label: Box<str>,
@@ -303,7 +303,7 @@ pub enum NameError {
         authority: Box<str>,
     },
     /// A suffix, which a URI leaves out.
-    #[error("{authority:?} carries a suffix, and a key URI has none; write `key://{right}/`")]
+    #[error("{authority:?} carries a suffix, and a key URI has none; write `key://{}/`", right.escape_debug())]
     UriSuffix {
         /// What stands there.
         authority: Box<str>,
