@@ -9,7 +9,9 @@ fuzz_target!(|data: &[u8]| {
     let Some(text) = text(data) else {
         return;
     };
-    let uri = match within(128 * text.len() + 8192, || KeyUri::parse(text, &Suffix::KEY)) {
+    let uri = match within(128 * text.len() + 8192, || {
+        KeyUri::parse(text, &Suffix::KEY)
+    }) {
         Ok(uri) => uri,
         Err(error) => return refused_by_protocol(&error, error.code()),
     };
