@@ -29,14 +29,11 @@ impl Ed25519Key {
     /// Bytes that are no canonical point, or one of small order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, SignatureError> {
         // The two points whose x is zero could carry a wrong sign bit, but both are of small order.
-        let weak = SignatureError::WeakKey(bytes);
-        if !is_canonical(&bytes) {
-            return Err(weak);
+        if !is_canonical(&bytes) || is_of_small_order(&bytes) {
+            return Err(SignatureError::WeakKey(bytes));
         }
-        match VerifyingKey::from_bytes(&bytes) {
-            Ok(key) if !key.is_weak() => Ok(Self(key)),
-            _ => Err(weak),
-        }
+        let key = VerifyingKey::from_bytes(&bytes);
+        key.map(Self).map_err(|_| SignatureError::WeakKey(bytes))
     }
 
     /// The 32 bytes.
@@ -57,6 +54,37 @@ fn is_canonical(bytes: &[u8; 32]) -> bool {
     let mut y = *bytes;
     y[31] &= 0x7f;
     y.iter().rev().lt(PRIME.iter().rev())
+}
+
+/// The `y` of the eight points of small order: 0, 1, -1, and the two of order 8. Comparing costs less than multiplying.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    {
+        let mut minus_one = PRIME;
+        minus_one[0] -= 1;
+        minus_one
+    },
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
+fn is_of_small_order(bytes: &[u8; 32]) -> bool {
+    let mut y = *bytes;
+    y[31] &= 0x7f;
+    SMALL_ORDER.contains(&y)
 }
 
 impl PartialEq for Ed25519Key {
@@ -127,5 +155,25 @@ impl SecretKey {
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey(of {:?})", self.public())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_small_order_is_the_curves() {
+        for y in SMALL_ORDER {
+            for sign in [0, 0x80] {
+                let mut bytes = y;
+                bytes[31] |= sign;
+                if let Ok(key) = VerifyingKey::from_bytes(&bytes) {
+                    assert!(key.is_weak(), "{bytes:02x?}");
+                }
+                assert!(Ed25519Key::from_bytes(bytes).is_err());
+            }
+        }
+        assert!(!SecretKey::from_seed(&[1; 32]).public().0.is_weak());
     }
 }
