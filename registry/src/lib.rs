@@ -9,4 +9,5 @@
 pub mod consensus;
 pub mod dht;
 pub mod ledger;
+pub mod node;
 pub mod store;

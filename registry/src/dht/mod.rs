@@ -4,10 +4,13 @@
 //! routing alone: its own puts report success for records that a filter refused, cannot choose the newest of several values,
 //! and republish by cloning the whole store. Verifying a record is for `dotkey-proto`, keeping it for [`crate::store`].
 
+pub mod core;
 pub mod crowding;
+pub mod message;
+pub mod peer;
 
-use core::num::NonZeroUsize;
-use core::time::Duration;
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use libp2p::identity::{DecodingError, Keypair};
 use libp2p::{PeerId, StreamProtocol, kad};
