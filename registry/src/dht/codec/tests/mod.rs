@@ -5,6 +5,7 @@ mod properties;
 use core::fmt::Write as _;
 use std::sync::Arc;
 
+use dotkey_proto::cbor::Writer;
 use dotkey_proto::record::SEQUENCE_MAX;
 use dotkey_proto::time::Timestamp;
 
@@ -206,88 +207,59 @@ fn examples_are_what_they_are_said_to_be() {
     assert!(checked >= 70, "only {checked}");
 }
 
+/// The head of an array and its elements, all alike.
+fn array(count: usize, element: &str) -> String {
+    hex(&Writer::new().array(count).clone().into_bytes()) + &element.repeat(count)
+}
+
+fn byte_string(len: usize) -> String {
+    hex(&Writer::new().bytes(&vec![4; len]).clone().into_bytes())
+}
+
+fn listed(count: usize) -> String {
+    let head = hex(&Writer::new().map(count).clone().into_bytes());
+    (0..count).fold(head, |map, at| map + &format!("R{at:02x}830107Rdd"))
+}
+
 #[test]
 fn counts_and_lengths_end_at_their_bounds() {
-    let check = |decoded: Option<MessageError>, fits: bool| match decoded {
-        None => assert!(fits),
-        Some(error) => assert!(!fits && error.code() == "out-of-range", "{error}"),
+    type Decode = fn(&[u8]) -> Option<MessageError>;
+    let request: Decode = |bytes| Request::decode(bytes).err();
+    let response: Decode = |bytes| Response::decode(bytes).err();
+    let check = |decode: Decode, max: usize, build: &dyn Fn(usize) -> String| {
+        let fits = build(max);
+        assert_eq!(decode(&bytes(&fits)), None, "{fits}");
+        let more = build(max + 1);
+        let error = decode(&bytes(&more)).unwrap_or_else(|| panic!("{more}"));
+        assert_eq!(error.code(), "out-of-range", "{more}");
     };
-    let request = |hex: &str| Request::decode(&bytes(hex)).err();
-    let response = |hex: &str| Response::decode(&bytes(hex)).err();
-    let address = |len: usize| format!("58{len:02x}{}", "04".repeat(len));
-    let contact = |addresses: usize| format!("82Rcc8{addresses}{}", "4104".repeat(addresses));
-    let listed = |count: u8| {
-        (0..count)
-            .map(|at| format!("R{at:02x}830107Rdd"))
-            .collect::<String>()
-    };
-    let code = |len: usize| format!("82038203 78{len:02x}{}", "61".repeat(len));
-
-    check(
-        request(&format!(
-            "8302 5a00010000 {} 00",
-            "ee".repeat(RECORD_BYTES_MAX)
-        )),
-        true,
-    );
-    check(
-        request(&format!(
-            "8302 5a00010001 {} 00",
-            "ee".repeat(RECORD_BYTES_MAX + 1)
-        )),
-        false,
-    );
-    check(
-        request(&format!("830300 9840 {}", "82820040f6".repeat(PROBES_MAX))),
-        true,
-    );
-    check(
-        request(&format!(
-            "830300 9841 {}",
-            "82820040f6".repeat(PROBES_MAX + 1)
-        )),
-        false,
-    );
-    check(
-        response(&format!("830400 9840 {}", "f6".repeat(PROBES_MAX))),
-        true,
-    );
-    check(
-        response(&format!("830400 9841 {}", "f6".repeat(PROBES_MAX + 1))),
-        false,
-    );
-    check(
-        response(&format!("8301f6 94 {}", contact(0).repeat(CLOSER_MAX))),
-        true,
-    );
-    check(
-        response(&format!("8301f6 95 {}", contact(0).repeat(CLOSER_MAX + 1))),
-        false,
-    );
-    check(
-        response(&format!("8301f6 81 {}", contact(ADDRESSES_MAX))),
-        true,
-    );
-    check(
-        response(&format!("8301f6 81 {}", contact(ADDRESSES_MAX + 1))),
-        false,
-    );
-    check(
-        response(&format!("8301f6 8182Rcc81{}", address(ADDRESS_BYTES_MAX))),
-        true,
-    );
-    check(
-        response(&format!(
-            "8301f6 8182Rcc81{}",
-            address(ADDRESS_BYTES_MAX + 1)
-        )),
-        false,
-    );
-    check(response(&format!("83040081 b0 {}", listed(16))), true);
-    check(response(&format!("83040081 b1 {}", listed(17))), false);
-    check(response(&format!("83040081 91 {}", "f6".repeat(17))), false);
-    check(response(&code(ERROR_CODE_BYTES_MAX)), true);
-    check(response(&code(ERROR_CODE_BYTES_MAX + 1)), false);
+    check(request, RECORD_BYTES_MAX, &|len| {
+        format!("8302{}00", byte_string(len))
+    });
+    check(request, PROBES_MAX, &|count| {
+        format!("830300{}", array(count, "82820040f6"))
+    });
+    check(response, PROBES_MAX, &|count| {
+        format!("830400{}", array(count, "f6"))
+    });
+    check(response, CLOSER_MAX, &|count| {
+        format!("8301f6{}", array(count, "82Rcc80"))
+    });
+    check(response, ADDRESSES_MAX, &|count| {
+        format!("8301f68182Rcc{}", array(count, "4104"))
+    });
+    check(response, ADDRESS_BYTES_MAX, &|len| {
+        format!("8301f68182Rcc81{}", byte_string(len))
+    });
+    check(response, LISTED_MAX, &|count| {
+        format!("83040081{}", listed(count))
+    });
+    check(response, 16, &|count| {
+        format!("83040081{}", array(count, "f6"))
+    });
+    check(response, ERROR_CODE_BYTES_MAX, &|len| {
+        format!("8203820378{len:02x}{}", "61".repeat(len))
+    });
 }
 
 #[test]

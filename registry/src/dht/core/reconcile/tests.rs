@@ -309,8 +309,13 @@ fn what_no_honest_store_answers_ends_the_session() {
         unasked.answer(vec![Compared::Same], &here),
         Err(Mismatch::Unasked)
     );
+}
 
+#[test]
+fn what_does_not_fit_the_prefix_ends_the_session() {
     let few = shelf(0..3);
+    let prefix = Prefix::ALL;
+    let own = contents(&shelf(0..100));
     let same = vec![Compared::Listed(contents(&few))];
     let (_, result) = run(Session::begin(prefix), &few, |_| same.clone());
     assert_eq!(result, Err(Mismatch::Contradiction { prefix }));
@@ -320,7 +325,7 @@ fn what_no_honest_store_answers_ends_the_session() {
     });
     assert_eq!(result, Err(Mismatch::List { prefix: elsewhere }));
     let bottom = Prefix::of(&own[0].0, 64);
-    let many = children([fingerprint(9); 16]);
+    let many = vec![Compared::Children(Box::new([fingerprint(9); 16]))];
     let (_, result) = run(Session::begin(bottom), &few, |_| many.clone());
     assert_eq!(
         result,
