@@ -123,7 +123,14 @@ pub(super) fn database_options(create: bool, mode: DBRecoveryMode) -> Options {
 /// Every column with its options; they share one cache.
 pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    Column::ALL
-        .map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache)))
-        .into()
+    let column =
+        |column: Column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache));
+    // RocksDB insists on one of its own. It stays empty, and has options because the largest buffer of any column is the space that
+    // must be free before it writes again after a full disk.
+    let default = Column::Node.options(&cache);
+    let default = ColumnFamilyDescriptor::new(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, default);
+    [default]
+        .into_iter()
+        .chain(Column::ALL.map(column))
+        .collect()
 }

@@ -43,7 +43,7 @@ impl Store {
         let mode = DBRecoveryMode::TolerateCorruptedTailRecords;
         let options = database_options(is_new(folder)?, mode);
         let db = DB::open_cf_descriptors(&options, folder, descriptors())
-            .map_err(|source| StoreError::of_database(folder, "be opened", &source))?;
+            .map_err(|source| StoreError::of_open(folder, &source))?;
         let store = Self {
             db,
             folder: folder.to_owned(),
