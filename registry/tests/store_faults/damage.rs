@@ -198,6 +198,23 @@ fn repair_keeps_all_of_a_sound_store() {
 }
 
 #[test]
+fn a_repair_that_was_cut_short_is_finished_or_begun_again() {
+    let sound = whole();
+    let ready = sound.folder.with_file_name("store.repaired");
+    // After the damaged store was moved aside, before the new one took its place.
+    fs::rename(&sound.folder, &ready).expect("renamed");
+    let found = read_all(&sound.folder, &sound.records);
+    assert_eq!(found.expect("it opens"), usize::from(ALL));
+    assert!(!ready.exists());
+    // Before the damaged one was moved aside.
+    fs::create_dir(&ready).expect("made");
+    fs::write(ready.join("half"), "a store").expect("written");
+    let report = repair(&sound.folder).expect("repaired");
+    assert_eq!(report.kept, u64::from(ALL));
+    assert!(!ready.exists());
+}
+
+#[test]
 fn a_held_store_or_none_is_not_repaired() {
     let sound = whole();
     let store = open(&sound.folder).expect("it opens");
