@@ -345,6 +345,29 @@ fn the_writer_answers_each_in_order() {
 }
 
 #[test]
+fn the_writer_refuses_what_would_wait_too_long() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (gate, closed) = channel::<()>();
+    let (done, results) = channel();
+    let writer = Writer::spawn(roomy(&folder), move |writing, _| {
+        let _ = closed.recv(); // Until the gate is dropped.
+        done.send(writing).expect("the test listens");
+    });
+    let one = lasting(1, 1);
+    let submit = |number| writer.submit(Writing(number), one.clone(), Expected::Older, now());
+    let most = WAITING_MAX as u64 + 257;
+    let taken = (0..most).take_while(|number| submit(*number).is_ok());
+    let taken = taken.count() as u64;
+    assert!(taken >= WAITING_MAX as u64, "{taken}");
+    let refused = submit(taken).expect_err("no more waits");
+    assert!(matches!(refused, Refusal::Busy { .. }), "{refused:?}");
+    drop(gate);
+    drop(writer);
+    let answered: Vec<_> = results.iter().collect();
+    assert_eq!(answered, (0..taken).map(Writing).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_backup_is_the_store_at_a_moment() {
     let folder = tempfile::tempdir().expect("a folder");
     let beside = tempfile::tempdir().expect("a folder");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dotkey_proto::record::{Record, Verified};
 use dotkey_registry::dht::core::Written;
+use dotkey_registry::dht::message::Refusal;
 use dotkey_registry::dht::peer::Position;
 use dotkey_registry::store::{RecordStore, StoreError, repair, restore};
 use tempfile::TempDir;
@@ -157,6 +158,39 @@ fn a_damaged_table_costs_a_block() {
         ".sst",
         flip_middle,
         IN_BLOCK_MAX,
+    );
+}
+
+#[test]
+fn damage_in_one_place_stops_no_reads_in_another() {
+    let damaged = whole();
+    flip_middle(&files(&damaged.folder, ".sst")[0]);
+    let store = open(&damaged.folder).expect("its summaries are sound");
+    let read = |record: &Verified<Record>| store.get(&Position::of_record(record));
+    let (sound, broken): (Vec<_>, Vec<_>) = damaged
+        .records
+        .iter()
+        .partition(|record| read(record).is_ok());
+    assert!((1..=usize::from(IN_BLOCK_MAX)).contains(&broken.len()));
+    assert!(
+        sound
+            .iter()
+            .all(|record| matches!(read(record), Ok(Some(_))))
+    );
+    let trouble = store.trouble().expect("it says so");
+    assert!(trouble.ends_with("run `dotkey node repair`"), "{trouble}");
+    // When RocksDB meets the block as it rewrites tables, it writes no more, so as not to spread it.
+    let written = write(&store, &record(ALL, 1));
+    assert!(
+        matches!(written, Written::New | Written::Refused(Refusal::Disk)),
+        "{written:?}"
+    );
+    let still = store.trouble().expect("a write mends nothing");
+    assert!(still.ends_with("run `dotkey node repair`"), "{still}");
+    assert!(
+        sound
+            .iter()
+            .all(|record| matches!(read(record), Ok(Some(_))))
     );
 }
 
