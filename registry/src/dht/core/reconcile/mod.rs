@@ -19,6 +19,9 @@ use crate::dht::peer::Position;
 /// records, but they cost another round trip.
 pub const LISTED_MAX: usize = 16;
 
+/// Probes in one request: the answer, with [`LISTED_MAX`] records to each, fits a response.
+pub const PROBES_MAX: usize = 64;
+
 /// A question of a comparison: this is what I have under a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {

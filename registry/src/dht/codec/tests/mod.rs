@@ -1,0 +1,412 @@
+//! What the page fixes: pinned bytes, refusals, bounds.
+
+mod properties;
+
+use core::fmt::Write as _;
+use std::sync::Arc;
+
+use dotkey_proto::record::SEQUENCE_MAX;
+use dotkey_proto::time::Timestamp;
+
+use super::*;
+use crate::dht::core::reconcile::{Compared, Fingerprint, Prefix, Probe};
+use crate::dht::message::{
+    ERROR_CODE_BYTES_MAX, ErrorCode, Expected, Refusal, Summary, Value, Want,
+};
+use crate::dht::peer::{Contact, Peer, Position};
+
+const SUMMARY: Summary = Summary {
+    policy: 1,
+    sequence: 7,
+    digest: [0xdd; 32],
+};
+const AT: Position = Position([0xaa; 32]);
+
+fn time(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs).expect("in range")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes it");
+        text
+    })
+}
+
+fn record(len: usize) -> Arc<[u8]> {
+    vec![0xee; len].into()
+}
+
+fn contact(addresses: usize, len: usize) -> Contact {
+    Contact {
+        peer: Peer([0xcc; 32]),
+        addresses: vec![vec![4; len]; addresses],
+    }
+}
+
+fn refused(refusal: Refusal) -> Response {
+    Response::Refused(refusal)
+}
+
+/// In these, `R` stands for a byte string of 32 times the byte that follows it. Spaces are for the reader.
+fn expand(pinned: &str) -> String {
+    let pinned = pinned.replace(' ', "");
+    let mut parts = pinned.split('R');
+    let mut text = parts.next().expect("there is a first").to_owned();
+    for part in parts {
+        let (byte, rest) = part.split_at(2);
+        text += &format!("5820{}{rest}", byte.repeat(32));
+    }
+    text
+}
+
+/// The format cannot drift: these bytes are what other implementations send.
+#[test]
+fn requests_are_these_bytes() {
+    let check = |request: Request, pinned: &str| {
+        let bytes = request.encode();
+        assert_eq!(hex(&bytes), expand(pinned), "{request:?}");
+        assert_eq!(Request::decode(&bytes), Ok(request));
+    };
+    let get = |want| Request::Get { at: AT, want };
+    check(get(Want::Contacts), "8301Raa00");
+    check(get(Want::Summary), "8301Raa01");
+    check(get(Want::Record), "8301Raa02");
+    let put = |expected| Request::Put {
+        record: record(2),
+        expected,
+    };
+    check(put(Expected::Older), "830242eeee00");
+    check(put(Expected::Nothing), "830242eeee01");
+    check(put(Expected::Digest([0xdd; 32])), "830242eeeeRdd");
+    let probe = |nibbles, count, sum| Probe {
+        prefix: Prefix::of(&AT, nibbles),
+        fingerprint: Fingerprint { count, sum },
+    };
+    let reconcile = |probes| Request::Reconcile {
+        clock: time(0x6000_0000),
+        probes,
+    };
+    check(reconcile(vec![]), "83031a6000000080");
+    check(
+        reconcile(vec![probe(0, 0, 0), probe(3, 24, 5), probe(64, 1, 0)]),
+        "83031a6000000083\
+        82820040f6\
+        82820342aaa08218185000000000000000000000000000000005\
+        82821840Raa82015000000000000000000000000000000000",
+    );
+}
+
+#[test]
+fn responses_are_these_bytes() {
+    let check = |response: Response, pinned: &str| {
+        let bytes = response.encode();
+        assert_eq!(hex(&bytes), expand(pinned), "{response:?}");
+        assert_eq!(Response::decode(&bytes), Ok(response));
+    };
+    let got = |value, closer| Response::Got { value, closer };
+    check(got(Value::Nothing, vec![]), "8301f680");
+    check(
+        got(Value::Summary(SUMMARY), vec![contact(0, 0)]),
+        "8301 830107Rdd 8182Rcc80",
+    );
+    check(
+        got(Value::Record(record(1)), vec![contact(2, 3)]),
+        "830141ee8182Rcc824304040443040404",
+    );
+    check(Response::Stored, "8102");
+    check(refused(Refusal::Older(record(2))), "8203820142eeee");
+    check(refused(Refusal::Unexpected(None)), "82038202f6");
+    check(
+        refused(Refusal::Unexpected(Some(record(1)))),
+        "8203820241ee",
+    );
+    check(
+        refused(Refusal::Invalid(ErrorCode("expired".into()))),
+        "820382036765787069726564",
+    );
+    check(refused(Refusal::Full), "82038104");
+    check(refused(Refusal::Disk), "82038105");
+    check(refused(Refusal::Busy { retry_ms: 1000 }), "820382061903e8");
+    let reconciled = |compared| Response::Reconciled {
+        clock: time(0),
+        compared,
+    };
+    check(reconciled(vec![]), "83040080");
+    let mut children = [Fingerprint::default(); 16];
+    children[1] = Fingerprint {
+        count: 17,
+        sum: 1 << 120,
+    };
+    check(
+        reconciled(vec![
+            Compared::Same,
+            Compared::Children(Box::new(children)),
+            Compared::Listed(vec![(AT, SUMMARY)]),
+            Compared::Listed(vec![]),
+        ]),
+        "83040084f6\
+        90f682115001000000000000000000000000000000f6f6f6f6f6f6f6f6f6f6f6f6f6f6\
+        a1Raa830107Rdda0",
+    );
+}
+
+#[test]
+fn announcements_are_these_bytes() {
+    let announcement = Announcement {
+        key_id: KeyId::from_bytes([0x11; 32]),
+        at: AT,
+        summary: SUMMARY,
+    };
+    let bytes = announcement.encode();
+    assert_eq!(hex(&bytes), expand("83R11Raa830107Rdd"));
+    assert_eq!(Announcement::decode(&bytes), Ok(announcement));
+    let long = Announcement::decode(&[0; ANNOUNCEMENT_BYTES_MAX + 1]);
+    assert_eq!(long.expect_err("refused").code(), "too-large");
+}
+
+/// Each is refused for one reason.
+const REFUSED_REQUESTS: &[(&str, &str)] = &[
+    ("", "truncated"),
+    ("80", "out-of-range"),
+    ("f6", "wrong-type"),
+    ("a0", "wrong-type"),
+    ("8301Raa", "truncated"),
+    ("8301Raa0000", "trailing-bytes"),
+    ("831801Raa00", "not-shortest"),
+    ("9f01Raa00ff", "indefinite-length"),
+    ("8104", "unknown-message"),
+    ("8100", "unknown-message"),
+    ("8101", "out-of-range"),
+    ("8401Raa0000", "out-of-range"),
+    ("8301Raa03", "out-of-range"),
+    ("830142aaaa00", "out-of-range"),
+    ("83024000", "out-of-range"),
+    ("830241ee02", "out-of-range"),
+    ("830241ee41dd", "out-of-range"),
+    ("830241eef6", "wrong-type"),
+    ("83032080", "wrong-type"),
+    ("83031b0000003afff4418080", "out-of-range"),
+    ("83030081 8282184140f6", "out-of-range"),
+    ("83030081 82820140f6", "out-of-range"),
+    ("83030081 82820042aaaaf6", "out-of-range"),
+    ("83030081 82820141a1f6", "prefix"),
+    (
+        "83030081 8282004082005000000000000000000000000000000000",
+        "out-of-range",
+    ),
+    ("83030081 828200408201410a", "out-of-range"),
+    // Counts that nothing follows: nothing may be allocated for them.
+    ("8303009bffffffffffffffff", "truncated"),
+    ("83025bffffffffffffffff", "truncated"),
+];
+
+const REFUSED_RESPONSES: &[(&str, &str)] = &[
+    ("8105", "unknown-message"),
+    ("820200", "out-of-range"),
+    ("82038107", "unknown-message"),
+    ("8203820400", "out-of-range"),
+    ("82038101", "out-of-range"),
+    ("8203820360", "out-of-range"),
+    ("820382036145", "error-code"),
+    ("82038203610a", "error-code"),
+    ("82038203 42ffff", "wrong-type"),
+    ("8203820362c3a9", "error-code"),
+    ("82038203 61ff", "invalid-utf8"),
+    ("820382061b0000000100000000", "out-of-range"),
+    ("82038201f6", "wrong-type"),
+    ("8203820240", "out-of-range"),
+    ("83014080", "out-of-range"),
+    ("8301f6 8182Rcc8140", "out-of-range"),
+    ("8301f6 8182Rcc80 00", "trailing-bytes"),
+    ("8301 830100Rdd 80", "out-of-range"),
+    ("8301 831b000000010000000001Rdd 80", "out-of-range"),
+    ("8301 83011b0020000000000000Rdd 80", "out-of-range"),
+    ("8304008180", "out-of-range"),
+    ("83040081f5", "wrong-type"),
+    ("83040081 a100830107Rdd", "wrong-type"),
+    ("83040081 a2Raa830107RddRaa830107Rdd", "duplicate-key"),
+    ("83040081 a2Rab830107RddRaa830107Rdd", "map-order"),
+];
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = expand(hex);
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal");
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+#[test]
+fn what_breaks_a_rule_is_refused_by_its_name() {
+    for (hex, code) in REFUSED_REQUESTS {
+        let error = Request::decode(&bytes(hex)).expect_err(hex);
+        assert_eq!(error.code(), *code, "{hex}: {error}");
+    }
+    for (hex, code) in REFUSED_RESPONSES {
+        let error = Response::decode(&bytes(hex)).expect_err(hex);
+        assert_eq!(error.code(), *code, "{hex}: {error}");
+    }
+}
+
+#[test]
+fn counts_and_lengths_end_at_their_bounds() {
+    let check = |decoded: Option<MessageError>, fits: bool| match decoded {
+        None => assert!(fits),
+        Some(error) => assert!(!fits && error.code() == "out-of-range", "{error}"),
+    };
+    let request = |hex: &str| Request::decode(&bytes(hex)).err();
+    let response = |hex: &str| Response::decode(&bytes(hex)).err();
+    let address = |len: usize| format!("58{len:02x}{}", "04".repeat(len));
+    let contact = |addresses: usize| format!("82Rcc8{addresses}{}", "4104".repeat(addresses));
+    let listed = |count: u8| {
+        (0..count)
+            .map(|at| format!("R{at:02x}830107Rdd"))
+            .collect::<String>()
+    };
+    let code = |len: usize| format!("82038203 78{len:02x}{}", "61".repeat(len));
+
+    check(
+        request(&format!(
+            "8302 5a00010000 {} 00",
+            "ee".repeat(RECORD_BYTES_MAX)
+        )),
+        true,
+    );
+    check(
+        request(&format!(
+            "8302 5a00010001 {} 00",
+            "ee".repeat(RECORD_BYTES_MAX + 1)
+        )),
+        false,
+    );
+    check(
+        request(&format!("830300 9840 {}", "82820040f6".repeat(PROBES_MAX))),
+        true,
+    );
+    check(
+        request(&format!(
+            "830300 9841 {}",
+            "82820040f6".repeat(PROBES_MAX + 1)
+        )),
+        false,
+    );
+    check(
+        response(&format!("830400 9840 {}", "f6".repeat(PROBES_MAX))),
+        true,
+    );
+    check(
+        response(&format!("830400 9841 {}", "f6".repeat(PROBES_MAX + 1))),
+        false,
+    );
+    check(
+        response(&format!("8301f6 94 {}", contact(0).repeat(CLOSER_MAX))),
+        true,
+    );
+    check(
+        response(&format!("8301f6 95 {}", contact(0).repeat(CLOSER_MAX + 1))),
+        false,
+    );
+    check(
+        response(&format!("8301f6 81 {}", contact(ADDRESSES_MAX))),
+        true,
+    );
+    check(
+        response(&format!("8301f6 81 {}", contact(ADDRESSES_MAX + 1))),
+        false,
+    );
+    check(
+        response(&format!("8301f6 8182Rcc81{}", address(ADDRESS_BYTES_MAX))),
+        true,
+    );
+    check(
+        response(&format!(
+            "8301f6 8182Rcc81{}",
+            address(ADDRESS_BYTES_MAX + 1)
+        )),
+        false,
+    );
+    check(response(&format!("83040081 b0 {}", listed(16))), true);
+    check(response(&format!("83040081 b1 {}", listed(17))), false);
+    check(response(&format!("83040081 91 {}", "f6".repeat(17))), false);
+    check(response(&code(ERROR_CODE_BYTES_MAX)), true);
+    check(response(&code(ERROR_CODE_BYTES_MAX + 1)), false);
+}
+
+#[test]
+fn what_is_longer_than_any_message_is_not_looked_at() {
+    let check = |code: &str, expected: &str| assert_eq!(code, expected);
+    let request = |len| Request::decode(&vec![0; len]).expect_err("refused").code();
+    let response = |len| Response::decode(&vec![0; len]).expect_err("refused").code();
+    check(request(REQUEST_BYTES_MAX + 1), "too-large");
+    check(request(REQUEST_BYTES_MAX), "trailing-bytes");
+    check(response(RESPONSE_BYTES_MAX + 1), "too-large");
+    check(response(RESPONSE_BYTES_MAX), "trailing-bytes");
+}
+
+/// Hints come from strangers, who may have given more than a message holds.
+#[test]
+fn hints_out_of_bounds_are_left_out() {
+    let mut long = contact(ADDRESSES_MAX + 3, 1);
+    long.addresses[0] = vec![4; ADDRESS_BYTES_MAX + 1];
+    long.addresses[1] = Vec::new();
+    let closer = vec![long; CLOSER_MAX + 1];
+    let value = Value::Nothing;
+    let bytes = Response::Got { value, closer }.encode();
+    let Ok(Response::Got { closer, .. }) = Response::decode(&bytes) else {
+        panic!("it decodes");
+    };
+    assert_eq!(closer, vec![contact(ADDRESSES_MAX, 1); CLOSER_MAX]);
+}
+
+/// The longest of each kind, made of the longest parts.
+#[test]
+fn the_longest_messages_fit() {
+    let summary = Summary {
+        policy: u32::MAX,
+        sequence: SEQUENCE_MAX,
+        digest: [0xdd; 32],
+    };
+    let fingerprint = Fingerprint {
+        count: SEQUENCE_MAX,
+        sum: u128::MAX,
+    };
+    let probe = Probe {
+        prefix: Prefix::of(&AT, 64),
+        fingerprint,
+    };
+    let at = |index: u8| (Position([index; 32]), summary);
+    let requests = [
+        Request::Put {
+            record: record(RECORD_BYTES_MAX),
+            expected: Expected::Digest([0; 32]),
+        },
+        Request::Reconcile {
+            clock: Timestamp::MAX,
+            probes: vec![probe; PROBES_MAX],
+        },
+    ];
+    for request in requests {
+        assert_eq!(Request::decode(&request.encode()), Ok(request));
+    }
+    let listed = Compared::Listed((0..16).map(at).collect());
+    let children = Compared::Children(Box::new([fingerprint; 16]));
+    let closer = vec![contact(ADDRESSES_MAX, ADDRESS_BYTES_MAX); CLOSER_MAX];
+    let clock = Timestamp::MAX;
+    let responses = [
+        Response::Got {
+            value: Value::Record(record(RECORD_BYTES_MAX)),
+            closer,
+        },
+        Response::Reconciled {
+            clock,
+            compared: vec![listed; PROBES_MAX],
+        },
+        Response::Reconciled {
+            clock,
+            compared: vec![children; PROBES_MAX],
+        },
+        refused(Refusal::Older(record(RECORD_BYTES_MAX))),
+    ];
+    for response in responses {
+        assert_eq!(Response::decode(&response.encode()), Ok(response));
+    }
+}
