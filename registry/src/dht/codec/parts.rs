@@ -138,10 +138,14 @@ pub(super) fn put(reader: &mut Reader<'_>) -> Result<(Arc<[u8]>, Expected), Cbor
 
 pub(super) fn write_value(writer: &mut Writer, value: &Value) {
     match value {
-        Value::Nothing => writer.raw(&NULL),
-        Value::Summary(summary) => return write_summary(writer, summary),
-        Value::Record(record) => writer.bytes(record),
-    };
+        Value::Nothing => {
+            writer.raw(&NULL);
+        }
+        Value::Summary(summary) => write_summary(writer, summary),
+        Value::Record(record) => {
+            writer.bytes(record);
+        }
+    }
 }
 
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, CborError> {
