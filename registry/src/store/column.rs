@@ -100,11 +100,9 @@ const BACKGROUND_JOBS_MAX: i32 = 2;
 const TEXT_LOG_FILES: usize = 4;
 const TEXT_LOG_BYTES_MAX: usize = 1 << 20;
 
-/// The whole database's options. `create` makes what is missing; `mode` says how a broken log is met.
-pub(super) fn database_options(create: bool, mode: DBRecoveryMode) -> Options {
+/// The whole database's options, for one that exists. `mode` says how a broken log is met.
+pub(super) fn database_options(mode: DBRecoveryMode) -> Options {
     let mut options = Options::default();
-    options.create_if_missing(create);
-    options.create_missing_column_families(create);
     options.set_paranoid_checks(true);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_wal_recovery_mode(mode);
@@ -123,7 +121,14 @@ pub(super) fn database_options(create: bool, mode: DBRecoveryMode) -> Options {
 /// Every column with its options; they share one cache.
 pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    Column::ALL
-        .map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache)))
-        .into()
+    let column =
+        |column: Column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache));
+    // RocksDB insists on one of its own. It stays empty, and has options because the largest buffer of any column is the space that
+    // must be free before it writes again after a full disk.
+    let default = Column::Node.options(&cache);
+    let default = ColumnFamilyDescriptor::new(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, default);
+    [default]
+        .into_iter()
+        .chain(Column::ALL.map(column))
+        .collect()
 }

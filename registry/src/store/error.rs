@@ -101,6 +101,17 @@ impl StoreError {
         }
     }
 
+    /// What RocksDB says at an open. It names its tables and its manifest, and leaves out the name of a log.
+    pub(super) fn of_open(folder: &Path, source: &rocksdb::Error) -> Self {
+        let mut error = Self::of_database(folder, "be opened", source);
+        if let Self::Damaged { file, .. } = &mut error
+            && file.is_none()
+        {
+            *file = logs(folder);
+        }
+        error
+    }
+
     /// What the system says.
     pub(super) fn of_system(folder: &Path, doing: &'static str, source: &io::Error) -> Self {
         let folder = folder.to_owned();
@@ -121,14 +132,20 @@ impl StoreError {
             reason,
         }
     }
+}
 
-    /// The damaged file that it names.
-    pub(super) fn file(&self) -> Option<&str> {
-        match self {
-            Self::Damaged { file, .. } => file.as_deref(),
-            _ => None,
+/// The logs of a folder that are not empty; mostly it is one.
+fn logs(folder: &Path) -> Option<String> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let has_bytes = entry.metadata().is_ok_and(|data| data.len() > 0);
+        if name.ends_with(".log") && is_database_file(&name) && has_bytes {
+            logs.push(name);
         }
     }
+    logs.sort();
+    (!logs.is_empty()).then(|| logs.join(" or "))
 }
 
 /// The file of a database that a message of RocksDB names.

@@ -67,7 +67,7 @@ impl<'a> Salvage<'a> {
         match self.open(way, copy) {
             Ok(db) => self.pour_all(&db),
             Err(error) => {
-                self.found.files.extend(error.file().map(str::to_owned));
+                self.found.files.extend(file_of(error));
                 Ok(())
             }
         }
@@ -85,33 +85,40 @@ impl<'a> Salvage<'a> {
     }
 
     fn open(&mut self, way: Way, copy: &Path) -> Result<DB, StoreError> {
-        let error = |source| StoreError::of_database(copy, "be read", &source);
+        let error = |source| StoreError::of_open(copy, &source);
+        let mut options = lenient();
+        // A column without a table is unknown to a new manifest.
+        options.create_missing_column_families(true);
         match way {
             Way::AsItIs => {
                 // Strictly first, to learn which file it is.
-                let strict = database_options(false, DBRecoveryMode::TolerateCorruptedTailRecords);
+                let strict = database_options(DBRecoveryMode::TolerateCorruptedTailRecords);
                 let looked = DB::open_cf_descriptors_read_only(&strict, copy, descriptors(), false);
-                if let Err(error) = looked {
-                    self.note(copy, &error);
-                }
+                let looked = looked.map(drop).map_err(error);
+                self.found.files.extend(looked.err().and_then(file_of));
+                let opened =
+                    DB::open_cf_descriptors_read_only(&lenient(), copy, descriptors(), false);
+                opened.map_err(error)
             }
             Way::LogAlone => {
                 let empty = copy.join("log-alone");
-                let options = database_options(true, DBRecoveryMode::SkipAnyCorruptedRecord);
+                options.create_if_missing(true);
                 let open = || DB::open_cf_descriptors(&options, &empty, descriptors());
                 drop(open().map_err(error)?);
                 move_logs(copy, &empty)
                     .map_err(|source| StoreError::of_system(copy, "be read", &source))?;
-                return open().map_err(error);
+                open().map_err(error)
             }
-            Way::Rebuilt => DB::repair(&lenient(), copy).map_err(error)?,
+            Way::Rebuilt => {
+                DB::repair(&options, copy).map_err(error)?;
+                DB::open_cf_descriptors(&options, copy, descriptors()).map_err(error)
+            }
         }
-        DB::open_cf_descriptors_read_only(&lenient(), copy, descriptors(), false).map_err(error)
     }
 
     fn note(&mut self, copy: &Path, error: &rocksdb::Error) {
         let error = StoreError::of_database(copy, "be read", error);
-        self.found.files.extend(error.file().map(str::to_owned));
+        self.found.files.extend(file_of(error));
     }
 
     fn pour_all(&mut self, db: &DB) -> Result<(), StoreError> {
@@ -214,9 +221,16 @@ impl<'a> Salvage<'a> {
     }
 }
 
+fn file_of(error: StoreError) -> Option<String> {
+    match error {
+        StoreError::Damaged { file, .. } => file,
+        _ => None,
+    }
+}
+
 /// Options that read on where ours would stop.
 fn lenient() -> Options {
-    let mut options = database_options(false, DBRecoveryMode::SkipAnyCorruptedRecord);
+    let mut options = database_options(DBRecoveryMode::SkipAnyCorruptedRecord);
     options.set_paranoid_checks(false);
     options.set_track_and_verify_wals_in_manifest(false);
     options
