@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod core;
 pub mod crowding;
+pub(crate) mod driver;
 pub mod message;
 pub mod peer;
 
