@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, noise};
 use tokio::task::JoinHandle;
 
@@ -42,7 +43,7 @@ pub struct NodeConfig {
     /// Connections at once, in and out.
     pub connections_max: u32,
     /// Whether strangers' addresses on loopback and in private networks are believed, and many peers there may be: for a network that
-    /// lives there.
+    /// lives there. A node that listens on loopback alone lives there.
     pub local_addresses: bool,
     /// Whether to fetch every change that is announced, not only what this node keeps.
     pub follow_all: bool,
@@ -140,8 +141,9 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`] names what is wrong with the folder, the addresses or the settings.
-pub async fn start(config: NodeConfig) -> Result<(Node, JoinHandle<()>), StartError> {
+pub async fn start(mut config: NodeConfig) -> Result<(Node, JoinHandle<()>), StartError> {
     check(&config)?;
+    config.local_addresses |= is_on_loopback(&config.listen);
     create_folder(&config.folder)?;
     let key = key(&config.folder.join("node.key"))?;
     let (mut actor, node) = Actor::new(config, &key)?;
@@ -165,6 +167,15 @@ fn check(config: &NodeConfig) -> Result<(), StartError> {
         });
     }
     Ok(())
+}
+
+fn is_on_loopback(listen: &[Multiaddr]) -> bool {
+    let loopback = |address: &Multiaddr| match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    !listen.is_empty() && listen.iter().all(loopback)
 }
 
 fn failed(file: &Path) -> impl FnOnce(io::Error) -> StartError {

@@ -12,7 +12,6 @@ fn on_loopback(bootstrap: &[Multiaddr]) -> NodeConfig {
             address("/ip4/127.0.0.1/tcp/0"),
         ],
         bootstrap: bootstrap.to_vec(),
-        local_addresses: true,
         ..NodeConfig::new("")
     }
 }
