@@ -23,6 +23,9 @@ const RECORDS: usize = 3;
 /// Past this a lookup gives what it has: a person waits for the answer.
 pub(super) const LOOKUP_MS_MAX: u64 = 10_000;
 
+/// A get in trouble does not wait longer for the rest of the closest once enough agree on the newest: who answers at all has answered.
+const TROUBLE_MS_MAX: u64 = 2_500;
+
 /// What a get is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purse {
@@ -247,7 +250,12 @@ impl Get {
         if claimed > best {
             return false;
         }
-        self.lookup.is_over() || !self.in_trouble(cx) && self.agreeing() >= ENOUGH
+        if self.lookup.is_over() {
+            return true;
+        }
+        let waited_ms = cx.now.ms.saturating_sub(self.begun_ms);
+        let late = waited_ms >= TROUBLE_MS_MAX && !self.is_behind(cx);
+        self.agreeing() >= ENOUGH && (late || !self.in_trouble(cx))
     }
 
     /// Whether all of the closest are to be asked.
@@ -263,10 +271,13 @@ impl Get {
                 best.is_some() && self.lookup.is_among_closest(peer) && self.claims.len() > ENOUGH
             }
         };
-        let told = cx
-            .newest(&self.at)
-            .max(cx.desk.hinted.get(&self.at).copied());
-        told > best || self.claims.iter().any(differs)
+        self.is_behind(cx) || self.claims.iter().any(differs)
+    }
+
+    /// Whether something newer was seen or announced.
+    fn is_behind(&self, cx: &Cx<'_>) -> bool {
+        let hinted = cx.desk.hinted.get(&self.at).copied();
+        cx.newest(&self.at).max(hinted) > self.best_summary()
     }
 
     fn best_summary(&self) -> Option<Summary> {
