@@ -144,10 +144,12 @@ impl Lookup {
             .all(|(_, candidate)| candidate.state == State::Answered)
     }
 
-    /// Whether a peer is one of the closest.
+    /// Whether a peer is one of the closest of all that were named and may be up.
     pub(super) fn is_among_closest(&self, peer: &Peer) -> bool {
         let distance = peer.position().distance(&self.at);
-        self.closest().iter().any(|(other, _)| **other == distance)
+        let up = |candidate: &&Candidate| candidate.state != State::Silent;
+        let closer = self.candidates.range(..distance).map(|(_, it)| it);
+        closer.filter(up).count() < CLOSEST
     }
 
     /// The closest that answered, the closest first.
