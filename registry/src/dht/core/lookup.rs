@@ -152,6 +152,13 @@ impl Lookup {
         closer.filter(up).count() < CLOSEST
     }
 
+    /// Whether a peer was asked, has not answered, and is not late.
+    pub(super) fn is_waited_for(&self, peer: &Peer) -> bool {
+        let distance = peer.position().distance(&self.at);
+        let candidate = self.candidates.get(&distance);
+        candidate.is_some_and(|it| matches!(it.state, State::Asked { .. }))
+    }
+
     /// The closest that answered, the closest first.
     pub(super) fn found(&self) -> Vec<Contact> {
         let answered = |candidate: &&Candidate| candidate.state == State::Answered;
