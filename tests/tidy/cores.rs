@@ -14,6 +14,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/dht/peer.rs",
     "gateway/src/balance.rs",
     "gateway/src/request.rs",
+    "simulations/src/network/",
     "simulations/src/scenarios/",
     "simulations/src/world/",
 ];

@@ -31,6 +31,9 @@ const DELAY_MS_MAX: u64 = 100;
 const DISK_MS: u64 = 3;
 /// A transport gives up.
 const GIVES_UP_MS: u64 = 3_000;
+/// What libp2p's Kademlia does on its own, by bootstrapping: it looks at some entries of its table, and forgets who is gone.
+const REFRESH_MS: u64 = 10_000;
+const REFRESHED: usize = 5;
 /// Those to whom a node passes gossip on.
 const GOSSIP_DEGREE: usize = 6;
 /// Answers that a slow peer keeps back.
@@ -43,6 +46,7 @@ pub const BEGIN_SECS: u64 = 1_795_000_000;
 #[derive(Debug)]
 enum Event {
     Tick(usize),
+    Refresh(usize),
     Asks {
         from: usize,
         to: usize,
@@ -135,6 +139,8 @@ impl Network {
             network.fill_table(node);
             let phase = network.random.below(TICK_MS);
             network.events.plan(phase, Event::Tick(node));
+            let phase = network.random.below(REFRESH_MS);
+            network.events.plan(phase, Event::Refresh(node));
         }
         network.link_gossip();
         for node in 0..count {
@@ -273,6 +279,12 @@ impl Network {
                 if self.nodes[node].alive {
                     self.events.plan(TICK_MS, Event::Tick(node));
                     self.feed(node, Input::Tick);
+                }
+            }
+            Event::Refresh(node) => {
+                if self.nodes[node].alive {
+                    self.events.plan(REFRESH_MS, Event::Refresh(node));
+                    self.refresh(node);
                 }
             }
             Event::Asks {
@@ -514,6 +526,7 @@ impl Network {
     fn note(&mut self, event: &Event) {
         let (kind, a, b) = match event {
             Event::Tick(node) => (1, *node, 0),
+            Event::Refresh(node) => (8, *node, 0),
             Event::Asks { from, to, .. } => (2, *from, *to),
             Event::Answers { from, to, .. } => (3, *from, *to),
             Event::Lost { node, .. } => (4, *node, 0),

@@ -204,6 +204,21 @@ impl Network {
         self.nodes[node].table = table;
     }
 
+    pub(super) fn refresh(&mut self, node: usize) {
+        for _ in 0..super::REFRESHED {
+            let count = self.nodes[node].table.len() as u64;
+            if count == 0 {
+                return;
+            }
+            let entry = usize::try_from(self.random.below(count)).expect("an index");
+            let peer = self.index[&self.nodes[node].table[entry].1.peer];
+            if !self.nodes[peer].alive {
+                self.nodes[node].failures.insert(peer, 1);
+                self.miss(node, peer);
+            }
+        }
+    }
+
     /// A peer did not answer: twice in a row, and another takes its place.
     pub(super) fn miss(&mut self, node: usize, peer: usize) {
         if peer == usize::MAX {

@@ -23,6 +23,9 @@ const RECORDS: usize = 3;
 /// Past this a lookup gives what it has: a person waits for the answer.
 pub(super) const LOOKUP_MS_MAX: u64 = 10_000;
 
+/// A get in trouble does not wait longer for the rest of the closest once enough agree on the newest: who answers at all has answered.
+const TROUBLE_MS_MAX: u64 = 2_500;
+
 /// What a get is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purse {
@@ -208,6 +211,11 @@ impl Get {
     /// Asks those who claim to have something newer for it.
     fn follow(&mut self, cx: &mut Cx<'_>, id: u64) {
         let best = self.best_summary();
+        let comes =
+            |(peer, want): (&Peer, &Want)| *want == Want::Record && self.lookup.is_waited_for(peer);
+        if best.is_none() && self.wants.iter().any(comes) {
+            return;
+        }
         let newer = |claim: &Option<Summary>| claim.is_some() && *claim > best;
         let claimers: Vec<Peer> = self
             .claims
@@ -247,7 +255,12 @@ impl Get {
         if claimed > best {
             return false;
         }
-        self.lookup.is_over() || !self.in_trouble(cx) && self.agreeing() >= ENOUGH
+        if self.lookup.is_over() {
+            return true;
+        }
+        let waited_ms = cx.now.ms.saturating_sub(self.begun_ms);
+        let late = waited_ms >= TROUBLE_MS_MAX && !self.is_behind(cx);
+        self.agreeing() >= ENOUGH && (late || !self.in_trouble(cx))
     }
 
     /// Whether all of the closest are to be asked.
@@ -255,36 +268,48 @@ impl Get {
         if self.trouble || self.effort == Effort::Fresh {
             return true;
         }
-        let best = self.best_summary();
+        let newest = self.newest_claim();
         let differs = |(peer, claim): (&Peer, &Option<Summary>)| match claim {
-            Some(claim) => Some(*claim) != best,
-            // Those farther away need not have it.
+            Some(_) => *claim != newest,
+            // Those farther away need not have it; who is near is known once enough have answered.
             None => {
-                best.is_some() && self.lookup.is_among_closest(peer) && self.claims.len() > ENOUGH
+                newest.is_some() && self.claims.len() > ENOUGH && self.lookup.is_among_closest(peer)
             }
         };
-        let told = cx
-            .newest(&self.at)
-            .max(cx.desk.hinted.get(&self.at).copied());
-        told > best || self.claims.iter().any(differs)
+        self.is_behind(cx) || self.claims.iter().any(differs)
+    }
+
+    /// The newest that anyone claims, verified or not.
+    fn newest_claim(&self) -> Option<Summary> {
+        let claimed = self.claims.values().copied().max().flatten();
+        claimed.max(self.best_summary())
+    }
+
+    /// Whether something newer was seen or announced.
+    fn is_behind(&self, cx: &Cx<'_>) -> bool {
+        let hinted = cx.desk.hinted.get(&self.at).copied();
+        cx.newest(&self.at).max(hinted) > self.best_summary()
     }
 
     fn best_summary(&self) -> Option<Summary> {
         self.best.as_ref().map(|(summary, _)| *summary)
     }
 
+    /// How many have what is the newest by all claims, this node included.
     fn agreeing(&self) -> usize {
-        let best = self.best_summary();
-        if best.is_none() {
+        let Some(newest) = self.newest_claim() else {
             return 0;
-        }
-        let same = self.claims.values().filter(|claim| **claim == best).count();
-        same + usize::from(self.own == best)
+        };
+        let same = |claim: &&Option<Summary>| **claim == Some(newest);
+        let others = self.claims.values().filter(same).count();
+        others + usize::from(self.own == Some(newest))
     }
 
     fn parallel(&self, cx: &Cx<'_>) -> usize {
         match self.purse {
             Purse::Hint(_) => RECORDS,
+            // One on each path: the first answers tell who is closer, so that the others are not asked in vain.
+            Purse::Job(_) if self.newest_claim().is_none() && !self.trouble => RECORDS,
             Purse::Job(_) if self.in_trouble(cx) => PARALLEL,
             Purse::Job(_) => ENOUGH.saturating_sub(self.agreeing()),
         }

@@ -25,11 +25,16 @@ const CANDIDATES_MAX: usize = 256;
 /// Suppliers remembered of one candidate. More make it no surer.
 const SUPPLIERS_MAX: usize = 4;
 
-/// A peer that has not answered for so long still may, but another is asked meanwhile.
-const SLOW_MS: u64 = 600;
+/// A peer that has not answered for so long still may, but nobody waits for it any more.
+const SLOW_MS: u64 = 800;
 
-/// Contacts that never answered and are not held against who supplied them: nodes vanish.
-const SILENT_FREE: usize = 4;
+/// Contacts that never answered and are not held against who supplied them: nodes vanish. As many again for every second that did answer:
+/// with a third of all nodes gone, honest suppliers stay within it.
+const SILENT_FREE: usize = 2;
+
+/// Contacts that only one stranger named and that have not answered: so many of them take part at a time. Who makes up peers next
+/// to a record so never takes all of the attention.
+const UNPROVEN_MAX: usize = PARALLEL;
 
 /// One lookup.
 #[derive(Clone, Debug)]
@@ -52,9 +57,20 @@ struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
-    Asked { at_ms: u64 },
+    Asked {
+        at_ms: u64,
+    },
+    /// Asked, and not waited for.
+    Slow,
     Answered,
     Silent,
+}
+
+impl Candidate {
+    /// Whether there is nothing but the word of one stranger for it.
+    fn is_unproven(&self) -> bool {
+        self.suppliers.len() == 1 && self.state != State::Answered
+    }
 }
 
 /// How the contacts that a peer supplied turned out.
@@ -79,23 +95,26 @@ impl Lookup {
         lookup
     }
 
-    /// The next one to ask, if fewer than `parallel` are on their way: the closest of the path that has least on its way.
+    /// The next one to ask, if fewer than `parallel` are on their way: of the path that has least on its way, who was named by more than
+    /// one, then the closest.
     pub(super) fn next(&mut self, now_ms: u64, parallel: usize) -> Option<Contact> {
+        self.pass_over(now_ms);
         let mut busy = [0; PATHS];
         for candidate in self.candidates.values() {
-            if let State::Asked { at_ms } = candidate.state
-                && now_ms < at_ms.saturating_add(SLOW_MS)
-            {
+            if matches!(candidate.state, State::Asked { .. }) {
                 busy[candidate.path] += 1;
             }
         }
         if busy.iter().sum::<usize>() >= parallel {
             return None;
         }
-        let waiting = self
-            .closest()
+        let closest = self.closest();
+        let waiting = closest
+            .iter()
             .filter(|(_, candidate)| candidate.state == State::Waiting)
-            .min_by_key(|(distance, candidate)| (busy[candidate.path], **distance));
+            .min_by_key(|(distance, candidate)| {
+                (busy[candidate.path], candidate.is_unproven(), *distance)
+            });
         let distance = *waiting?.0;
         let candidate = self.candidates.get_mut(&distance)?;
         candidate.state = State::Asked { at_ms: now_ms };
@@ -119,14 +138,25 @@ impl Lookup {
 
     /// Whether the closest of all that answer have answered.
     pub(super) fn is_over(&self) -> bool {
-        self.closest()
+        let closest = self.closest();
+        closest
+            .iter()
             .all(|(_, candidate)| candidate.state == State::Answered)
     }
 
-    /// Whether any is on its way or to be asked.
+    /// Whether a peer is one of the closest of all that were named and may be up.
     pub(super) fn is_among_closest(&self, peer: &Peer) -> bool {
         let distance = peer.position().distance(&self.at);
-        self.closest().any(|(other, _)| *other == distance)
+        let up = |candidate: &&Candidate| candidate.state != State::Silent;
+        let closer = self.candidates.range(..distance).map(|(_, it)| it);
+        closer.filter(up).count() < CLOSEST
+    }
+
+    /// Whether a peer was asked, has not answered, and is not late.
+    pub(super) fn is_waited_for(&self, peer: &Peer) -> bool {
+        let distance = peer.position().distance(&self.at);
+        let candidate = self.candidates.get(&distance);
+        candidate.is_some_and(|it| matches!(it.state, State::Asked { .. }))
     }
 
     /// The closest that answered, the closest first.
@@ -142,21 +172,41 @@ impl Lookup {
         self.candidates.get(&distance).map(|it| &it.contact)
     }
 
-    fn closest(&self) -> impl Iterator<Item = (&Distance, &Candidate)> {
-        let counts = |(_, candidate): &(&Distance, &Candidate)| self.counts(candidate);
-        self.candidates.iter().filter(counts).take(CLOSEST)
+    fn closest(&self) -> Vec<(&Distance, &Candidate)> {
+        let mut unproven = 0;
+        let takes_part = |(_, candidate): &(&Distance, &Candidate)| {
+            let counts = self.counts(candidate);
+            unproven += usize::from(counts && candidate.is_unproven());
+            counts && (!candidate.is_unproven() || unproven <= UNPROVEN_MAX)
+        };
+        let closest = self.candidates.iter().filter(takes_part);
+        closest.take(CLOSEST).collect()
     }
 
     fn counts(&self, candidate: &Candidate) -> bool {
         match candidate.state {
             State::Answered => true,
-            State::Silent => false,
+            State::Slow | State::Silent => false,
             State::Waiting | State::Asked { .. } => {
                 let trusted = |peer: &Peer| {
                     let credit = self.credits.get(peer).copied().unwrap_or_default();
-                    credit.silent <= SILENT_FREE + credit.answered
+                    credit.silent <= SILENT_FREE + credit.answered / 2
                 };
                 candidate.suppliers.is_empty() || candidate.suppliers.iter().any(trusted)
+            }
+        }
+    }
+
+    /// Stops waiting for the slow.
+    fn pass_over(&mut self, now_ms: u64) {
+        for candidate in self.candidates.values_mut() {
+            if let State::Asked { at_ms } = candidate.state
+                && now_ms >= at_ms.saturating_add(SLOW_MS)
+            {
+                candidate.state = State::Slow;
+                for supplier in &candidate.suppliers {
+                    self.credits.entry(*supplier).or_default().silent += 1;
+                }
             }
         }
     }
@@ -195,12 +245,15 @@ impl Lookup {
     fn settle(&mut self, peer: &Peer, state: State) -> Option<usize> {
         let distance = peer.position().distance(&self.at);
         let candidate = self.candidates.get_mut(&distance)?;
-        if !matches!(candidate.state, State::Asked { .. }) {
-            return None;
-        }
+        let slow = match candidate.state {
+            State::Asked { .. } => false,
+            State::Slow => true,
+            State::Waiting | State::Answered | State::Silent => return None,
+        };
         candidate.state = state;
         for supplier in &candidate.suppliers {
             let credit = self.credits.entry(*supplier).or_default();
+            credit.silent -= usize::from(slow);
             match state {
                 State::Answered => credit.answered += 1,
                 _ => credit.silent += 1,

@@ -195,6 +195,8 @@ impl Upkeep {
                     cx.offend(from, Offence::Garbage);
                 }
                 round.failed += 1;
+                // Another neighbour may be up; who is not should leave the table soon, because a cell that counts the dead is too small.
+                self.next_ms = self.next_ms.min(cx.now.ms.saturating_add(SOON_MS));
                 self.finish_comparison(cx, id);
             }
         }
@@ -254,8 +256,7 @@ impl Upkeep {
 
     fn begin(&mut self, cx: &mut Cx<'_>, with: Contact, leaving: bool) {
         let id = cx.desk.number();
-        let bits = self.common_bits(cx, &with.peer.position());
-        let prefixes = Prefix::of_bits(&with.peer.position(), bits);
+        let prefixes = Self::common(cx, &with.peer.position());
         let turn = u8::try_from(self.word() & 0xf).expect("four bits");
         let round = Round {
             with,
@@ -273,19 +274,14 @@ impl Upkeep {
         self.compare(cx, id);
     }
 
-    /// The bits of the prefix under which both should have the same: the smaller of the two cells, as far as we see the other's.
-    fn common_bits(&self, cx: &Cx<'_>, theirs: &Position) -> u32 {
-        let mut around = cx.closest(theirs, CLOSEST + 1);
-        around.retain(|it| it.peer.position() != *theirs);
-        let mut bits: Vec<u32> = around
-            .iter()
-            .map(|it| it.peer.position().shared_bits(theirs))
-            .collect();
-        bits.push(cx.desk.here.shared_bits(theirs));
-        bits.sort_unstable_by(|a, b| b.cmp(a));
-        // With itself that makes twenty.
-        let cell = bits.get(CLOSEST - 2).copied().unwrap_or(0);
-        cell.max(cx.desk.cell_bits)
+    /// The prefixes under which both should have the same: the smaller of the two cells, as far as we see the other's.
+    fn common(cx: &Cx<'_>, theirs: &Position) -> Vec<Prefix> {
+        let ours = cx.desk.cell_bits;
+        if cx.in_cell(theirs) {
+            return Prefix::of_bits(theirs, cell_bits(cx, theirs).max(ours));
+        }
+        // One from outside is a neighbour because its cell has all of ours in it.
+        Prefix::of_bits(&cx.desk.here, ours)
     }
 
     fn compare(&mut self, cx: &mut Cx<'_>, id: u64) {
@@ -362,10 +358,7 @@ impl Upkeep {
     }
 
     fn find_cell(&mut self, cx: &mut Cx<'_>) {
-        let near = cx.closest(&cx.desk.here, NEIGHBOURS_MAX);
-        let bits = |it: &Contact| it.peer.position().shared_bits(&cx.desk.here);
-        // With this node that makes twenty.
-        cx.desk.cell_bits = near.get(CLOSEST - 2).map_or(0, bits);
+        cx.desk.cell_bits = cell_bits(cx, &cx.desk.here);
         let cell = self.neighbours(cx);
         self.cell = cell
             .iter()
@@ -373,9 +366,13 @@ impl Upkeep {
             .collect();
     }
 
+    /// Those with a cell that shares records with ours. With fewer than twenty in our cell, records in it have keepers outside.
     fn neighbours(&self, cx: &Cx<'_>) -> Vec<Contact> {
         let mut near = cx.closest(&cx.desk.here, NEIGHBOURS_MAX);
-        near.retain(|it| cx.in_cell(&it.peer.position()));
+        let bits = |it: &Contact| it.peer.position().shared_bits(&cx.desk.here);
+        // With this node that makes twenty.
+        let twenty = near.get(CLOSEST - 2).map_or(0, bits);
+        near.retain(|it| bits(it) >= twenty.min(cx.desk.cell_bits));
         near
     }
 
@@ -386,6 +383,24 @@ impl Upkeep {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
     }
+}
+
+/// The bits of a node's cell: the first bucket of its routing table with fewer than twenty nodes. Of a position in that bucket the node may
+/// be among the twenty closest; of one in a bucket before it twenty others are closer.
+fn cell_bits(cx: &Cx<'_>, of: &Position) -> u32 {
+    let mut bits = 0;
+    while bits < 256 {
+        let mut across = *of;
+        across.0[(bits / 8) as usize] ^= 0x80 >> (bits % 8);
+        let in_bucket = |at: Position| at.shared_bits(of) == bits;
+        let others = cx.closest(&across, CLOSEST);
+        let others = others.iter().filter(|it| in_bucket(it.peer.position()));
+        if others.count() + usize::from(in_bucket(cx.desk.here)) < CLOSEST {
+            break;
+        }
+        bits += 1;
+    }
+    bits
 }
 
 /// The request of a move, unless it has become pointless meanwhile.
