@@ -1,9 +1,11 @@
 //! One module a command. Each gives an answer or an error; printing is `output`'s.
 
+mod fetch;
 mod key;
 mod resolve;
 mod shell;
 mod signing;
+mod status;
 mod verify;
 mod zone;
 
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         })
     };
     match &args.command {
+        Command::Status { ask } => status::run(ask, &context()?),
         Command::Key(command) => key::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),
         Command::Verify(args) => verify::run(args, &context()?),
