@@ -6,6 +6,7 @@
 //! What is valid is for `dotkey-proto` to say; turning a name into an answer is for `dotkey-resolver`, which this crate never
 //! sees. `docs/architecture/registry.md` has the whole picture.
 
+pub mod api;
 pub mod consensus;
 pub mod dht;
 pub mod ledger;

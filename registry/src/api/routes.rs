@@ -1,0 +1,125 @@
+//! Which path leads where, and the paths about the node itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+
+use super::problem::{self, Problem};
+use super::request::{Parameters, quoted};
+use super::state::Shared;
+use super::{admin, events, guard, metrics, put, records};
+use crate::node::{PeerStatus, Status};
+
+const OPENAPI: &str = include_str!("../../../docs/openapi.yaml");
+
+/// A node that needs longer to say how it does is not well, and who asks has a deadline of his own.
+const HEALTH_WAIT: Duration = Duration::from_secs(2);
+
+/// All paths, with what every request passes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/records/{key_id}", get(records::get).put(put::put))
+        .route("/v1/events", get(events::events))
+        .route("/v1/health", get(health))
+        .route("/v1/status", get(status))
+        .route("/v1/peers", get(peers))
+        .route("/v1/backups", post(admin::backup))
+        .route("/v1/openapi.yaml", get(openapi))
+        .route("/metrics", get(metrics::metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(no_such_path)
+        // Before any handler reads what a page sent.
+        .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))
+        // Outside the guard: what it refuses is counted.
+        .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
+        .with_state(shared)
+}
+
+#[derive(Serialize)]
+struct HealthReport {
+    status: &'static str,
+    reasons: Vec<String>,
+}
+
+/// `GET /v1/health`. It fails where a client had better ask another node; what someone should look at only degrades it.
+async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    let stopping = *shared.stop.borrow();
+    let wait = HEALTH_WAIT.min(shared.config.limits.node_wait);
+    let status = shared.ask_within(wait, shared.node.status()).await;
+    let (code, status, reasons) = match status {
+        _ if stopping => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "failing",
+            vec!["the node is stopping".into()],
+        ),
+        Err(problem) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "failing",
+            vec![problem.detail().to_owned()],
+        ),
+        Ok(Status { warnings, .. }) if warnings.is_empty() => (StatusCode::OK, "ok", warnings),
+        Ok(Status { warnings, .. }) => (StatusCode::OK, "degraded", warnings),
+    };
+    let report = axum::Json(HealthReport { status, reasons });
+    Ok((code, NO_STORE, report).into_response())
+}
+
+/// It is another one a second later.
+const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// `GET /v1/status`.
+async fn status(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    let status = shared.ask(shared.node.status()).await?;
+    Ok((NO_STORE, axum::Json(status)).into_response())
+}
+
+#[derive(Serialize)]
+struct Peers {
+    peers: Vec<PeerStatus>,
+}
+
+/// `GET /v1/peers`.
+async fn peers(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    let peers = shared.ask(shared.node.peers()).await?;
+    Ok((NO_STORE, axum::Json(Peers { peers })).into_response())
+}
+
+/// `GET /v1/openapi.yaml`.
+async fn openapi(uri: Uri) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    // RFC 9512.
+    let kind = HeaderValue::from_static("application/yaml");
+    Ok(([(header::CONTENT_TYPE, kind)], OPENAPI).into_response())
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    // axum adds the header Allow.
+    Problem::new(
+        problem::METHOD_NOT_ALLOWED,
+        format!(
+            "{} does not take {}",
+            quoted(uri.path()),
+            quoted(method.as_str())
+        ),
+        "use one of the methods in the header Allow",
+    )
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    Problem::new(
+        problem::NO_SUCH_PATH,
+        format!("there is nothing at {}", quoted(uri.path())),
+        "see /v1/openapi.yaml for what there is",
+    )
+}

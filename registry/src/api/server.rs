@@ -1,0 +1,266 @@
+//! Connections: accepted up to a bound, cut off when slow, ended in order when the server stops.
+
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+
+use super::events::Ring;
+use super::metrics::{CutOffLabels, Flight, HttpMetrics};
+use super::routes::router;
+use super::stall::Stalling;
+use super::state::Shared;
+use super::{ApiConfig, Limits};
+use crate::node::Node;
+
+/// After accepting fails, as it does without free file descriptors, it is tried again after this long.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// A running server. Dropped, it stops without waiting.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, ends the streams of events, and waits for answers under way as long as [`Limits::stop_wait`].
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        // It ends also where it panicked.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Serves a node on `listener` until the server is stopped or dropped.
+///
+/// # Errors
+/// When the listener has no address, or the system gives no randomness.
+pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    let mut nonce = [0; 8];
+    getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+    let (stop, stopped) = watch::channel(false);
+    let events = Arc::new(Ring::new(u64::from_be_bytes(nonce), config.limits.events));
+    let changes = node.changes();
+    let shared = Arc::new(Shared {
+        node,
+        events: Arc::clone(&events),
+        metrics: HttpMetrics::new(),
+        puts: Arc::new(Semaphore::new(config.limits.puts)),
+        subscribers: Arc::new(Semaphore::new(config.limits.subscribers)),
+        stop: stopped.clone(),
+        config,
+    });
+    let filled = stopped.clone();
+    tokio::spawn(async move { events.fill(changes, filled).await });
+    let accepting = tokio::spawn(accept(listener, shared, stopped));
+    Ok(Server {
+        address,
+        stop,
+        accepting,
+    })
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let limits = shared.config.limits.clone();
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let router = router(Arc::clone(&shared));
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = next(&listener, &places) => accepted,
+        };
+        let Some((stream, permit)) = accepted else {
+            sleep(ACCEPT_RETRY).await;
+            continue;
+        };
+        let (router, shared, stop) = (router.clone(), Arc::clone(&shared), stop.clone());
+        tokio::spawn(async move {
+            let _counted = Flight::new(&shared.metrics.connections);
+            if let Some(reason) = connection(stream, router, &shared.config.limits, stop).await {
+                let labels = CutOffLabels { reason };
+                shared.metrics.cut_off.get_or_create(&labels).inc();
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    // Each connection ends by itself after `stop_wait`; all places free means that all have.
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let _ = timeout(limits.stop_wait + ACCEPT_RETRY, places.acquire_many(all)).await;
+}
+
+/// The next connection, when there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit)),
+        Err(error) => {
+            tracing::warn!("the API accepts no connection: {error}");
+            None
+        }
+    }
+}
+
+/// Serves one connection to its end. Says why, where it was cut off.
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    limits: &Limits,
+    mut stop: watch::Receiver<bool>,
+) -> Option<&'static str> {
+    // An event is one small write.
+    let _ = stream.set_nodelay(true);
+    let requests = watch::Sender::new(0_usize);
+    let mut counted = requests.subscribe();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (router, request_counted) = (router.clone(), Counted::new(&requests));
+        async move {
+            let response = router.oneshot(request.map(Body::new)).await;
+            response.map(|response| response.map(|body| CountedBody(body, request_counted)))
+        }
+    });
+    let stream = TokioIo::new(Stalling::new(stream, limits.write_wait));
+    let builder = builder(limits);
+    let mut connection = pin!(builder.serve_connection(stream, service));
+    let reason = tokio::select! {
+        ended = connection.as_mut() => return ended.err().map(|error| cause(error.as_ref())),
+        () = idle(&mut counted, limits.header_wait) => Some("idle"),
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    connection.as_mut().graceful_shutdown();
+    // What is under way may end; a client that does not take it has no claim.
+    match timeout(limits.stop_wait, connection).await {
+        Ok(_) => None,
+        Err(_) => reason.or(Some("stop")),
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_wait)
+        .max_buf_size(limits.header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        // A client that is gone without a word is noticed.
+        .keep_alive_interval(limits.write_wait)
+        .keep_alive_timeout(limits.write_wait);
+    builder
+}
+
+/// Waits until no request is under way for so long.
+async fn idle(requests: &mut watch::Receiver<usize>, wait: Duration) {
+    loop {
+        let busy = *requests.borrow_and_update() > 0;
+        if busy {
+            if requests.changed().await.is_err() {
+                return;
+            }
+        } else {
+            match timeout(wait, requests.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+}
+
+fn cause(error: &(dyn core::error::Error + 'static)) -> &'static str {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_timeout() {
+                return "slow-head";
+            }
+            if error.is_parse() {
+                return "not-http";
+            }
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            return "slow-reader";
+        }
+        cause = error.source();
+    }
+    "broken"
+}
+
+/// One request under way, up to the end of its answer's body.
+struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    fn new(requests: &watch::Sender<usize>) -> Self {
+        requests.send_modify(|count| *count += 1);
+        Self(requests.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+struct CountedBody(
+    Body,
+    #[expect(dead_code, reason = "it counts by being there")] Counted,
+);
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}

@@ -1,0 +1,189 @@
+//! Records and what became of them, as JSON shows them. The same words stand in answers, events and problems.
+
+use core::fmt::Write;
+use std::collections::BTreeMap;
+
+use dotkey_proto::record::Record;
+use serde::Serialize;
+
+use crate::dht::core::Placement;
+use crate::dht::message::Refusal;
+
+/// A record without its bytes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Shown {
+    pub(crate) key_id: String,
+    pub(crate) branch: Option<String>,
+    pub(crate) sequence: u64,
+    pub(crate) digest: String,
+    pub(crate) expires: String,
+}
+
+impl Shown {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            key_id: record.key_id().to_string(),
+            branch: record.branch().map(ToString::to_string),
+            sequence: record.sequence(),
+            digest: hex(&record.digest()),
+            expires: record.expires().to_string(),
+        }
+    }
+
+    /// Where this API has its bytes.
+    fn href(&self) -> String {
+        let path = format!("/v1/records/{}", self.key_id);
+        match &self.branch {
+            // A branch has no character that a query would need escaped.
+            Some(branch) => format!("{path}?branch={branch}"),
+            None => path,
+        }
+    }
+}
+
+/// The record that is there instead of the one that was put.
+#[derive(Debug, Serialize)]
+pub(crate) struct Current {
+    #[serde(flatten)]
+    shown: Shown,
+    href: String,
+}
+
+impl Current {
+    pub(crate) fn of(record: &Record) -> Self {
+        let shown = Shown::of(record);
+        let href = shown.href();
+        Self { shown, href }
+    }
+}
+
+/// How many nodes refused for one reason.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RefusedFor {
+    reason: String,
+    nodes: usize,
+}
+
+/// A record that was published.
+#[derive(Debug, Serialize)]
+pub(crate) struct Placed {
+    #[serde(flatten)]
+    shown: Shown,
+    stored: usize,
+    of: usize,
+    refused: Vec<RefusedFor>,
+    took_ms: u64,
+}
+
+impl Placed {
+    pub(crate) fn new(shown: Shown, placement: &Placement) -> Self {
+        Self {
+            shown,
+            stored: placement.stored,
+            of: placement.of,
+            refused: refused(placement),
+            took_ms: placement.took_ms,
+        }
+    }
+}
+
+/// The refusals of a put by reason, the most frequent first.
+pub(crate) fn refused(placement: &Placement) -> Vec<RefusedFor> {
+    let mut nodes = BTreeMap::<String, usize>::new();
+    for (_, refusal) in &placement.refused {
+        *nodes.entry(reason(refusal)).or_default() += 1;
+    }
+    let mut refused: Vec<RefusedFor> = nodes
+        .into_iter()
+        .map(|(reason, nodes)| RefusedFor { reason, nodes })
+        .collect();
+    refused.sort_by_key(|refused| core::cmp::Reverse(refused.nodes));
+    refused
+}
+
+fn reason(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Older(_) => "older".into(),
+        Refusal::Unexpected(_) => "unexpected".into(),
+        Refusal::Invalid(code) => format!("invalid: {}", code.0),
+        Refusal::Full => "full".into(),
+        Refusal::Disk => "disk".into(),
+        Refusal::Busy { .. } => "busy".into(),
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+    text
+}
+
+/// Bytes from exactly `N` pairs of lower-case digits. One form only, so that one record has one ETag and one address.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dht::message::ErrorCode;
+    use crate::dht::peer::Peer;
+
+    #[test]
+    fn hexadecimal_has_one_form() {
+        assert_eq!(unhex::<2>("0aff"), Some([0x0a, 0xff]));
+        assert_eq!(hex(&[0x0a, 0xff]), "0aff");
+        for wrong in ["0aF0", "0af", "0aff0", "0ag0", ""] {
+            assert_eq!(unhex::<2>(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_counted_by_reason() {
+        let invalid = |code: &str| Refusal::Invalid(ErrorCode(code.into()));
+        let refusals = [
+            Refusal::Full,
+            invalid("expired"),
+            invalid("expired"),
+            invalid("threshold"),
+        ];
+        let placement = Placement {
+            stored: 1,
+            of: 5,
+            refused: refusals.map(|refusal| (Peer([0; 32]), refusal)).into(),
+            conflict: None,
+            took_ms: 0,
+        };
+        let counted: Vec<(String, usize)> = refused(&placement)
+            .into_iter()
+            .map(|refused| (refused.reason, refused.nodes))
+            .collect();
+        let expected = [
+            ("invalid: expired", 2),
+            ("full", 1),
+            ("invalid: threshold", 1),
+        ];
+        assert_eq!(
+            counted,
+            expected.map(|(reason, nodes)| (reason.to_owned(), nodes))
+        );
+    }
+}

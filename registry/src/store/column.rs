@@ -1,0 +1,136 @@
+//! The columns, and how much memory and disk RocksDB may take for them.
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ChecksumType, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, Options,
+};
+
+/// A family of keys that are compacted and cached together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Column {
+    /// Records by their position in the key space.
+    Records,
+    /// Expiry time, then position: the expired are found without reading a record.
+    RecordExpiries,
+    /// Finalised blocks by height. Written once and read by followers: kept apart so that compaction leaves them alone.
+    Blocks,
+    /// Certificates by height. A light client reads these without the blocks.
+    Certificates,
+    /// Nodes of the state tree by version and path, written in one batch with the values they prove.
+    StateNodes,
+    /// Ledger entries by key hash and version.
+    StateValues,
+    /// What shows a validator signing two things for one height. Never removed: it is what removes the validator.
+    Evidence,
+    /// A few cells about this node itself: the format of the folder, the genesis it follows.
+    Node,
+    /// What a record is, by its position: a store opens and compares itself with others without reading the records.
+    RecordSummaries,
+}
+
+impl Column {
+    /// Every column, in the order in which they came to be. A new one goes to the end: repair relies on it to know a column by its
+    /// number when nothing else is left of its name.
+    pub const ALL: [Self; 9] = [
+        Self::Records,
+        Self::RecordExpiries,
+        Self::Blocks,
+        Self::Certificates,
+        Self::StateNodes,
+        Self::StateValues,
+        Self::Evidence,
+        Self::Node,
+        Self::RecordSummaries,
+    ];
+
+    /// The family's name on disk: part of the format, so it outlives renames in the code.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::RecordExpiries => "record-expiries",
+            Self::Blocks => "blocks",
+            Self::Certificates => "certificates",
+            Self::StateNodes => "state-nodes",
+            Self::StateValues => "state-values",
+            Self::Evidence => "evidence",
+            Self::Node => "node",
+            Self::RecordSummaries => "record-summaries",
+        }
+    }
+
+    fn options(self, cache: &Cache) -> Options {
+        let mut blocks = BlockBasedOptions::default();
+        blocks.set_checksum_type(ChecksumType::XXH3);
+        blocks.set_block_cache(cache);
+        // Else the indexes of all open files stay in memory, whatever the cache may hold.
+        blocks.set_cache_index_and_filter_blocks(true);
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        // Most reads of these ask for one key, often one that is absent: ten bits a key spare 99% of such disk reads.
+        if matches!(self, Self::Records | Self::StateNodes | Self::StateValues) {
+            blocks.set_bloom_filter(10.0, false);
+        }
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&blocks);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_write_buffer_size(COLUMN_BUFFER_BYTES);
+        options
+    }
+}
+
+/// Blocks, indexes and filters in memory. A node's working set is its neighbourhood's summaries; the system caches the rest.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// What one column gathers in memory before it becomes a file: the largest batch, 4 MiB of records, fits twice.
+const COLUMN_BUFFER_BYTES: usize = 8 << 20;
+
+/// What all columns together gather.
+const BUFFERS_BYTES: usize = 16 << 20;
+
+/// The log that is replayed at an open: longer ones are cut by writing the columns that they are kept for.
+const LOG_BYTES_MAX: u64 = 32 << 20;
+
+/// Table files open at a time: of 1 GiB of records in files of 64 MiB all.
+const OPEN_FILES_MAX: i32 = 128;
+
+/// Flushes and compactions at a time: a node shares its machine.
+const BACKGROUND_JOBS_MAX: i32 = 2;
+
+/// RocksDB's own text log: a file a start and at this size.
+const TEXT_LOG_FILES: usize = 4;
+const TEXT_LOG_BYTES_MAX: usize = 1 << 20;
+
+/// The whole database's options. `create` makes what is missing; `mode` says how a broken log is met.
+pub(super) fn database_options(create: bool, mode: DBRecoveryMode) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(create);
+    options.create_missing_column_families(create);
+    options.set_paranoid_checks(true);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_wal_recovery_mode(mode);
+    options.set_db_write_buffer_size(BUFFERS_BYTES);
+    options.set_max_total_wal_size(LOG_BYTES_MAX);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_background_jobs(BACKGROUND_JOBS_MAX);
+    options.set_keep_log_file_num(TEXT_LOG_FILES);
+    options.set_max_log_file_size(TEXT_LOG_BYTES_MAX);
+    // An idle node writes nothing: no statistics every ten minutes.
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+/// Every column with its options; they share one cache.
+pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let column =
+        |column: Column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache));
+    // RocksDB insists on one of its own. It stays empty, and has options because the largest buffer of any column is the space that
+    // must be free before it writes again after a full disk.
+    let default = Column::Node.options(&cache);
+    let default = ColumnFamilyDescriptor::new(rocksdb::DEFAULT_COLUMN_FAMILY_NAME, default);
+    [default]
+        .into_iter()
+        .chain(Column::ALL.map(column))
+        .collect()
+}

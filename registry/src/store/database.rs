@@ -1,0 +1,288 @@
+//! An open folder: columns, batches that are on disk when they return, and reads that check what they read.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rocksdb::{
+    ColumnFamily, CompactOptions, DB, DBRecoveryMode, Direction, FlushOptions, IteratorMode,
+    WriteBatch, WriteOptions,
+};
+
+use super::column::{Column, database_options, descriptors};
+use super::error::{StoreError, is_database_file};
+use super::owner::Hold;
+use super::repair;
+
+/// The format of the folder: what the columns' keys and values are. It grows when an older program would misread them.
+const FORMAT: u32 = 1;
+
+/// The cell of [`Column::Node`] that has the format, as four bytes.
+const FORMAT_CELL: &[u8] = b"format";
+
+/// An open folder. Only one process holds it.
+pub struct Store {
+    db: DB,
+    folder: PathBuf,
+    // Dropped last: nobody else may have the folder while RocksDB still does.
+    _hold: Hold,
+}
+
+impl Store {
+    /// Opens the store in `folder`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When another process has it, when it does not pass its checks, or when a newer version wrote it.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        repair::finish(folder)?;
+        fs::create_dir_all(folder)
+            .map_err(|source| StoreError::of_system(folder, "be made", &source))?;
+        let hold = Hold::take(folder)?;
+        // A log that ends in the middle of a write is what a power cut leaves: that write was never acknowledged. Damage
+        // before the end is an error, where RocksDB's default would forget everything after it.
+        let mode = DBRecoveryMode::TolerateCorruptedTailRecords;
+        let options = database_options(is_new(folder)?, mode);
+        let db = DB::open_cf_descriptors(&options, folder, descriptors())
+            .map_err(|source| StoreError::of_open(folder, &source))?;
+        let store = Self {
+            db,
+            folder: folder.to_owned(),
+            _hold: hold,
+        };
+        store.check_format()?;
+        Ok(store)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The value of `key` in `column`.
+    ///
+    /// # Errors
+    /// When the disk cannot be read or its bytes do not match their checksum.
+    pub fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db
+            .get_cf(self.family(column), key)
+            .map_err(|source| self.error("be read", &source))
+    }
+
+    /// Shows every key from `from` on and its value to `visit`, in order, until that breaks.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn scan(
+        &self,
+        column: Column,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mode = IteratorMode::From(from, Direction::Forward);
+        for item in self.db.iterator_cf(self.family(column), mode) {
+            let (key, value) = item.map_err(|source| self.error("be read", &source))?;
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all `changes` or none, and returns when they are on disk.
+    ///
+    /// # Errors
+    /// When they could not be written; then none of them is.
+    pub fn write(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
+        let mut synced = WriteOptions::default();
+        synced.set_sync(true);
+        self.write_with(changes, &synced)
+    }
+
+    /// Writes all `changes` or none, on disk by the next [`Store::flush`]: for a store that nobody uses before it is whole.
+    pub(super) fn write_later(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
+        self.write_with(changes, &WriteOptions::default())
+    }
+
+    fn write_with(&self, changes: &[Change<'_>], options: &WriteOptions) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        for change in changes {
+            match change {
+                Change::Put { column, key, value } => {
+                    batch.put_cf(self.family(*column), key, value);
+                }
+                Change::Delete { column, key } => batch.delete_cf(self.family(*column), key),
+            }
+        }
+        self.db
+            .write_opt(batch, options)
+            .map_err(|source| self.error("be written", &source))
+    }
+
+    /// Writes what is only in the log to the columns' files, so that the next open has nothing to replay.
+    ///
+    /// # Errors
+    /// When the disk cannot be written.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let families = Column::ALL.map(|column| self.family(column));
+        self.db
+            .flush_cfs_opt(&families, &FlushOptions::default())
+            .map_err(|source| self.error("be written", &source))
+    }
+
+    /// Rewrites the columns without what was removed: the space comes back now, not when RocksDB gets to it.
+    pub fn compact(&self) {
+        let options = CompactOptions::default();
+        for column in Column::ALL {
+            let family = self.family(column);
+            self.db
+                .compact_range_cf_opt::<&[u8], &[u8]>(family, None, None, &options);
+        }
+    }
+
+    pub(super) fn db(&self) -> &DB {
+        &self.db
+    }
+
+    pub(super) fn error(&self, doing: &'static str, source: &rocksdb::Error) -> StoreError {
+        StoreError::of_database(&self.folder, doing, source)
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let cell = self.get(Column::Node, FORMAT_CELL)?;
+        match cell.as_deref().map(<[u8; 4]>::try_from) {
+            None => self.write(&[Change::Put {
+                column: Column::Node,
+                key: FORMAT_CELL,
+                value: &FORMAT.to_be_bytes(),
+            }]),
+            Some(Ok(format)) if u32::from_be_bytes(format) <= FORMAT => Ok(()),
+            found => Err(StoreError::Newer {
+                folder: self.folder.clone(),
+                found: match found {
+                    Some(Ok(format)) => format!(
+                        "format {}, and this version reads up to {FORMAT}",
+                        u32::from_be_bytes(format)
+                    ),
+                    _ => "its format is not a number".to_owned(),
+                },
+            }),
+        }
+    }
+
+    fn family(&self, column: Column) -> &ColumnFamily {
+        self.db
+            .cf_handle(column.name())
+            .expect("`open` opened every column")
+    }
+}
+
+/// Whether there is no database yet. One whose `CURRENT` is lost is not new: RocksDB would start afresh and delete its files.
+fn is_new(folder: &Path) -> Result<bool, StoreError> {
+    let system = |source| StoreError::of_system(folder, "be listed", &source);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(system)? {
+        let name = entry.map_err(system)?.file_name();
+        files.extend(
+            name.into_string()
+                .ok()
+                .filter(|name| is_database_file(name)),
+        );
+    }
+    if files.iter().any(|name| name == "CURRENT") {
+        return Ok(false);
+    }
+    // A start that was cut short leaves a manifest and perhaps an empty log, no data.
+    let has_data = |name: &String| {
+        let bytes = fs::metadata(folder.join(name)).map_or(0, |data| data.len());
+        !name.starts_with("MANIFEST-") && bytes > 0
+    };
+    match files.iter().find(|name| has_data(name)) {
+        None => Ok(true),
+        Some(name) => {
+            let reason = format!("CURRENT is missing beside {name}");
+            Err(StoreError::damaged(folder.to_owned(), reason))
+        }
+    }
+}
+
+/// One change of a batch.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// Sets a key.
+    Put {
+        /// Where.
+        column: Column,
+        /// Which key.
+        key: &'a [u8],
+        /// To what.
+        value: &'a [u8],
+    },
+    /// Removes a key; it need not be there.
+    Delete {
+        /// Where.
+        column: Column,
+        /// Which key.
+        key: &'a [u8],
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put<'a>(column: Column, key: &'a [u8], value: &'a [u8]) -> Change<'a> {
+        Change::Put { column, key, value }
+    }
+
+    #[test]
+    fn columns_keep_what_was_written_across_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a new store");
+        for column in Column::ALL {
+            let value = column.name().as_bytes();
+            store.write(&[put(column, b"key", value)]).expect("written");
+        }
+        drop(store);
+
+        let store = Store::open(folder.path()).expect("the same store");
+        for column in Column::ALL {
+            let value = store.get(column, b"key").expect("read");
+            assert_eq!(value.as_deref(), Some(column.name().as_bytes()));
+            assert_eq!(store.get(column, b"other").expect("read"), None);
+        }
+    }
+
+    #[test]
+    fn a_batch_spans_columns_and_deletes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a new store");
+        let (old, new) = (Column::StateNodes, Column::StateValues);
+        store.write(&[]).expect("nothing to write");
+        store.write(&[put(old, b"a", b"1")]).expect("written");
+        let delete = Change::Delete {
+            column: old,
+            key: b"a",
+        };
+        store
+            .write(&[delete, put(new, b"a", b"2")])
+            .expect("written");
+        assert_eq!(store.get(old, b"a").expect("read"), None);
+        assert_eq!(
+            store.get(new, b"a").expect("read").as_deref(),
+            Some(&b"2"[..])
+        );
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _held = Store::open(folder.path()).expect("a new store");
+        let error = Store::open(folder.path()).err().expect("it is held");
+        let named = folder.path().display().to_string();
+        assert!(error.to_string().contains(&named), "{error}");
+    }
+}

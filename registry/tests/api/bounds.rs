@@ -1,0 +1,153 @@
+//! Slow, silent and greedy clients: each is cut off, and others are served meanwhile.
+
+use std::time::Duration;
+
+use dotkey_registry::api::ApiConfig;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::client::{Ask, read_to_end, read_until};
+use crate::node::{Draft, Mood, World, path};
+
+/// Soon, and long enough for a request on a busy machine.
+const WAIT: Duration = Duration::from_millis(300);
+
+fn impatient(config: &mut ApiConfig) {
+    config.limits.header_wait = WAIT;
+    config.limits.body_wait = WAIT;
+    config.limits.write_wait = WAIT;
+}
+
+/// Sends `begin` and nothing more, and gives what comes until the server closes.
+async fn stall(world: &World, begin: &[u8]) -> String {
+    let mut stream = TcpStream::connect(world.address())
+        .await
+        .expect("it listens");
+    stream.write_all(begin).await.expect("sent");
+    read_to_end(&mut stream).await
+}
+
+#[tokio::test]
+async fn who_does_not_finish_is_cut_off() {
+    let world = World::with(Mood::Honest, impatient).await;
+    let record = Draft::default().sign();
+    let put = Ask::put(&path(&record), &record).bytes();
+    let head = put.len() - record.len();
+    for (begin, expected) in [
+        (&b""[..], ""),
+        (b"GE", ""),
+        (b"GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n", ""),
+        (
+            b"GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+            "HTTP/1.1 200 OK",
+        ),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""),
+        (&put[..head], "HTTP/1.1 408"),
+        (&put[..head + 10], "HTTP/1.1 408"),
+    ] {
+        // That this returns is the test: the server closed.
+        let seen = stall(&world, begin).await;
+        assert!(
+            seen.starts_with(expected),
+            "{}: {seen}",
+            String::from_utf8_lossy(begin)
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_cut_off() {
+    let world = World::with(Mood::Honest, impatient).await;
+    let record = Draft::default().sign_to_size(65_536);
+    assert_eq!(
+        Ask::put(&path(&record), &record)
+            .of(world.address())
+            .await
+            .status,
+        200
+    );
+    let mut stream = TcpStream::connect(world.address())
+        .await
+        .expect("it listens");
+    let ask = format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path(&record));
+    // Answers fill the buffers of both ends, then the server waits for this client, and cuts it off: a write fails.
+    while stream.write_all(ask.as_bytes()).await.is_ok() {}
+    let page = Ask::get("/metrics").of(world.address()).await.text();
+    assert!(
+        page.contains("connections_cut_off_total{reason=\"slow-reader\"} 1"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn more_connections_than_there_are_places_wait() {
+    let world = World::with(Mood::Honest, |config| {
+        impatient(config);
+        config.limits.connections = 2;
+    });
+    let world = world.await;
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        silent.push(
+            TcpStream::connect(world.address())
+                .await
+                .expect("it listens"),
+        );
+    }
+    // Served when one of the silent is cut off.
+    assert_eq!(Ask::get("/v1/health").of(world.address()).await.status, 200);
+}
+
+#[tokio::test]
+async fn heads_have_a_bound() {
+    let world = World::new(Mood::Honest).await;
+    let long = Ask::get("/v1/status").header("X-Long", &"x".repeat(20_000));
+    assert_eq!(long.of(world.address()).await.status, 431);
+    let fits = Ask::get("/v1/status").header("X-Long", &"x".repeat(6_000));
+    assert_eq!(fits.of(world.address()).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_that_could_be_read_in_two_ways_are_refused() {
+    let world = World::new(Mood::Honest).await;
+    for lines in [
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: +4",
+        "Transfer-Encoding: gzip",
+        "Content-Length : 4",
+        " folded: 1",
+    ] {
+        let text = format!("PUT /v1/records/x HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n\r\njunk");
+        let mut stream = TcpStream::connect(world.address())
+            .await
+            .expect("it listens");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        let seen = read_to_end(&mut stream).await;
+        assert!(seen.starts_with("HTTP/1.1 400"), "{lines}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_waits_for_nobody_for_long() {
+    let world = World::with(Mood::Silent, |config| {
+        config.limits.stop_wait = WAIT;
+    });
+    let world = world.await;
+    let mut asking = TcpStream::connect(world.address())
+        .await
+        .expect("it listens");
+    asking
+        .write_all(&Ask::get("/v1/status").bytes())
+        .await
+        .expect("sent");
+    let mut reading = TcpStream::connect(world.address())
+        .await
+        .expect("it listens");
+    reading
+        .write_all(&Ask::get("/v1/events").bytes())
+        .await
+        .expect("sent");
+    read_until(&mut reading, "id: ").await;
+    world.server.stop().await;
+    assert_eq!(read_to_end(&mut asking).await, "");
+}
