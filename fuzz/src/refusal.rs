@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// Where the protocol lists its codes.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     include_str!("../../docs/protocol/1-encoding.md"),
     include_str!("../../docs/protocol/2-names.md"),
     include_str!("../../docs/protocol/3-identities.md"),
@@ -11,6 +11,7 @@ const PAGES: [&str; 7] = [
     include_str!("../../docs/protocol/5-records.md"),
     include_str!("../../docs/protocol/7-zones.md"),
     include_str!("../../docs/protocol/8-ledger.md"),
+    include_str!("../../docs/protocol/9-record-exchange.md"),
 ];
 
 /// A message repeats at most what it is about, which is one item of the input.

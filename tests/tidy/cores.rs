@@ -7,7 +7,11 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 pub(super) const PURE: &[&str] = &[
     "proto/src/",
     "registry/src/consensus/timing.rs",
+    "registry/src/dht/codec/",
+    "registry/src/dht/core/",
     "registry/src/dht/crowding.rs",
+    "registry/src/dht/message.rs",
+    "registry/src/dht/peer.rs",
     "gateway/src/balance.rs",
     "gateway/src/request.rs",
     "simulations/src/scenarios/",

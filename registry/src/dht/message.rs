@@ -103,7 +103,7 @@ pub enum Response {
     Reconciled {
         /// What the answerer's calendar says.
         clock: Timestamp,
-        /// As many answers as there were probes, in their order.
+        /// Answers to the first of the probes, in their order: to all of them, unless that is too much to read.
         compared: Vec<Compared>,
     },
 }

@@ -4,8 +4,10 @@
 //! routing alone: its own puts report success for records that a filter refused, cannot choose the newest of several values,
 //! and republish by cloning the whole store. Verifying a record is for `dotkey-proto`, keeping it for [`crate::store`].
 
+pub mod codec;
 pub mod core;
 pub mod crowding;
+pub(crate) mod driver;
 pub mod message;
 pub mod peer;
 

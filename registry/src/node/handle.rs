@@ -37,6 +37,8 @@ pub enum Command {
     Status(oneshot::Sender<Status>),
     /// Who it knows.
     Peers(oneshot::Sender<Vec<PeerStatus>>),
+    /// What it counts, as Prometheus reads it.
+    Metrics(oneshot::Sender<String>),
     /// Copy the store, while it is in use, into a new folder.
     Backup {
         /// The folder, which must not exist.
@@ -143,6 +145,14 @@ impl Node {
     /// When the node stops.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, NodeError> {
         self.ask(Command::Peers).await
+    }
+
+    /// What it counts, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When the node stops.
+    pub async fn metrics(&self) -> Result<String, NodeError> {
+        self.ask(Command::Metrics).await
     }
 
     /// Copies the store into a new folder while it is in use, and says how many bytes the copy has.

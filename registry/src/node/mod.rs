@@ -4,7 +4,10 @@
 //! says so. Deciding is for [`crate::dht::core`], carrying for [`crate::dht::driver`], HTTP for [`crate::api`].
 
 mod handle;
+mod start;
 mod status;
 
 pub use handle::{Command, Got, Node, NodeError, Progress};
+pub use libp2p::Multiaddr;
+pub use start::{BOOTSTRAP_MAX, NodeConfig, StartError, Transport, start};
 pub use status::{Health, PeerStatus, Reachability, RecordStatus, Replication, Status};

@@ -33,6 +33,24 @@ impl Prefix {
         Self { first, nibbles }
     }
 
+    /// The prefixes that together hold what shares the first `bits` bits with a position: one, or 2, 4 or 8 where the bits end
+    /// within a half byte.
+    #[must_use]
+    pub fn of_bits(position: &Position, bits: u32) -> Vec<Self> {
+        let bits = bits.min(4 * u32::from(NIBBLES_MAX));
+        let whole = u8::try_from(bits / 4).expect("at most 64");
+        let parent = Self::of(position, whole);
+        let rest = bits % 4;
+        if rest == 0 {
+            return vec![parent];
+        }
+        let shares = |child: &Self| child.first.shared_bits(position) >= bits;
+        (0..16)
+            .filter_map(|nibble| parent.child(nibble))
+            .filter(shares)
+            .collect()
+    }
+
     /// The last position that has it.
     #[must_use]
     pub fn last(&self) -> Position {
@@ -65,7 +83,7 @@ impl Prefix {
     /// The bytes that it reaches into.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.first.0[..usize::from(self.nibbles.div_ceil(2))]
+        &self.first.0[..usize::from(self.nibbles.min(NIBBLES_MAX).div_ceil(2))]
     }
 }
 
@@ -81,7 +99,7 @@ fn mask(index: usize, nibbles: u8) -> u8 {
 impl fmt::Debug for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Prefix(")?;
-        for index in 0..self.nibbles {
+        for index in 0..self.nibbles.min(NIBBLES_MAX) {
             let byte = self.first.0[usize::from(index / 2)];
             let shift = if index.is_multiple_of(2) { 4 } else { 0 };
             write!(f, "{:x}", byte >> shift & 0xf)?;
@@ -111,6 +129,23 @@ mod tests {
         check(3, "aba", [0xab, 0xa0], [0xab, 0xaf]);
         assert_eq!(Prefix::of(&position, 64).last(), position);
         assert_eq!(Prefix::of(&position, 65).nibbles, 64);
+    }
+
+    #[test]
+    fn bits_are_covered() {
+        let position = Position([0xab; 32]);
+        let check = |bits, covered: &str| {
+            let prefixes = Prefix::of_bits(&position, bits);
+            assert_eq!(format!("{prefixes:?}").replace("Prefix", ""), covered);
+        };
+        check(0, "[()]");
+        check(1, "[(8), (9), (a), (b), (c), (d), (e), (f)]");
+        check(2, "[(8), (9), (a), (b)]");
+        check(3, "[(a), (b)]");
+        check(4, "[(a)]");
+        check(7, "[(aa), (ab)]");
+        check(8, "[(ab)]");
+        assert_eq!(Prefix::of_bits(&position, 256), [Prefix::of(&position, 64)]);
     }
 
     #[test]

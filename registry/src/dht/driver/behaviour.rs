@@ -1,0 +1,166 @@
+//! What a node does on its connections, protocol by protocol, each with its bounds.
+//!
+//! Refusing comes first: [`blocked`](Behaviour::blocked) and [`limits`](Behaviour::limits) stand at the top, so that a connection that may not be is refused
+//! before another protocol has kept anything about it.
+
+use std::time::Duration;
+
+use libp2p::allow_block_list::{self, BlockedPeers};
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::Keypair;
+use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
+use prometheus_client::registry::Registry;
+
+use super::gossip::{Gossip, gossip};
+use super::records::{Records, records};
+use crate::dht::routing;
+use crate::node::StartError;
+
+/// What identify says of us: the network, so that a person who looks sees at once why two nodes do not talk.
+const IDENTIFY_VERSION: &str = "/dotkey/1";
+
+/// How often a connection proves that it lives. A cut cable shows after one interval and [`PING_TIMEOUT`].
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// So long a ping may take: a slow satellite's round trip, ten times.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections of one peer: both sides may have dialled at once; a third is the one that hole punching makes.
+const CONNECTIONS_OF_PEER_MAX: u32 = 3;
+
+/// Connections being made at once.
+const PENDING_MAX: u32 = 64;
+
+/// Nodes that this one relays for: each a reservation that costs next to nothing.
+const RELAY_RESERVATIONS_MAX: usize = 64;
+
+/// Relayed connections at once: these cost bandwidth. They carry a hole punch, or a few lookups.
+const RELAY_CIRCUITS_MAX: usize = 16;
+
+/// Bytes of one relayed connection: a dozen of the largest records.
+const RELAY_CIRCUIT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Settings of the behaviour.
+pub(crate) struct Settings<'a> {
+    pub(crate) key: &'a Keypair,
+    pub(crate) connections_max: u32,
+    pub(crate) mdns: bool,
+    /// Reachability, relays and hole punching: nothing to do inside one process.
+    pub(crate) nat: bool,
+}
+
+/// All protocols of a node.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    /// Peers that are cut off.
+    pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
+    /// How many connections there may be.
+    pub(crate) limits: connection_limits::Behaviour,
+    /// Who peers are and what they speak.
+    pub(crate) identify: identify::Behaviour,
+    /// Whether connections live.
+    pub(crate) ping: ping::Behaviour,
+    /// The routing table.
+    pub(crate) kad: kad::Behaviour<MemoryStore>,
+    /// The exchange of records.
+    pub(crate) records: Records,
+    /// Announcements of changes.
+    pub(crate) gossip: Gossip,
+    /// Neighbours on the local network.
+    pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
+    /// Whether others reach us.
+    pub(crate) reach: Toggle<autonat::v2::client::Behaviour>,
+    /// Tells others whether we reach them.
+    pub(crate) reach_of_others: Toggle<autonat::v2::server::Behaviour>,
+    /// Relays for others.
+    pub(crate) relay: Toggle<relay::Behaviour>,
+    /// Lets others relay for us.
+    pub(crate) relayed: Toggle<relay::client::Behaviour>,
+    /// Replaces a relayed connection by a direct one.
+    pub(crate) hole_punching: Toggle<dcutr::Behaviour>,
+}
+
+impl Behaviour {
+    pub(crate) fn new(
+        settings: &Settings<'_>,
+        relayed: Option<relay::client::Behaviour>,
+        registry: &mut Registry,
+    ) -> Result<Self, StartError> {
+        let me = settings.key.public().to_peer_id();
+        let mdns = settings
+            .mdns
+            .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me))
+            .transpose()
+            .map_err(StartError::Mdns)?;
+        let nat = settings.nat;
+        Ok(Self {
+            blocked: allow_block_list::Behaviour::default(),
+            limits: connection_limits::Behaviour::new(limits(settings.connections_max)),
+            identify: identify(settings.key),
+            ping: ping::Behaviour::new(
+                ping::Config::new()
+                    .with_interval(PING_INTERVAL)
+                    .with_timeout(PING_TIMEOUT),
+            ),
+            kad: kademlia(me),
+            records: records(),
+            gossip: gossip(Some(registry)).map_err(StartError::Gossip)?,
+            mdns: mdns.into(),
+            reach: nat.then(autonat::v2::client::Behaviour::default).into(),
+            reach_of_others: nat.then(autonat::v2::server::Behaviour::default).into(),
+            relay: nat.then(|| relay::Behaviour::new(me, relaying())).into(),
+            relayed: relayed.filter(|_| nat).into(),
+            hole_punching: nat.then(|| dcutr::Behaviour::new(me)).into(),
+        })
+    }
+}
+
+fn limits(connections_max: u32) -> ConnectionLimits {
+    // A quarter is kept for connections that we make: who fills a node up from outside must not take its eyes.
+    let incoming_max = connections_max - connections_max / 4;
+    ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_MAX))
+        .with_max_pending_outgoing(Some(PENDING_MAX))
+        .with_max_established(Some(connections_max))
+        .with_max_established_incoming(Some(incoming_max))
+        .with_max_established_per_peer(Some(CONNECTIONS_OF_PEER_MAX))
+}
+
+fn identify(key: &Keypair) -> identify::Behaviour {
+    let agent = concat!("dotkey/", env!("CARGO_PKG_VERSION"));
+    let config = identify::Config::new(IDENTIFY_VERSION.to_owned(), key.public())
+        .with_agent_version(agent.to_owned())
+        .with_push_listen_addr_updates(true)
+        // Addresses of peers are kept where they are limited: in the table and among the known peers.
+        .with_cache_size(0);
+    identify::Behaviour::new(config)
+}
+
+fn kademlia(me: PeerId) -> kad::Behaviour<MemoryStore> {
+    // Records travel on a protocol of our own: whatever a peer puts here has no room.
+    let nothing = MemoryStoreConfig {
+        max_records: 0,
+        max_value_bytes: 0,
+        max_providers_per_key: 0,
+        max_provided_keys: 0,
+    };
+    let store = MemoryStore::with_config(me, nothing);
+    let mut kad = kad::Behaviour::with_config(me, store, routing());
+    // Who is not reachable is left out by those who would have to reach it: nobody lists an address that it may not dial.
+    kad.set_mode(Some(kad::Mode::Server));
+    kad
+}
+
+fn relaying() -> relay::Config {
+    relay::Config {
+        max_reservations: RELAY_RESERVATIONS_MAX,
+        max_reservations_per_peer: 1,
+        max_circuits: RELAY_CIRCUITS_MAX,
+        max_circuits_per_peer: 2,
+        max_circuit_bytes: RELAY_CIRCUIT_BYTES_MAX,
+        ..relay::Config::default()
+    }
+}

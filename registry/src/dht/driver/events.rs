@@ -1,0 +1,132 @@
+//! What happens to connections and listeners. The protocols on them are in [`super::protocols`].
+
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, allow_block_list, connection_limits};
+
+use super::actions::peer;
+use super::actor::Actor;
+use super::behaviour::BehaviourEvent;
+use crate::dht::core::Input;
+use crate::dht::message::CLOSER_MAX;
+use crate::dht::peer::Peer;
+
+impl Actor {
+    pub(super) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        self.metrics.record(&event);
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_protocol(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => {
+                let to = remote(&endpoint);
+                self.peers.opened(peer_id, connection_id, to);
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                cause,
+                ..
+            } => self.on_closed(&peer_id, connection_id, cause.as_ref()),
+            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
+                self.on_dial_failed(peer_id, &error);
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => {
+                if let ListenError::Denied { cause } = &error {
+                    self.metrics.refused_connection(denied(cause));
+                }
+                tracing::debug!(%error, "a connection from outside did not come about");
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!(%address, "listening for peers");
+            }
+            SwarmEvent::ListenerClosed {
+                listener_id,
+                reason,
+                ..
+            } => {
+                self.reach.listener_closed(listener_id);
+                if let Err(error) = reason {
+                    tracing::warn!(%error, "a listener closed");
+                }
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::debug!(%error, "a listener failed");
+            }
+            SwarmEvent::NewExternalAddrCandidate { address } => self.reach.seen(address),
+            SwarmEvent::ExternalAddrConfirmed { address } => {
+                tracing::info!(%address, "others reach this node");
+                self.reach.confirmed(address);
+            }
+            SwarmEvent::ExternalAddrExpired { address } => self.reach.expired(&address),
+            _ => {}
+        }
+    }
+
+    fn on_closed(
+        &mut self,
+        id: &PeerId,
+        connection: ConnectionId,
+        cause: Option<&ConnectionError>,
+    ) {
+        let last = self.peers.closed(id, &connection);
+        tracing::debug!(peer = %id, ?cause, last, "a connection closed");
+        let broken = matches!(cause, Some(ConnectionError::IO(_)));
+        // A neighbour that went without a word keeps what we keep: whether it is still there matters at once, not when it is next
+        // asked. If it does not answer, it leaves the table.
+        if last && broken && peer(id).is_some_and(|peer| self.is_neighbour(&peer)) {
+            self.dial(*id, Vec::new());
+        }
+    }
+
+    /// Whether a peer is one of the closest that we know.
+    fn is_neighbour(&self, peer: &Peer) -> bool {
+        self.table.contains(peer) && {
+            let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
+            closest.iter().any(|contact| contact.peer == *peer)
+        }
+    }
+
+    fn on_dial_failed(&mut self, id: Option<PeerId>, error: &DialError) {
+        tracing::debug!(peer = ?id, %error, "a peer was not reached");
+        let Some(id) = id else {
+            return;
+        };
+        let gone = match error {
+            DialError::Transport(_) | DialError::NoAddresses | DialError::WrongPeerId { .. } => {
+                !self.peers.contains(&id)
+            }
+            DialError::Denied { cause } => {
+                self.metrics.refused_connection(denied(cause));
+                false
+            }
+            _ => false,
+        };
+        if gone
+            && let Some(peer) = peer(&id)
+            && self.leave_table(&peer)
+        {
+            self.feed(Input::TableChanged);
+        }
+    }
+}
+
+fn remote(endpoint: &ConnectedPoint) -> Multiaddr {
+    endpoint.get_remote_address().clone()
+}
+
+fn denied(cause: &libp2p::swarm::ConnectionDenied) -> &'static str {
+    if cause
+        .downcast_ref::<connection_limits::Exceeded>()
+        .is_some()
+    {
+        "too_many"
+    } else if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
+        "cut_off"
+    } else {
+        "other"
+    }
+}

@@ -1,0 +1,216 @@
+//! Announcements on gossipsub: `docs/protocol/9-record-exchange.md` section 9.6.
+//!
+//! Messages are anonymous: an announcement is a hint that everyone checks, so a signature would prove nothing and cost each node one
+//! verification a message; and the announcements of the twenty nodes that stored a record must be the same bytes, to be one message.
+//! Who passes a false one on answers for it, therefore a node passes on only what it has verified itself: a message waits here,
+//! not forwarded, until the record was fetched and is what was announced.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use libp2p::gossipsub::{
+    self, ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity, MessageId,
+    TopicHash, ValidationMode, WhitelistSubscriptionFilter,
+};
+use prometheus_client::registry::Registry;
+use sha2::{Digest, Sha256};
+
+use crate::dht::message::{Announcement, Summary};
+use crate::dht::peer::Position;
+
+/// Gossip under a name of our own: peers of other networks have nothing to say here.
+const PROTOCOL_PREFIX: &str = "/dotkey/meshsub";
+
+/// Topics, one for each first half byte of a position, so that a node can follow a part.
+const TOPICS: u8 = 16;
+
+/// An announcement has at most 128 bytes, gossipsub's own envelope as much again; its control messages are longer and are
+/// split at this.
+const FRAME_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a message's id.
+const MESSAGE_ID_BYTES: usize = 20;
+
+/// Announcements that wait for their record. When more come, nodes in trouble are better off without them.
+const WAITING_MAX: usize = 4_096;
+
+/// So long a record may take to be fetched and verified: less than gossipsub keeps the message for.
+const WAITING_MS_MAX: u64 = 4_000;
+
+pub(crate) type Gossip =
+    gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
+
+/// The topic of what happens at a position.
+pub(crate) fn topic(at: &Position) -> IdentTopic {
+    numbered(at.0[0] >> 4)
+}
+
+fn numbered(number: u8) -> IdentTopic {
+    IdentTopic::new(format!("/dotkey/changes/1/{number:x}"))
+}
+
+pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static str> {
+    let config = ConfigBuilder::default()
+        .protocol_id_prefix(PROTOCOL_PREFIX)
+        .validation_mode(ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(message_id)
+        .max_transmit_size(FRAME_BYTES_MAX)
+        // Fewer than usual, because there are sixteen meshes and what one misses the others and the reconciliation make up for: a connection in
+        // a mesh stays open.
+        .mesh_n(4)
+        .mesh_n_low(3)
+        .mesh_n_high(8)
+        .mesh_outbound_min(1)
+        .heartbeat_interval(Duration::from_secs(1))
+        // A message must still be here when its record has come.
+        .history_length(8)
+        .duplicate_cache_time(Duration::from_secs(120))
+        .build()
+        .map_err(|_| "gossipsub's settings contradict each other")?;
+    let topics = (0..TOPICS).map(|number| numbered(number).hash()).collect();
+    let filter = WhitelistSubscriptionFilter(topics);
+    let mut gossip =
+        Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
+    if let Some(registry) = registry {
+        let registry = registry.sub_registry_with_prefix("gossipsub");
+        gossip = gossip.with_metrics(registry, gossipsub::MetricsConfig::default());
+    }
+    for number in 0..TOPICS {
+        gossip
+            .subscribe(&numbered(number))
+            .map_err(|_| "the filter refuses our own topics")?;
+    }
+    Ok(gossip)
+}
+
+fn message_id(message: &Message) -> MessageId {
+    MessageId::new(&Sha256::digest(&message.data)[..MESSAGE_ID_BYTES])
+}
+
+/// What a message says, if it says something and where it belongs.
+pub(crate) fn announcement(topic_hash: &TopicHash, data: &[u8]) -> Option<Announcement> {
+    let announcement = Announcement::decode(data).ok()?;
+    (topic(&announcement.at).hash() == *topic_hash).then_some(announcement)
+}
+
+/// Announcements whose records are being fetched.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    messages: BTreeMap<(Position, Summary), (MessageId, PeerId, u64)>,
+}
+
+/// A message to let go, and how.
+pub(crate) type Verdict = (MessageId, PeerId, MessageAcceptance);
+
+impl Waiting {
+    /// A message waits from `now_ms` on; if there is no room, it is let go at once.
+    pub(crate) fn add(
+        &mut self,
+        announcement: &Announcement,
+        message: (MessageId, PeerId),
+        now_ms: u64,
+    ) -> Option<Verdict> {
+        let (id, from) = message;
+        if self.messages.len() >= WAITING_MAX {
+            return Some((id, from, MessageAcceptance::Ignore));
+        }
+        let key = (announcement.at, announcement.summary);
+        // Another key id may be claimed for the same record: one of the two is false, and the first is waited for.
+        if self.messages.contains_key(&key) {
+            return Some((id, from, MessageAcceptance::Ignore));
+        }
+        self.messages.insert(key, (id, from, now_ms));
+        None
+    }
+
+    /// The record is verified: its announcement goes on.
+    pub(crate) fn verified(&mut self, at: Position, summary: Summary) -> Option<Verdict> {
+        let (id, from, _) = self.messages.remove(&(at, summary))?;
+        Some((id, from, MessageAcceptance::Accept))
+    }
+
+    /// What has waited too long.
+    pub(crate) fn overdue(&mut self, now_ms: u64) -> Vec<Verdict> {
+        let overdue = |since: u64| now_ms >= since.saturating_add(WAITING_MS_MAX);
+        self.messages
+            .extract_if(.., |_, (_, _, since)| overdue(*since))
+            .map(|(_, (id, from, _))| (id, from, MessageAcceptance::Ignore))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dotkey_proto::identity::KeyId;
+
+    fn announced(first: u8, sequence: u64) -> Announcement {
+        let summary = Summary {
+            policy: 1,
+            sequence,
+            digest: [first; 32],
+        };
+        Announcement {
+            key_id: KeyId::from_bytes([3; 32]),
+            at: Position([first; 32]),
+            summary,
+        }
+    }
+
+    #[test]
+    fn a_topic_is_the_first_half_byte_of_the_position() {
+        let check = |first: u8, name: &str| {
+            assert_eq!(topic(&Position([first; 32])).hash().as_str(), name);
+        };
+        check(0x00, "/dotkey/changes/1/0");
+        check(0x9f, "/dotkey/changes/1/9");
+        check(0xff, "/dotkey/changes/1/f");
+    }
+
+    #[test]
+    fn an_announcement_counts_on_its_topic_only() {
+        let right = announced(0x12, 1);
+        let bytes = right.encode();
+        let check = |number, data: &[u8], expected| {
+            assert_eq!(announcement(&numbered(number).hash(), data), expected);
+        };
+        check(1, &bytes, Some(right));
+        check(2, &bytes, None);
+        check(1, b"what", None);
+    }
+
+    #[test]
+    fn a_message_goes_on_when_its_record_is_verified() {
+        let mut waiting = Waiting::default();
+        let (id, from) = (MessageId::new(b"1"), PeerId::random());
+        let first = announced(1, 1);
+        assert!(waiting.add(&first, (id.clone(), from), 10).is_none());
+        assert!(
+            waiting
+                .verified(first.at, announced(1, 2).summary)
+                .is_none()
+        );
+        let (accepted, source, how) = waiting.verified(first.at, first.summary).expect("waits");
+        assert_eq!((accepted, source), (id.clone(), from));
+        assert!(matches!(how, MessageAcceptance::Accept));
+
+        assert!(waiting.add(&first, (id, from), 10).is_none());
+        assert!(waiting.overdue(WAITING_MS_MAX + 9).is_empty());
+        let verdicts = waiting.overdue(WAITING_MS_MAX + 10);
+        assert!(matches!(verdicts[..], [(_, _, MessageAcceptance::Ignore)]));
+        assert!(waiting.verified(first.at, first.summary).is_none());
+    }
+
+    #[test]
+    fn not_more_wait_than_there_is_room() {
+        let mut waiting = Waiting::default();
+        let message = || (MessageId::new(b"1"), PeerId::random());
+        for sequence in 0..WAITING_MAX as u64 {
+            assert!(waiting.add(&announced(1, sequence), message(), 0).is_none());
+        }
+        let refused = waiting.add(&announced(2, 1), message(), 0);
+        assert!(matches!(refused, Some((_, _, MessageAcceptance::Ignore))));
+    }
+}

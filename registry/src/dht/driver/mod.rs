@@ -1,0 +1,28 @@
+//! libp2p under the core: transports, protocols, and the loop that turns what happens into [`Input`](super::core::Input)s and
+//! [`Action`](super::core::Action)s into messages.
+//!
+//! This module owns sockets, clocks and files; it decides nothing about records. It promises that every queue has a bound, that no peer's bytes panic it, that
+//! every request of the core's is answered or reported as failed, and that only what [`addresses`] allows is dialled. Deciding is for
+//! [`super::core`], keeping records for [`crate::store`].
+
+mod actions;
+mod actor;
+mod addresses;
+mod behaviour;
+mod book;
+mod commands;
+mod events;
+mod exchanges;
+mod gossip;
+mod joining;
+mod metrics;
+mod peers;
+mod protocols;
+mod reach;
+mod records;
+mod routing;
+mod status;
+mod transport;
+mod upkeep;
+
+pub(crate) use actor::Actor;

@@ -1,0 +1,119 @@
+//! Who is connected: the connections of each peer, where they lead, and what the peer says of itself.
+//!
+//! As large as there are connections, which [`super::behaviour`] bounds.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identify, relay};
+
+use super::addresses;
+use crate::dht::{RECORDS_PROTOCOL, ROUTING_PROTOCOL};
+
+/// Bytes of an agent's name that are kept and shown: it is a stranger's text.
+const AGENT_BYTES_MAX: usize = 64;
+
+/// The connected peers.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    peers: BTreeMap<PeerId, Connected>,
+}
+
+/// A connected peer.
+#[derive(Debug, Default)]
+pub(crate) struct Connected {
+    connections: BTreeMap<ConnectionId, Multiaddr>,
+    /// The last round trip.
+    pub(crate) ping: Option<Duration>,
+    /// What its software calls itself.
+    pub(crate) agent: Option<String>,
+    /// Whether it relays for others.
+    pub(crate) relays: bool,
+}
+
+impl Connected {
+    /// Where its connections lead.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.connections.values()
+    }
+
+    /// Where it was met: a direct connection's address before a relay's.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        let direct = self.addresses().find(|to| !addresses::is_relayed(to));
+        direct
+            .or_else(|| self.addresses().next())
+            .and_then(addresses::ip)
+    }
+
+    /// Takes in what it says of itself.
+    pub(crate) fn identified(&mut self, info: &identify::Info) {
+        let agent = info.agent_version.chars().filter(|c| !c.is_control());
+        let mut kept = String::new();
+        for character in agent {
+            if kept.len() + character.len_utf8() > AGENT_BYTES_MAX {
+                break;
+            }
+            kept.push(character);
+        }
+        self.agent = (!kept.is_empty()).then_some(kept);
+        self.relays = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
+    }
+}
+
+/// Whether a peer takes part in our network: it speaks both of our protocols.
+pub(crate) fn takes_part(protocols: &[StreamProtocol]) -> bool {
+    [ROUTING_PROTOCOL, RECORDS_PROTOCOL]
+        .iter()
+        .all(|ours| protocols.contains(ours))
+}
+
+impl Peers {
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(crate) fn contains(&self, peer: &PeerId) -> bool {
+        self.peers.contains_key(peer)
+    }
+
+    pub(crate) fn get(&self, peer: &PeerId) -> Option<&Connected> {
+        self.peers.get(peer)
+    }
+
+    pub(crate) fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Connected> {
+        self.peers.get_mut(peer)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Connected)> {
+        self.peers.iter()
+    }
+
+    pub(crate) fn opened(&mut self, peer: PeerId, connection: ConnectionId, to: Multiaddr) {
+        let connections = &mut self.peers.entry(peer).or_default().connections;
+        connections.insert(connection, to);
+    }
+
+    /// A connection ended. Whether it was the peer's last.
+    pub(crate) fn closed(&mut self, peer: &PeerId, connection: &ConnectionId) -> bool {
+        let Some(connected) = self.peers.get_mut(peer) else {
+            return false;
+        };
+        connected.connections.remove(connection);
+        if connected.connections.is_empty() {
+            self.peers.remove(peer);
+            return true;
+        }
+        false
+    }
+
+    /// Whether a connection leads to this address.
+    pub(crate) fn leads_to(&self, address: &Multiaddr) -> bool {
+        let place = addresses::place(address);
+        self.peers
+            .values()
+            .flat_map(Connected::addresses)
+            .any(|to| addresses::place(to) == place)
+    }
+}

@@ -1,0 +1,368 @@
+//! What the protocols of a connection say.
+
+use std::io;
+
+use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
+use libp2p::kad::{self, RoutingUpdate};
+use libp2p::multiaddr::Protocol;
+use libp2p::request_response::{self as exchange, OutboundFailure};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
+
+use super::actions::{peer, peer_id};
+use super::actor::Actor;
+use super::addresses::{self, Rules, is_local, place};
+use super::behaviour::BehaviourEvent;
+use super::gossip;
+use super::metrics::kind;
+use super::peers::takes_part;
+use super::records::Undecodable;
+use crate::dht::core::{Failure, Input};
+use crate::dht::message::{Refusal, Request, Response, Summary};
+use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact, Peer};
+
+/// Neighbours taken from one answer on the local network: anyone there may answer anything.
+const NEIGHBOURS_MAX: usize = 32;
+
+/// When too many requests wait, a peer may ask again after this.
+const BUSY_MS: u32 = 1_000;
+
+type Records = exchange::Event<Result<Request, Undecodable>, Response>;
+
+impl Actor {
+    pub(super) fn on_protocol(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Identify(event) => {
+                self.metrics.record(&event);
+                if let identify::Event::Received { peer_id, info, .. } = event {
+                    self.on_identified(peer_id, &info);
+                }
+            }
+            BehaviourEvent::Ping(event) => {
+                self.metrics.record(&event);
+                self.on_ping(event);
+            }
+            BehaviourEvent::Kad(event) => {
+                self.metrics.record(&event);
+                self.on_routing(event);
+            }
+            BehaviourEvent::Records(event) => self.on_records(event),
+            BehaviourEvent::Gossip(event) => {
+                self.metrics.record(&event);
+                if let gossipsub::Event::Message {
+                    propagation_source,
+                    message_id,
+                    message,
+                } = event
+                {
+                    self.on_gossip(propagation_source, message_id, &message);
+                }
+            }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
+            BehaviourEvent::Reach(event) => {
+                self.reach.tried(&event.tested_addr, event.result.is_ok());
+            }
+            BehaviourEvent::Relay(event) => self.metrics.record(&event),
+            BehaviourEvent::HolePunching(event) => self.metrics.record(&event),
+            _ => {}
+        }
+    }
+
+    fn on_identified(&mut self, id: PeerId, info: &identify::Info) {
+        let Some(connected) = self.peers.get_mut(&id) else {
+            return;
+        };
+        connected.identified(info);
+        let met_at = connected.ip();
+        let Some(peer) = peer(&id) else {
+            return;
+        };
+        // Its own word for addresses of the network on which it stands is as good as the connection that proves it stands there.
+        let neighbour = met_at.filter(|ip| is_local(*ip));
+        let believed = |address: &Multiaddr| {
+            neighbour.is_some_and(|here| {
+                let there = addresses::ip(address);
+                let local = Rules {
+                    local: true,
+                    memory: false,
+                };
+                there.is_some_and(|there| there.is_loopback() == here.is_loopback())
+                    && local.accept(address)
+            })
+        };
+        let mut dialable = Vec::new();
+        for address in info.listen_addrs.iter().map(place) {
+            let small = address.as_ref().len() <= ADDRESS_BYTES_MAX;
+            let fits = small && dialable.len() < ADDRESSES_MAX && !dialable.contains(&address);
+            if fits && (self.trust.allows(&address) || believed(&address)) {
+                self.trust.add(&address);
+                dialable.push(address);
+            }
+        }
+        let changed = if takes_part(&info.protocols) && !dialable.is_empty() {
+            let seen = self.now().calendar.as_secs();
+            self.book.met(id, dialable.clone(), seen);
+            self.offer(peer, &id, &dialable)
+        } else {
+            self.leave_table(&peer)
+        };
+        if changed {
+            self.feed(Input::TableChanged);
+        }
+    }
+
+    /// Offers a peer to the table. Whether it was new there.
+    fn offer(&mut self, peer: Peer, id: &PeerId, dialable: &[Multiaddr]) -> bool {
+        let contact = Contact {
+            peer,
+            addresses: dialable.iter().map(Multiaddr::to_vec).collect(),
+        };
+        let known = self.table.contains(&peer);
+        if known {
+            self.table.set_addresses(&peer, contact.addresses);
+        } else if let Err(crowded) = self.enter(id, contact) {
+            tracing::debug!(peer = %id, %crowded, "not in the routing table");
+            return false;
+        }
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        for (index, address) in dialable.iter().enumerate() {
+            let update = kad.add_address(id, address.clone());
+            // The bucket is full of peers that live, or of which one is asked whether it does.
+            if index == 0 && !known && !matches!(update, RoutingUpdate::Success) {
+                self.table.leave(&peer);
+                return false;
+            }
+        }
+        !known
+    }
+
+    fn enter(
+        &mut self,
+        id: &PeerId,
+        contact: Contact,
+    ) -> Result<(), crate::dht::crowding::Crowded> {
+        let met_at = self.peers.get(id).and_then(super::peers::Connected::ip);
+        let exempt = |ip| self.config.local_addresses && is_local(ip);
+        let counted = met_at.filter(|ip| !exempt(*ip));
+        self.table
+            .enter(contact, counted)
+            .inspect_err(|_| self.metrics.crowded())
+    }
+
+    /// Takes a peer out of both tables. Whether it was there.
+    pub(super) fn leave_table(&mut self, peer: &Peer) -> bool {
+        if let Some(id) = peer_id(peer) {
+            self.swarm.behaviour_mut().kad.remove_peer(&id);
+        }
+        self.table.leave(peer)
+    }
+
+    /// libp2p's table changed by itself: a peer that waited for room took the place of one that did not answer.
+    fn on_routing(&mut self, event: kad::Event) {
+        let kad::Event::RoutingUpdated {
+            peer: id,
+            is_new_peer: true,
+            addresses,
+            old_peer,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let gone = old_peer.and_then(|old| peer(&old));
+        let mut changed = gone.is_some_and(|gone| self.table.leave(&gone));
+        if let Some(peer) = peer(&id)
+            && !self.table.contains(&peer)
+        {
+            let addresses = addresses.iter().map(|a| place(a).to_vec()).collect();
+            match self.enter(&id, Contact { peer, addresses }) {
+                Ok(()) => changed = true,
+                Err(_) => {
+                    self.leave_table(&peer);
+                }
+            }
+        }
+        if changed {
+            self.feed(Input::TableChanged);
+        }
+    }
+
+    fn on_ping(&mut self, event: ping::Event) {
+        match event.result {
+            Ok(took) => {
+                if let Some(connected) = self.peers.get_mut(&event.peer) {
+                    connected.ping = Some(took);
+                }
+            }
+            Err(ping::Failure::Unsupported) => {}
+            // What does not answer is not there, whatever TCP believes.
+            Err(_) => {
+                self.swarm.close_connection(event.connection);
+            }
+        }
+    }
+
+    fn on_records(&mut self, event: Records) {
+        match event {
+            Records::Message {
+                peer,
+                message:
+                    exchange::Message::Request {
+                        request_id,
+                        request,
+                        channel,
+                    },
+                ..
+            } => self.on_request(&peer, request_id, request, channel),
+            Records::Message {
+                message:
+                    exchange::Message::Response {
+                        request_id,
+                        response,
+                    },
+                ..
+            } => {
+                if let Some(question) = self.exchanges.asked(&request_id) {
+                    self.metrics.asked(question.kind, None);
+                    let asked = question.asked;
+                    self.feed(Input::Response { asked, response });
+                }
+            }
+            Records::OutboundFailure {
+                request_id, error, ..
+            } => {
+                if let Some(question) = self.exchanges.asked(&request_id) {
+                    let failure = failure(&error);
+                    self.metrics.asked(question.kind, Some(failure));
+                    let asked = question.asked;
+                    self.feed(Input::Failed { asked, failure });
+                }
+            }
+            Records::InboundFailure { request_id, .. } => {
+                if let Some(pending) = self.exchanges.lost(&request_id) {
+                    self.metrics.unanswered(pending.kind, "lost");
+                }
+            }
+            Records::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        id: &PeerId,
+        request_id: exchange::InboundRequestId,
+        request: Result<Request, Undecodable>,
+        channel: exchange::ResponseChannel<Response>,
+    ) {
+        let Some(from) = peer(id) else {
+            self.metrics.unanswered("unknown", "no_peer");
+            return;
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(Undecodable(error)) => {
+                tracing::debug!(peer = %id, %error, "a request does not decode");
+                self.metrics.unanswered("unknown", "garbage");
+                self.feed(Input::Garbage { from });
+                return;
+            }
+        };
+        let kind = kind(&request);
+        match self.exchanges.open(request_id, channel, kind) {
+            Ok(inbound) => self.feed(Input::Request {
+                from,
+                inbound,
+                request,
+            }),
+            Err(channel) => {
+                let retry_ms = BUSY_MS;
+                let response = Response::Refused(Refusal::Busy { retry_ms });
+                self.metrics.answered(kind, &response);
+                let records = &mut self.swarm.behaviour_mut().records;
+                let _ = records.send_response(channel, response);
+            }
+        }
+    }
+
+    fn on_gossip(&mut self, id: PeerId, message_id: MessageId, message: &gossipsub::Message) {
+        let from = peer(&id);
+        let (Some(announcement), Some(from)) =
+            (gossip::announcement(&message.topic, &message.data), from)
+        else {
+            self.judge((message_id, id, MessageAcceptance::Reject));
+            if let Some(from) = from {
+                self.feed(Input::Garbage { from });
+            }
+            return;
+        };
+        let here = match self.store.get(&announcement.at) {
+            Ok(held) => held.map(|held| held.summary),
+            Err(error) => {
+                tracing::error!(%error, "a record does not read");
+                None
+            }
+        };
+        let verdict = match here {
+            // It is true: the record is here.
+            Some(here) if here == announcement.summary => {
+                Some((message_id, id, MessageAcceptance::Accept))
+            }
+            // It may have been true.
+            Some(here) if Summary::gt(&here, &announcement.summary) => {
+                Some((message_id, id, MessageAcceptance::Ignore))
+            }
+            _ => {
+                let now_ms = self.now().ms;
+                self.waiting.add(&announcement, (message_id, id), now_ms)
+            }
+        };
+        match verdict {
+            Some(verdict) => self.judge(verdict),
+            None => self.feed(Input::Announced { from, announcement }),
+        }
+    }
+
+    fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {
+        for (id, address) in found.into_iter().take(NEIGHBOURS_MAX) {
+            self.trust.add(&address);
+            if !self.peers.contains(&id) {
+                self.dial(id, vec![address]);
+            }
+        }
+    }
+
+    /// Dials a peer, at these addresses or where the table says.
+    pub(super) fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        let options = DialOpts::peer_id(id).condition(PeerCondition::DisconnectedAndNotDialing);
+        let options = if addresses.is_empty() {
+            options.build()
+        } else {
+            options.addresses(addresses).build()
+        };
+        if let Err(error) = self.swarm.dial(options) {
+            tracing::debug!(peer = %id, %error, "not dialled");
+        }
+    }
+
+    /// Dials who is at an address that the operator gave.
+    pub(super) fn dial_address(&mut self, address: Multiaddr) {
+        if let Some(Protocol::P2p(id)) = address.iter().last() {
+            self.dial(id, vec![address]);
+        } else if let Err(error) = self.swarm.dial(address) {
+            tracing::debug!(%error, "not dialled");
+        }
+    }
+}
+
+fn failure(error: &OutboundFailure) -> Failure {
+    match error {
+        OutboundFailure::Timeout => Failure::TimedOut,
+        OutboundFailure::UnsupportedProtocols => Failure::Unsupported,
+        OutboundFailure::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Failure::Garbage
+        }
+        OutboundFailure::DialFailure
+        | OutboundFailure::ConnectionClosed
+        | OutboundFailure::Io(_) => Failure::Unreachable,
+    }
+}

@@ -1,0 +1,152 @@
+//! The routing table as the core reads it: who is in libp2p's table, under the limits of [`crate::dht::crowding`].
+//!
+//! libp2p's Kademlia owns the buckets and decides who of a full one stays; this module keeps the same set in a form that can be read
+//! while the swarm is busy, and counts the networks. A peer enters when it is connected, has said by identify that it speaks our protocols, and
+//! gives an address that others may dial. It leaves when it cannot be dialled, says otherwise, or is cut off.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::dht::crowding::{Crowded, Crowding};
+use crate::dht::peer::{Contact, Peer, Position};
+
+/// The peers of libp2p's table, by position.
+#[derive(Debug)]
+pub(crate) struct Table {
+    me: Position,
+    entries: BTreeMap<Position, Entry>,
+    crowding: Crowding,
+}
+
+#[derive(Debug)]
+struct Entry {
+    contact: Contact,
+    /// What it is counted under; none where its network is exempt.
+    counted: Option<(u8, IpAddr)>,
+}
+
+impl Table {
+    pub(crate) fn new(me: Peer) -> Self {
+        Self {
+            me: me.position(),
+            entries: BTreeMap::new(),
+            crowding: Crowding::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn contains(&self, peer: &Peer) -> bool {
+        self.entries.contains_key(&peer.position())
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Contact> {
+        self.entries.values().map(|entry| &entry.contact)
+    }
+
+    pub(crate) fn contact(&self, peer: &Peer) -> Option<&Contact> {
+        let entry = self.entries.get(&peer.position())?;
+        Some(&entry.contact)
+    }
+
+    /// Takes a new peer in; `ip` is where it was met, or none where crowding does not matter.
+    ///
+    /// # Errors
+    /// [`Crowded`] when its network has its share.
+    pub(crate) fn enter(&mut self, contact: Contact, ip: Option<IpAddr>) -> Result<(), Crowded> {
+        let position = contact.peer.position();
+        assert!(position != self.me, "a node is not in its own table");
+        self.leave(&contact.peer);
+        let bucket = u8::try_from(self.me.shared_bits(&position)).expect("another position");
+        if let Some(ip) = ip {
+            self.crowding.enter(bucket, ip)?;
+        }
+        let counted = ip.map(|ip| (bucket, ip));
+        self.entries.insert(position, Entry { contact, counted });
+        Ok(())
+    }
+
+    /// Replaces the addresses of a peer that is here.
+    pub(crate) fn set_addresses(&mut self, peer: &Peer, addresses: Vec<Vec<u8>>) {
+        if let Some(entry) = self.entries.get_mut(&peer.position()) {
+            entry.contact.addresses = addresses;
+        }
+    }
+
+    /// Lets a peer go. Whether it was here.
+    pub(crate) fn leave(&mut self, peer: &Peer) -> bool {
+        let Some(entry) = self.entries.remove(&peer.position()) else {
+            return false;
+        };
+        if let Some((bucket, ip)) = entry.counted {
+            self.crowding.leave(bucket, ip);
+        }
+        true
+    }
+
+    /// Up to `count` contacts, the closest to `position` first.
+    pub(crate) fn closest(&self, position: &Position, count: usize) -> Vec<Contact> {
+        let mut all: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(at, entry)| (at.distance(position), &entry.contact))
+            .collect();
+        if count < all.len() {
+            all.select_nth_unstable_by_key(count, |(distance, _)| *distance);
+            all.truncate(count);
+        }
+        all.sort_unstable_by_key(|(distance, _)| *distance);
+        all.into_iter()
+            .map(|(_, contact)| contact.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(number: u8) -> Contact {
+        Contact {
+            peer: Peer([number; 32]),
+            addresses: vec![vec![number]],
+        }
+    }
+
+    #[test]
+    fn the_closest_come_first_and_no_more_than_asked_for() {
+        let mut table = Table::new(Peer([0; 32]));
+        for number in 1..=100 {
+            table.enter(contact(number), None).expect("exempt");
+        }
+        let position = Peer([200; 32]).position();
+        let mut expected: Vec<_> = (1..=100).map(contact).collect();
+        expected.sort_by_key(|contact| contact.peer.position().distance(&position));
+        for count in [0, 1, 20, 99, 100, 500] {
+            let closest = table.closest(&position, count);
+            assert_eq!(closest, expected[..count.min(100)], "{count}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_its_share_of_the_table_until_its_peers_leave() {
+        let mut table = Table::new(Peer([0; 32]));
+        let ip: IpAddr = [192, 0, 2, 1].into();
+        let entered = (1..=100).filter(|number| table.enter(contact(*number), Some(ip)).is_ok());
+        let entered: Vec<_> = entered.collect();
+        assert!((2..=8).contains(&entered.len()), "{entered:?}");
+        assert!(table.enter(contact(200), None).is_ok(), "exempt");
+        for number in entered {
+            assert!(table.leave(&Peer([number; 32])));
+            assert!(!table.leave(&Peer([number; 32])));
+        }
+        assert!(table.enter(contact(100), Some(ip)).is_ok());
+        assert!(
+            table.enter(contact(100), Some(ip)).is_ok(),
+            "again counts once"
+        );
+        assert_eq!(table.len(), 2);
+    }
+}

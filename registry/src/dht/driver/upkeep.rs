@@ -1,0 +1,113 @@
+//! What time brings: deadlines, chores, and looking for company.
+
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+
+use super::actor::Actor;
+use super::addresses::{self, is_relayed, place};
+use crate::dht::core::{Failure, Input};
+
+/// How often the met peers are written down and the expired records removed.
+const CHORES_MS: u64 = 120_000;
+
+impl Actor {
+    pub(super) fn on_tick(&mut self) {
+        let now_ms = self.now().ms;
+        for question in self.exchanges.overdue(now_ms) {
+            let failure = Failure::TimedOut;
+            self.metrics.asked(question.kind, Some(failure));
+            let asked = question.asked;
+            self.feed(Input::Failed { asked, failure });
+        }
+        self.exchanges.sweep();
+        for verdict in self.waiting.overdue(now_ms) {
+            self.judge(verdict);
+        }
+        let over: Vec<_> = self
+            .cut_off
+            .iter()
+            .filter(|(_, until)| **until <= now_ms)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in over {
+            self.readmit(&id);
+        }
+        self.look_for_company(now_ms);
+        if now_ms >= self.chores_ms {
+            self.chores_ms = now_ms + CHORES_MS;
+            self.do_chores();
+        }
+        self.feed(Input::Tick);
+    }
+
+    fn look_for_company(&mut self, now_ms: u64) {
+        let alone = self.table.len() == 0;
+        let Some(count) = self.joining.due(now_ms, alone) else {
+            return;
+        };
+        for address in self.config.bootstrap.clone() {
+            if !self.peers.leads_to(&address) && !self.is_mine(&address) {
+                self.dial_address(address);
+            }
+        }
+        let (peers, cut_off) = (&self.peers, &self.cut_off);
+        let table: std::collections::BTreeSet<_> =
+            self.table.peers().map(|contact| contact.peer).collect();
+        let known = |id: &PeerId| {
+            peers.contains(id)
+                || cut_off.contains_key(id)
+                || super::actions::peer(id).is_some_and(|peer| table.contains(&peer))
+        };
+        for (id, addresses) in self.book.next(count, known) {
+            self.dial(id, addresses);
+        }
+        if self.reach.wants_relay() {
+            self.ask_relay();
+        }
+    }
+
+    fn is_mine(&self, address: &Multiaddr) -> bool {
+        let me = *self.swarm.local_peer_id();
+        let named = matches!(address.iter().last(), Some(Protocol::P2p(id)) if id == me);
+        named
+            || self
+                .swarm
+                .listeners()
+                .any(|mine| place(mine) == place(address))
+    }
+
+    /// Asks one more connected peer to relay for us.
+    fn ask_relay(&mut self) {
+        let public = |to: &&Multiaddr| {
+            !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public)
+        };
+        let relay = self.peers.iter().find_map(|(id, connected)| {
+            let address = connected.addresses().find(public)?;
+            let usable = connected.relays && !self.reach.relays_through(id);
+            usable.then(|| (*id, place(address)))
+        });
+        let Some((id, address)) = relay else {
+            return;
+        };
+        let circuit = address.with(Protocol::P2p(id)).with(Protocol::P2pCircuit);
+        match self.swarm.listen_on(circuit) {
+            Ok(listener) => self.reach.relay_asked(listener, id),
+            Err(error) => tracing::debug!(%error, "a relay is not used"),
+        }
+    }
+
+    fn do_chores(&mut self) {
+        let (book, file) = (self.book.clone(), self.book_file());
+        let (store, now) = (self.store.clone(), self.now().calendar);
+        // Both wait for the disk, and the loop must not.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = book.save(&file) {
+                tracing::warn!(%error, "the peers that were met are not kept");
+            }
+            match store.expire(now) {
+                Ok(expired) => tracing::debug!(?expired, "expired records are removed"),
+                Err(error) => tracing::error!(%error, "expired records are not removed"),
+            }
+        });
+    }
+}

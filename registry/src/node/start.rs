@@ -1,0 +1,240 @@
+//! Starting a node: its settings, its key, and what can go wrong before it runs.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, noise};
+use tokio::task::JoinHandle;
+
+use super::handle::Node;
+use crate::dht::driver::Actor;
+use crate::store::StoreError;
+
+/// Peers that a node may be told to join by. More is a mistake in a script.
+pub const BOOTSTRAP_MAX: usize = 64;
+
+/// The store's bound where nothing else is said: a million records of a kilobyte.
+const STORE_BYTES_MAX: u64 = 1 << 30;
+
+/// Connections where nothing else is said: what a home router's table bears beside everything else.
+const CONNECTIONS_MAX: u32 = 256;
+
+/// The fewest connections a node can do its work with: a lookup's, its neighbours', and what comes in.
+const CONNECTIONS_MIN: u32 = 16;
+
+/// How a node is to run.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Where it keeps its key, its store and the peers that it met.
+    pub folder: PathBuf,
+    /// Where it listens.
+    pub listen: Vec<Multiaddr>,
+    /// Addresses under which others reach it, where it cannot find that out: behind a forwarded port.
+    pub announce: Vec<Multiaddr>,
+    /// Peers to join by, at most [`BOOTSTRAP_MAX`]. None starts a network of one.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whether to look for peers on the local network, and be found there.
+    pub mdns: bool,
+    /// Bytes of records past which the expired and the farthest leave.
+    pub store_bytes_max: u64,
+    /// Connections at once, in and out.
+    pub connections_max: u32,
+    /// Whether strangers' addresses on loopback and in private networks are believed, and many peers there may be: for a network that
+    /// lives there.
+    pub local_addresses: bool,
+    /// Whether to fetch every change that is announced, not only what this node keeps.
+    pub follow_all: bool,
+    /// What carries its bytes.
+    pub transport: Transport,
+}
+
+impl NodeConfig {
+    /// A node of its own in `folder`, on every address of this machine at the port that `dotkey` has for peers.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            listen: ["/ip4/0.0.0.0/udp/4380/quic-v1", "/ip4/0.0.0.0/tcp/4380"]
+                .map(|address| address.parse().expect("an address"))
+                .to_vec(),
+            announce: Vec::new(),
+            bootstrap: Vec::new(),
+            mdns: false,
+            store_bytes_max: STORE_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
+            local_addresses: false,
+            follow_all: true,
+            transport: Transport::Network,
+        }
+    }
+}
+
+/// What carries a node's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// QUIC and TCP.
+    #[default]
+    Network,
+    /// Channels inside this process, without encryption: for tests of many nodes.
+    Memory,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting makes no sense.
+    #[error("`{setting}` is {value}; {rule}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        rule: &'static str,
+    },
+    /// The key file is not a key.
+    #[error(
+        "{file} is not a node's key (32 bytes): restore it, or remove it and the node starts as another one"
+    )]
+    Key {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{file}: {source}")]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// Which.
+        address: Multiaddr,
+        /// Why.
+        reason: String,
+    },
+    /// The local network does not let us look for peers.
+    #[error("cannot look for peers on the local network: {0}; start without `mdns`")]
+    Mdns(io::Error),
+    /// Noise does not take the node's key.
+    #[error("the node's key does not make a certificate: {0}")]
+    Noise(noise::Error),
+    /// Gossip does not take its settings.
+    #[error("gossip does not start: {0}")]
+    Gossip(&'static str),
+    /// The machine gives no random bytes.
+    #[error("the machine gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Starts a node: opens its store, listens, and runs it as a task. When this returns it listens and takes commands; the task ends when it was told to leave, or
+/// when all its handles are gone.
+///
+/// # Errors
+/// [`StartError`] names what is wrong with the folder, the addresses or the settings.
+pub async fn start(config: NodeConfig) -> Result<(Node, JoinHandle<()>), StartError> {
+    check(&config)?;
+    create_folder(&config.folder)?;
+    let key = key(&config.folder.join("node.key"))?;
+    let (mut actor, node) = Actor::new(config, &key)?;
+    actor.listen().await?;
+    Ok((node, tokio::spawn(actor.run())))
+}
+
+fn check(config: &NodeConfig) -> Result<(), StartError> {
+    if config.connections_max < CONNECTIONS_MIN {
+        return Err(StartError::Setting {
+            setting: "connections_max",
+            value: config.connections_max.to_string(),
+            rule: "a node needs at least 16",
+        });
+    }
+    if config.bootstrap.len() > BOOTSTRAP_MAX {
+        return Err(StartError::Setting {
+            setting: "bootstrap",
+            value: format!("a list of {}", config.bootstrap.len()),
+            rule: "at most 64 peers, of which one is enough",
+        });
+    }
+    Ok(())
+}
+
+fn failed(file: &Path) -> impl FnOnce(io::Error) -> StartError {
+    let file = file.to_owned();
+    move |source| StartError::File { file, source }
+}
+
+fn create_folder(folder: &Path) -> Result<(), StartError> {
+    fs::create_dir_all(folder).map_err(failed(folder))
+}
+
+/// The node's key from `file`, which is made if there is none.
+fn key(file: &Path) -> Result<Keypair, StartError> {
+    let seed = match File::open(file) {
+        Ok(opened) => read_seed(opened, file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(StartError::Random)?;
+            write_seed(file, &seed).map_err(failed(file))?;
+            seed
+        }
+        Err(error) => return Err(failed(file)(error)),
+    };
+    let file = file.to_owned();
+    Keypair::ed25519_from_bytes(seed).map_err(|_| StartError::Key { file })
+}
+
+fn read_seed(opened: File, file: &Path) -> Result<[u8; 32], StartError> {
+    let mut bytes = Vec::new();
+    let mut opened = opened.take(33);
+    opened.read_to_end(&mut bytes).map_err(failed(file))?;
+    let file = file.to_owned();
+    bytes.try_into().map_err(|_| StartError::Key { file })
+}
+
+/// Written aside and moved, so that a crash leaves a whole key or none.
+fn write_seed(file: &Path, seed: &[u8; 32]) -> io::Result<()> {
+    let aside = file.with_extension("key.new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&aside)?;
+    written.write_all(seed)?;
+    written.sync_all()?;
+    fs::rename(&aside, file)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_nobody_else_reads_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("node.key");
+        let first = key(&file).expect("made").public();
+        assert_eq!(key(&file).expect("read").public(), first);
+        #[cfg(unix)]
+        {
+            let metadata = fs::metadata(&file).expect("it is there");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        for bad in [0, 31, 33] {
+            fs::write(&file, vec![1; bad]).expect("written");
+            let error = key(&file).expect_err("no key").to_string();
+            assert!(error.contains("node.key"), "{error}");
+        }
+    }
+}

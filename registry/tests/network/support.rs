@@ -1,0 +1,187 @@
+//! Nodes in temporary folders, signed records, and waiting for what must come.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dotkey_proto::identity::{Policy, PublicKey};
+use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::signature::SecretKey;
+use dotkey_proto::time::Timestamp;
+use dotkey_registry::dht::core::Effort;
+use dotkey_registry::dht::peer::Position;
+use dotkey_registry::node::{Multiaddr, Node, NodeConfig, Transport, start};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// Only a failure takes so long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often a condition is looked at.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits for a condition, and fails when it never comes.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never came that {what}");
+        sleep(PAUSE).await;
+    }
+}
+
+/// A running node and its folder.
+pub struct Running {
+    pub node: Node,
+    config: NodeConfig,
+    task: JoinHandle<()>,
+    folder: TempDir,
+}
+
+/// The folder of a node that was killed.
+pub struct Killed {
+    config: NodeConfig,
+    folder: TempDir,
+}
+
+/// A node inside this process.
+pub fn in_memory(bootstrap: &[Multiaddr]) -> NodeConfig {
+    NodeConfig {
+        listen: vec![address("/memory/0")],
+        bootstrap: bootstrap.to_vec(),
+        transport: Transport::Memory,
+        ..NodeConfig::new("")
+    }
+}
+
+pub fn address(text: &str) -> Multiaddr {
+    text.parse().expect("an address")
+}
+
+impl Running {
+    pub async fn start(config: NodeConfig) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Killed { config, folder }.restart().await
+    }
+
+    /// Where it listens.
+    pub async fn addresses(&self) -> Vec<Multiaddr> {
+        let status = self.node.status().await.expect("it runs");
+        status.listening.iter().map(|text| address(text)).collect()
+    }
+
+    /// Ends it without a word, as a power cut does.
+    pub async fn kill(self) -> Killed {
+        self.task.abort();
+        let ended = self.task.await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "it ran");
+        Killed {
+            config: self.config,
+            folder: self.folder,
+        }
+    }
+
+    /// Lets it leave.
+    pub async fn leave(self) -> Killed {
+        self.node.leave().await;
+        self.task.await.expect("it ended without a panic");
+        Killed {
+            config: self.config,
+            folder: self.folder,
+        }
+    }
+
+    /// The record of `owner` that a get brings.
+    pub async fn get(&self, owner: u8) -> Option<Box<Verified<Record>>> {
+        let at = position(owner);
+        let got = self.node.get(at, Effort::Usual).await.expect("it runs");
+        got.record
+    }
+
+    pub async fn known_peers(&self) -> usize {
+        self.node.status().await.expect("it runs").known_peers
+    }
+
+    pub async fn records(&self) -> u64 {
+        self.node.status().await.expect("it runs").records.count
+    }
+}
+
+impl Killed {
+    /// Starts it again, on the same folder.
+    pub async fn restart(self) -> Running {
+        let Self { mut config, folder } = self;
+        config.folder = folder.path().to_owned();
+        let started = start(config.clone()).await;
+        let (node, task) = started.unwrap_or_else(|error| panic!("it starts: {error}"));
+        Running {
+            node,
+            config,
+            task,
+            folder,
+        }
+    }
+
+    pub fn join_by(mut self, bootstrap: &[Multiaddr]) -> Self {
+        self.config.bootstrap = bootstrap.to_vec();
+        self
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+/// A network of `count` nodes that all joined by the first.
+pub async fn network(count: usize) -> Vec<Running> {
+    let first = Running::start(in_memory(&[])).await;
+    let joined_by = first.addresses().await;
+    let mut nodes = vec![first];
+    for _ in 1..count {
+        nodes.push(Running::start(in_memory(&joined_by)).await);
+    }
+    // As many as a network of this size lets one know: the rest are in full buckets.
+    let wanted = (count - 1).min(20);
+    for node in &nodes {
+        until("a node knows its network", async || {
+            (node.known_peers().await >= wanted).then_some(())
+        })
+        .await;
+    }
+    nodes
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("after 1970").as_secs()
+}
+
+fn secret(owner: u8) -> SecretKey {
+    SecretKey::from_seed(&[owner; 32])
+}
+
+/// Where the record of `owner` is.
+pub fn position(owner: u8) -> Position {
+    Position::of_record(&record(owner, 1))
+}
+
+/// A record of `owner`'s.
+pub fn record(owner: u8, sequence: u64) -> Verified<Record> {
+    let secret = secret(owner);
+    let key = PublicKey::Ed25519(secret.public());
+    let time = |secs| Timestamp::from_secs(secs).expect("in range");
+    let claims = Claims {
+        key_id: Policy::bare_key_id(key),
+        sequence,
+        not_before: time(now() - 3_600),
+        expires: time(now() + 86_400),
+        branch: None,
+        chain: vec![Policy::bare(key).encode().expect("sound")],
+        body: vec![0x55; 300],
+    };
+    let mut draft = claims.draft().expect("sound");
+    draft.sign(&secret);
+    let verified = SignedRecord::new(draft.encode()).verify(time(now()), None);
+    verified.expect("valid")
+}
