@@ -17,7 +17,7 @@ use crate::output::Output;
 mod node;
 mod values;
 
-pub(crate) use node::{AskArgs, LogFormat, Ports};
+pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
@@ -53,6 +53,10 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run what there is in one process: a registry node and its API
+    Up(RunArgs),
+    /// Run a registry node, or look after the one that runs
+    Node(NodeArgs),
     /// How the running node does: peers, records, whether they are safe, whether others reach it
     Status {
         #[command(flatten)]

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::values::Bytes;
 
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
     #[command(subcommand)]
     pub(crate) command: Option<NodeCommand>,
@@ -48,7 +47,7 @@ pub(crate) struct AskArgs {
 }
 
 /// How a node runs. What is not said here comes from the environment and the configuration.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Debug, Default, PartialEq, ClapArgs)]
 pub(crate) struct RunArgs {
     /// Where peers reach this node; may be repeated [default: QUIC and TCP on loopback, port 4380]
     #[arg(long, value_name = "MULTIADDR")]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dotkey_proto::identity::{Branch, KeyId};
 use dotkey_proto::limits::RECORD_BYTES_MAX;
+use dotkey_registry::api::Token;
 use serde_json::{Value, json};
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -155,6 +156,27 @@ impl NodeClient {
             }
         }
         Err(self.broken(&"it ended before the record was stored"))
+    }
+
+    /// Lets the node copy its records into a folder of its own machine.
+    pub(crate) fn back_up(&self, to: &Path, settings: &Settings) -> Result<Value> {
+        let token = Token::load(&settings.data).map_err(|error| {
+            CliError::failed(
+                "no-token",
+                error,
+                "run this where the node runs, with its data folder as --data",
+            )
+        })?;
+        let sent = self
+            .agent
+            .post(format!("{}/v1/backups", self.url))
+            .config()
+            .timeout_global(Some(BACKUP_TIMEOUT))
+            .build()
+            .header("authorization", token.bearer())
+            .content_type("application/json")
+            .send(json!({"to": to}).to_string());
+        self.read_json(self.good(self.sent(sent)?)?)
     }
 
     fn record_url(&self, key_id: &KeyId) -> String {

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod key;
+mod node;
 mod resolve;
 mod shell;
 mod signing;
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         })
     };
     match &args.command {
+        Command::Up(args) => node::up(args, &context()?),
+        Command::Node(args) => node::run(args, &context()?),
         Command::Status { ask } => status::run(ask, &context()?),
         Command::Key(command) => key::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),

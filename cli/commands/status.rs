@@ -41,8 +41,10 @@ fn in_words(status: &Value, url: &str) -> String {
         let _ = writeln!(shown, "  {label:<13}{value}");
     };
     line("api", url.to_owned());
-    for address in texts(&status["listening"]) {
-        line("listens", address);
+    for (index, address) in texts(&status["listening"]).iter().enumerate() {
+        // The id stands above.
+        let address = address.split("/p2p/").next().unwrap_or(address);
+        line(if index == 0 { "listens" } else { "" }, address.to_owned());
     }
     line("peers", connected(status));
     line("records", records(&status["records"]));
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn a_status_is_read_at_one_glance() {
         let status = json!({
-            "peer_id": "12D3", "listening": ["/ip4/127.0.0.1/tcp/4380"], "connected_peers": 3, "known_peers": 4, "cut_off_peers": 1,
+            "peer_id": "12D3", "listening": ["/ip4/127.0.0.1/tcp/4380/p2p/12D3"], "connected_peers": 3, "known_peers": 4, "cut_off_peers": 1,
             "records": {"count": 12, "bytes": 4096, "bytes_max": 1_073_741_824},
             "replication": {"health": "thin", "cell_nodes": 5, "in_step": 4, "last_compared_secs": 12},
             "reachability": {"verdict": "local", "addresses": [], "relays": []},

@@ -43,8 +43,9 @@ fn a_node_that_is_not_there_is_said_with_the_next_step() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         format!("http://{}", listener.local_addr().expect("an address"))
     };
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 6] = [
         &["status"],
+        &["node", "peers"],
         &["zone", "show", &name],
         &["resolve", &name],
         &["zone", "publish", "my.toml", "--key", "alice"],

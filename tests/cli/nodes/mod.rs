@@ -1,6 +1,10 @@
 //! Nodes as processes: what `dotkey node` and `dotkey up` promise to whoever runs one, and to the others.
 
 mod asked;
+mod cut;
+mod kept;
+mod life;
+mod several;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
