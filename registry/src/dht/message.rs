@@ -162,3 +162,31 @@ pub struct Announcement {
     /// What it is now.
     pub summary: Summary,
 }
+
+impl Announcement {
+    /// The gossip topic that it belongs on: section 9.6 of the protocol.
+    #[must_use]
+    pub fn topic(&self) -> &'static str {
+        TOPICS[usize::from(self.at.0[0] >> 4)]
+    }
+}
+
+/// The topics of announcements, by the first half byte of the position: who cares for few records hears a sixteenth of all.
+pub const TOPICS: [&str; 16] = [
+    "/dotkey/changes/1/0",
+    "/dotkey/changes/1/1",
+    "/dotkey/changes/1/2",
+    "/dotkey/changes/1/3",
+    "/dotkey/changes/1/4",
+    "/dotkey/changes/1/5",
+    "/dotkey/changes/1/6",
+    "/dotkey/changes/1/7",
+    "/dotkey/changes/1/8",
+    "/dotkey/changes/1/9",
+    "/dotkey/changes/1/a",
+    "/dotkey/changes/1/b",
+    "/dotkey/changes/1/c",
+    "/dotkey/changes/1/d",
+    "/dotkey/changes/1/e",
+    "/dotkey/changes/1/f",
+];

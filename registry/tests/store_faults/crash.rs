@@ -52,7 +52,7 @@ fn run_and_kill(folder: &Path, life: Duration, acknowledged: &mut Acknowledged) 
     let mut lines = BufReader::new(writing.stdout.take().expect("piped")).lines();
     // Half of the lives are counted from the start, so that opening is hit too, half from the first write.
     let mut read = Vec::new();
-    if life.as_millis() % 2 == 0 {
+    if life.as_millis().is_multiple_of(2) {
         read.extend(
             lines
                 .by_ref()
@@ -120,7 +120,9 @@ fn child() {
         let records: Vec<_> = places
             .map(|place| (place, record(place, sequence)))
             .collect();
-        let batch = records.iter().map(|(_, r)| (r.clone(), Expected::Older));
+        let batch = records
+            .iter()
+            .map(|(_, r)| (Box::new(r.clone()), Expected::Older));
         let written = store.write_all(batch.collect(), now());
         assert!(
             written.iter().all(|written| *written == Written::New),

@@ -25,7 +25,7 @@ const IN_LOG_BLOCK_MAX: u16 = 60;
 struct Damaged {
     _holder: TempDir,
     folder: PathBuf,
-    records: Vec<Box<Verified<Record>>>,
+    records: Vec<Verified<Record>>,
 }
 
 fn whole() -> Damaged {
@@ -78,7 +78,7 @@ fn remove(path: &Path) {
 }
 
 /// Opens it and reads every record, each of which must be what was written.
-fn read_all(folder: &Path, records: &[Box<Verified<Record>>]) -> Result<usize, StoreError> {
+fn read_all(folder: &Path, records: &[Verified<Record>]) -> Result<usize, StoreError> {
     let store = open(folder)?;
     let mut found = 0;
     for record in records {
@@ -94,8 +94,8 @@ fn read_all(folder: &Path, records: &[Box<Verified<Record>>]) -> Result<usize, S
     Ok(found)
 }
 
-fn kept(store: &RecordStore, records: &[Box<Verified<Record>>]) -> u64 {
-    let is_there = |record: &&Box<Verified<Record>>| {
+fn kept(store: &RecordStore, records: &[Verified<Record>]) -> u64 {
+    let is_there = |record: &&Verified<Record>| {
         let held = store.get(&Position::of_record(record)).expect("it reads");
         held.is_some_and(|held| held.bytes[..] == *record.as_bytes())
     };

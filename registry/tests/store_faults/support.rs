@@ -20,7 +20,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_secs(1_795_000_000).expect("in range")
 }
 
-pub(crate) fn record(seed: u16, sequence: u64) -> Box<Verified<Record>> {
+pub(crate) fn record(seed: u16, sequence: u64) -> Verified<Record> {
     let [high, low] = seed.to_be_bytes();
     let mut secret = [7; 32];
     secret[..2].copy_from_slice(&[high, low]);
@@ -41,7 +41,7 @@ pub(crate) fn record(seed: u16, sequence: u64) -> Box<Verified<Record>> {
     let mut draft = claims.draft().expect("sound");
     draft.sign(&secret);
     let verified = SignedRecord::new(draft.encode()).verify(now(), None);
-    Box::new(verified.expect("valid"))
+    verified.expect("valid")
 }
 
 pub(crate) fn open(folder: &Path) -> Result<RecordStore, StoreError> {

@@ -174,6 +174,7 @@ fn announcements_are_these_bytes() {
     let bytes = announcement.encode();
     check_pinned("announcement", &bytes, "83R11Raa830107Rdd");
     assert_eq!(Announcement::decode(&bytes), Ok(announcement));
+    assert_eq!(announcement.topic(), "/dotkey/changes/1/a");
     let long = Announcement::decode(&[0; ANNOUNCEMENT_BYTES_MAX + 1]);
     assert_eq!(long.expect_err("refused").code(), "too-large");
 }

@@ -157,6 +157,15 @@ mod tests {
         let hash = blake3::derive_key("dotkey reconciliation v1", &said);
         assert_eq!(one.count, 1);
         assert_eq!(one.sum.to_be_bytes(), hash[..16]);
+
+        // The same numbers stand in tests/interop/tests/test_exchange.py.
+        let two = [(Position([4; 32]), summary), (Position([5; 32]), summary)];
+        let two = Fingerprint::of_all(&two);
+        assert_eq!(two.count, 2);
+        assert_eq!(
+            format!("{:032x}", two.sum),
+            "dbba11af1c997d4f64a49a09f24cbb81"
+        );
     }
 
     #[test]
