@@ -4,7 +4,19 @@
 //! promises that the same inputs give the same actions, that every queue has a bound, and that no input panics it. Carrying
 //! messages and writing to disk is for [`super::driver`]; the routing table and the store are read through [`View`].
 
+mod bounded;
+mod desk;
+mod get;
+mod hints;
+mod lookup;
+mod machine;
+mod put;
 pub mod reconcile;
+mod serve;
+mod standing;
+mod upkeep;
+
+pub use machine::{Config, Core, JOBS_MAX};
 
 use core::fmt;
 use std::sync::Arc;

@@ -1,0 +1,265 @@
+//! What every part of the core works with: the actions that come out, requests and writes under way, standings, and what has been noticed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dotkey_proto::record::{Record, SignedRecord, Verified};
+use dotkey_proto::time::Timestamp;
+
+use super::bounded::Recent;
+use super::reconcile::{Fingerprint, Prefix, Shelf};
+use super::standing::Standing;
+use super::{ANSWER_MS_MAX, Action, Asked, Held, Inbound, Now, Offence, View, Writing};
+use crate::dht::message::{Announcement, Expected, Request, Summary};
+use crate::dht::peer::{Contact, Peer, Position};
+
+/// Requests of ours on their way. Beyond it a new one fails at once.
+pub(super) const ASKED_MAX: usize = 4096;
+
+/// Newest records remembered, whether kept here or not.
+const SEEN_MAX: usize = 65_536;
+
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A task's next step.
+    Task(u64),
+    /// A task's question for a record that was claimed.
+    Claimed(u64),
+    /// A newer record given to a peer that had less.
+    Repair { at: Position, summary: Summary },
+    /// A comparison.
+    Compare { round: u64 },
+    /// A record that a comparison found missing here.
+    Fetch { round: u64, at: Position },
+    /// A record that a comparison found missing there.
+    Push {
+        round: u64,
+        at: Position,
+        summary: Summary,
+    },
+}
+
+/// A request of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) to: Peer,
+    pub(super) purpose: Purpose,
+    pub(super) deadline_ms: u64,
+}
+
+/// Who waits for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// A peer.
+    Peer(Peer, Inbound),
+    /// A put of ours.
+    Task(u64),
+    /// Nobody.
+    Repair,
+}
+
+/// What is on its way to the disk.
+#[derive(Clone, Debug)]
+pub(super) struct Underway {
+    pub(super) writer: Writer,
+    pub(super) record: Box<Verified<Record>>,
+}
+
+/// The shared state.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) me: Peer,
+    pub(super) here: Position,
+    pub(super) out: Vec<Action>,
+    pub(super) standing: Standing,
+    pub(super) sent: BTreeMap<Asked, Sent>,
+    pub(super) writes: BTreeMap<Writing, Underway>,
+    /// The newest verified record that came to notice, by position.
+    pub(super) seen: Recent<Position, Summary>,
+    /// The newest that others announced, verified or not: a reason to look further, never an answer.
+    pub(super) hinted: Recent<Position, Summary>,
+    /// The last that was announced from here.
+    pub(super) announced: Recent<Position, Summary>,
+    /// What a peer said it has on disk, because we gave it.
+    pub(super) acknowledged: Recent<(Peer, Position), Summary>,
+    /// Bits of the prefix that is this node's cell.
+    pub(super) cell_bits: u32,
+    numbers: u64,
+}
+
+/// The desk at one moment.
+pub(super) struct Cx<'a> {
+    pub(super) desk: &'a mut Desk,
+    pub(super) now: Now,
+    pub(super) view: &'a dyn View,
+}
+
+/// What became of a record's verification.
+#[derive(Debug)]
+pub(super) enum Checked {
+    Valid(Box<Verified<Record>>),
+    /// Expired or not yet valid: by clocks that differ, this is nobody's fault.
+    OutOfTime(&'static str),
+    Invalid(&'static str),
+}
+
+/// `&dyn View` as a store to compare: the comparison takes a sized one.
+pub(super) struct Shown<'a>(pub(super) &'a dyn View);
+
+impl Shelf for Shown<'_> {
+    fn fingerprint(&self, prefix: &Prefix) -> Fingerprint {
+        self.0.fingerprint(prefix)
+    }
+
+    fn list(&self, prefix: &Prefix, most: usize) -> Vec<(Position, Summary)> {
+        self.0.list(prefix, most)
+    }
+}
+
+/// Verifies bytes that should be the record at a position, where that is known.
+pub(super) fn check(bytes: &Arc<[u8]>, at: Option<&Position>, now: Timestamp) -> Checked {
+    match SignedRecord::new(bytes.clone()).verify(now, None) {
+        Ok(record) if at.is_none_or(|at| Position::of_record(&record) == *at) => {
+            Checked::Valid(Box::new(record))
+        }
+        Ok(_) => Checked::Invalid("wrong-place"),
+        Err(error) => match error.code() {
+            code @ ("expired" | "not-yet-valid") => Checked::OutOfTime(code),
+            code => Checked::Invalid(code),
+        },
+    }
+}
+
+impl Desk {
+    pub(super) fn new(me: Peer) -> Self {
+        Self {
+            me,
+            here: me.position(),
+            out: Vec::new(),
+            standing: Standing::default(),
+            sent: BTreeMap::new(),
+            writes: BTreeMap::new(),
+            seen: Recent::new(SEEN_MAX),
+            hinted: Recent::new(SEEN_MAX),
+            announced: Recent::new(SEEN_MAX),
+            acknowledged: Recent::new(SEEN_MAX),
+            cell_bits: 0,
+            numbers: 0,
+        }
+    }
+
+    /// A number that was not given before.
+    pub(super) fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
+
+impl Cx<'_> {
+    /// Asks a peer. Whether there was room for it.
+    pub(super) fn ask(&mut self, to: Contact, request: Request, purpose: Purpose) -> bool {
+        if self.desk.sent.len() >= ASKED_MAX || self.is_cut_off(&to.peer) {
+            return false;
+        }
+        let asked = Asked(self.desk.number());
+        let sent = Sent {
+            to: to.peer,
+            purpose,
+            deadline_ms: self.now.ms.saturating_add(ANSWER_MS_MAX),
+        };
+        self.desk.sent.insert(asked, sent);
+        self.desk.out.push(Action::Ask { asked, to, request });
+        true
+    }
+
+    pub(super) fn write(
+        &mut self,
+        record: Box<Verified<Record>>,
+        expected: Expected,
+        writer: Writer,
+    ) {
+        let writing = Writing(self.desk.number());
+        let underway = Underway {
+            writer,
+            record: record.clone(),
+        };
+        self.desk.writes.insert(writing, underway);
+        self.desk.out.push(Action::Write {
+            writing,
+            record,
+            expected,
+        });
+    }
+
+    pub(super) fn offend(&mut self, peer: Peer, offence: Offence) {
+        if let Some(until_ms) = self.desk.standing.offend(self.now.ms, peer, offence) {
+            self.desk.out.push(Action::CutOff {
+                peer,
+                until_ms,
+                offence,
+            });
+        }
+    }
+
+    pub(super) fn is_cut_off(&self, peer: &Peer) -> bool {
+        self.desk.standing.is_cut_off(self.now.ms, peer)
+    }
+
+    /// The closest that the routing table knows and that are not cut off.
+    pub(super) fn closest(&self, at: &Position, count: usize) -> Vec<Contact> {
+        let mut contacts = self.view.closest(at, count);
+        contacts.retain(|it| it.peer != self.desk.me && !self.is_cut_off(&it.peer));
+        contacts
+    }
+
+    /// What is kept here and has not expired.
+    pub(super) fn held(&self, at: &Position) -> Option<Held> {
+        let held = self.view.record(at)?;
+        (held.expires > self.now.calendar).then_some(held)
+    }
+
+    pub(super) fn in_cell(&self, at: &Position) -> bool {
+        self.desk.here.shared_bits(at) >= self.desk.cell_bits
+    }
+
+    /// The newest verified record at a position that this node knows of.
+    pub(super) fn newest(&self, at: &Position) -> Option<Summary> {
+        let held = self.held(at).map(|held| held.summary);
+        held.max(self.desk.seen.get(at).copied())
+    }
+
+    /// A verified record came to notice: who listens here is told, once.
+    pub(super) fn notice(&mut self, record: &Verified<Record>) {
+        let (at, summary) = (Position::of_record(record), Summary::of(record));
+        if self.desk.seen.get(&at).is_none_or(|seen| *seen < summary) {
+            self.desk.seen.insert(at, summary);
+            self.desk
+                .out
+                .push(Action::Changed(Box::new(record.clone())));
+        }
+    }
+
+    /// A record is news on this node's disk: everyone is told, once.
+    pub(super) fn announce(&mut self, record: &Verified<Record>) {
+        let (at, summary) = (Position::of_record(record), Summary::of(record));
+        let announced = &mut self.desk.announced;
+        if announced.get(&at).is_none_or(|before| *before < summary) {
+            announced.insert(at, summary);
+            self.desk.out.push(Action::Announce(Announcement {
+                key_id: record.key_id(),
+                at,
+                summary,
+            }));
+        }
+    }
+
+    /// What a peer says it has, held against what it acknowledged.
+    pub(super) fn hold_to_word(&mut self, peer: Peer, at: Position, has: &Summary) {
+        let key = (peer, at);
+        let acknowledged = self.desk.acknowledged.get(&key);
+        if acknowledged.is_some_and(|acknowledged| acknowledged > has) {
+            self.offend(peer, Offence::Stale);
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Which of several values is it, and who gets it pushed.
+//!
+//! This module owns one get: the lookup it rides on, what each peer claims, and the newest record that verified. It promises
+//! that only a verified record of the position comes out, and that a claim of something newer is followed up or given up, never believed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dotkey_proto::record::{Record, Verified};
+
+use super::desk::{Checked, Cx, Purpose, Writer, check};
+use super::lookup::{Lookup, PARALLEL};
+use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome};
+use crate::dht::message::{Expected, Request, Response, Summary, Value, Want};
+use crate::dht::peer::{Peer, Position};
+
+/// Holders that agree before a get without trouble ends. With 30% of the nodes stale and colluding, all of six are so once in 1,370 gets.
+pub(super) const ENOUGH: usize = 6;
+
+/// Asked for the record itself; the others for its summary.
+const RECORDS: usize = 3;
+
+/// Past this a lookup gives what it has: a person waits for the answer.
+pub(super) const LOOKUP_MS_MAX: u64 = 10_000;
+
+/// What a get is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purse {
+    /// Someone here waits.
+    Job(Job),
+    /// A hint is followed: this, or newer, is looked for.
+    Hint(Summary),
+}
+
+/// One get.
+#[derive(Clone, Debug)]
+pub(super) struct Get {
+    pub(super) at: Position,
+    pub(super) purse: Purse,
+    effort: Effort,
+    lookup: Lookup,
+    /// What peers claim to have; `None` is nothing.
+    claims: BTreeMap<Peer, Option<Summary>>,
+    wants: BTreeMap<Peer, Want>,
+    /// Peers asked for what they claim.
+    followed: BTreeSet<Peer>,
+    following: usize,
+    own: Option<Summary>,
+    best: Option<(Summary, Box<Verified<Record>>)>,
+    trouble: bool,
+    requests: usize,
+    begun_ms: u64,
+}
+
+/// What came of a get.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) record: Option<Box<Verified<Record>>>,
+    /// Peers that answered about the value.
+    pub(super) answers: usize,
+}
+
+impl Get {
+    pub(super) fn new(cx: &Cx<'_>, at: Position, effort: Effort, purse: Purse) -> Self {
+        let mut get = Self {
+            at,
+            purse,
+            effort,
+            lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, 20)),
+            claims: BTreeMap::new(),
+            wants: BTreeMap::new(),
+            followed: BTreeSet::new(),
+            following: 0,
+            own: None,
+            best: None,
+            trouble: false,
+            requests: 0,
+            begun_ms: cx.now.ms,
+        };
+        if let Some(held) = cx.held(&at)
+            && let Checked::Valid(record) = check(&held.bytes, Some(&at), cx.now.calendar)
+        {
+            get.own = Some(held.summary);
+            get.best = Some((held.summary, record));
+        }
+        get
+    }
+
+    /// Asks whom there is to ask, and says what was found when it is over.
+    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> Option<Found> {
+        loop {
+            if self.is_over(cx) {
+                return Some(self.end(cx));
+            }
+            self.follow(cx, id);
+            let Some(to) = self.lookup.next(cx.now.ms, self.parallel(cx)) else {
+                // Nobody could be asked, and nobody is on the way.
+                return self.is_over(cx).then(|| self.end(cx));
+            };
+            let want = self.want();
+            let at = self.at;
+            self.wants.insert(to.peer, want);
+            let peer = to.peer;
+            if cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
+                self.requests += 1;
+            } else {
+                self.lookup.silent(&peer);
+                self.wants.remove(&peer);
+            }
+        }
+    }
+
+    /// A peer answered, or did not.
+    pub(super) fn on_answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Peer,
+        answer: Result<Response, Failure>,
+        claimed: bool,
+    ) {
+        if claimed {
+            self.following = self.following.saturating_sub(1);
+        }
+        match answer {
+            Ok(Response::Got { value, closer }) => {
+                let closer = closer.into_iter().filter(|it| !cx.is_cut_off(&it.peer));
+                self.lookup.answered(&from, closer.collect());
+                self.on_value(cx, from, value, claimed);
+            }
+            other => {
+                let fault = !matches!(other, Err(_) | Ok(Response::Refused(_)));
+                if fault {
+                    cx.offend(from, Offence::Garbage);
+                }
+                self.lookup.silent(&from);
+                self.claims.remove(&from);
+                self.trouble = true;
+            }
+        }
+    }
+
+    fn on_value(&mut self, cx: &mut Cx<'_>, from: Peer, value: Value, claimed: bool) {
+        let wanted = if claimed {
+            Some(Want::Record)
+        } else {
+            self.wants.get(&from).copied()
+        };
+        let claim = match value {
+            Value::Nothing => None,
+            Value::Summary(summary) if wanted == Some(Want::Summary) => {
+                cx.hold_to_word(from, self.at, &summary);
+                Some(summary)
+            }
+            Value::Record(bytes) if wanted == Some(Want::Record) => {
+                match self.on_record(cx, from, &bytes) {
+                    Ok(summary) => summary,
+                    Err(()) => return,
+                }
+            }
+            Value::Summary(_) | Value::Record(_) => {
+                cx.offend(from, Offence::Garbage);
+                self.trouble = true;
+                self.claims.remove(&from);
+                return;
+            }
+        };
+        if let Some(Some(before)) = self.claims.get(&from)
+            && claim.is_none_or(|claim| claim < *before)
+        {
+            // It does not have what it said.
+            cx.offend(from, Offence::Garbage);
+            self.trouble = true;
+        }
+        self.claims.insert(from, claim);
+    }
+
+    fn on_record(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Peer,
+        bytes: &Arc<[u8]>,
+    ) -> Result<Option<Summary>, ()> {
+        // The very bytes that verified before need no second look.
+        if let Some((summary, best)) = &self.best
+            && best.as_bytes() == &bytes[..]
+        {
+            return Ok(Some(*summary));
+        }
+        match check(bytes, Some(&self.at), cx.now.calendar) {
+            Checked::Valid(record) => {
+                let summary = Summary::of(&record);
+                cx.hold_to_word(from, self.at, &summary);
+                if self.best_summary() < Some(summary) {
+                    self.best = Some((summary, record));
+                }
+                Ok(Some(summary))
+            }
+            Checked::OutOfTime(_) => Ok(None),
+            Checked::Invalid(_) => {
+                cx.offend(from, Offence::InvalidRecord);
+                self.trouble = true;
+                self.claims.remove(&from);
+                Err(())
+            }
+        }
+    }
+
+    /// Asks those who claim to have something newer for it.
+    fn follow(&mut self, cx: &mut Cx<'_>, id: u64) {
+        let best = self.best_summary();
+        let newer = |claim: &Option<Summary>| claim.is_some() && *claim > best;
+        let claimers: Vec<Peer> = self
+            .claims
+            .iter()
+            .filter(|(peer, claim)| newer(claim) && !self.followed.contains(*peer))
+            .map(|(peer, _)| *peer)
+            .take(RECORDS.saturating_sub(self.following))
+            .collect();
+        for peer in claimers {
+            self.followed.insert(peer);
+            let request = Request::Get {
+                at: self.at,
+                want: Want::Record,
+            };
+            let contact = self.lookup.contact(&peer).cloned();
+            let sent = contact.is_some_and(|to| cx.ask(to, request, Purpose::Claimed(id)));
+            if sent {
+                self.following += 1;
+                self.requests += 1;
+            } else {
+                self.claims.remove(&peer);
+            }
+        }
+    }
+
+    fn is_over(&self, cx: &Cx<'_>) -> bool {
+        if cx.now.ms.saturating_sub(self.begun_ms) >= LOOKUP_MS_MAX {
+            return true;
+        }
+        let best = self.best_summary();
+        if let Purse::Hint(summary) = self.purse
+            && best >= Some(summary)
+        {
+            return true;
+        }
+        let claimed = self.claims.values().copied().max().flatten();
+        if claimed > best {
+            return false;
+        }
+        self.lookup.is_over() || !self.in_trouble(cx) && self.agreeing() >= ENOUGH
+    }
+
+    /// Whether all of the closest are to be asked.
+    fn in_trouble(&self, cx: &Cx<'_>) -> bool {
+        if self.trouble || self.effort == Effort::Fresh {
+            return true;
+        }
+        let best = self.best_summary();
+        let differs = |(peer, claim): (&Peer, &Option<Summary>)| match claim {
+            Some(claim) => Some(*claim) != best,
+            // Those farther away need not have it.
+            None => {
+                best.is_some() && self.lookup.is_among_closest(peer) && self.claims.len() > ENOUGH
+            }
+        };
+        let told = cx
+            .newest(&self.at)
+            .max(cx.desk.hinted.get(&self.at).copied());
+        told > best || self.claims.iter().any(differs)
+    }
+
+    fn best_summary(&self) -> Option<Summary> {
+        self.best.as_ref().map(|(summary, _)| *summary)
+    }
+
+    fn agreeing(&self) -> usize {
+        let best = self.best_summary();
+        if best.is_none() {
+            return 0;
+        }
+        let same = self.claims.values().filter(|claim| **claim == best).count();
+        same + usize::from(self.own == best)
+    }
+
+    fn parallel(&self, cx: &Cx<'_>) -> usize {
+        match self.purse {
+            Purse::Hint(_) => RECORDS,
+            Purse::Job(_) if self.in_trouble(cx) => PARALLEL,
+            Purse::Job(_) => ENOUGH.saturating_sub(self.agreeing()),
+        }
+    }
+
+    fn want(&self) -> Want {
+        let for_record = |(peer, want): &(&Peer, &Want)| {
+            **want == Want::Record && self.claims.get(*peer) != Some(&None)
+        };
+        let records = self.wants.iter().filter(for_record).count();
+        if records < RECORDS || matches!(self.purse, Purse::Hint(_)) {
+            Want::Record
+        } else {
+            Want::Summary
+        }
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>) -> Found {
+        let answers = self.claims.len() + usize::from(self.own.is_some());
+        let best = self.best_summary();
+        let agreeing = self.agreeing();
+        let record = self.best.take().map(|(_, record)| record);
+        let Purse::Job(job) = self.purse else {
+            return Found { record, answers };
+        };
+        let newest = best.zip(record.as_deref());
+        let repaired = newest.map_or(0, |(summary, record)| self.repair(cx, summary, record));
+        let effort = Effortful {
+            requests: self.requests,
+            answers,
+            agreeing,
+            repaired,
+            took_ms: cx.now.ms.saturating_sub(self.begun_ms),
+        };
+        let outcome = Outcome::Got {
+            record: record.clone(),
+            effort,
+        };
+        cx.desk.out.push(Action::Done { job, outcome });
+        if let Some(record) = &record {
+            cx.notice(record);
+        }
+        Found { record, answers }
+    }
+
+    /// Who had less, among those that should have it, gets the newest pushed.
+    fn repair(&self, cx: &mut Cx<'_>, summary: Summary, record: &Verified<Record>) -> usize {
+        let mut repaired = 0;
+        let bytes: Arc<[u8]> = record.as_bytes().into();
+        for (peer, claim) in &self.claims {
+            if *claim >= Some(summary) || !self.lookup.is_among_closest(peer) {
+                continue;
+            }
+            let Some(to) = self.lookup.contact(peer).cloned() else {
+                continue;
+            };
+            let request = Request::Put {
+                record: bytes.clone(),
+                expected: Expected::Older,
+            };
+            let at = self.at;
+            repaired += usize::from(cx.ask(to, request, Purpose::Repair { at, summary }));
+        }
+        if self.own < Some(summary) && cx.in_cell(&self.at) {
+            cx.write(Box::new(record.clone()), Expected::Older, Writer::Repair);
+        }
+        repaired
+    }
+}

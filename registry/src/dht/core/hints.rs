@@ -1,0 +1,136 @@
+//! Announcements: fetched at most once, false ones held against who sent them.
+//!
+//! A hint that this node cares about becomes a get for what it names. What is found and verified is told to who listens here, and only then
+//! passed on by the driver; so whoever passes on a false one has not looked, or lies.
+
+use std::collections::BTreeMap;
+
+use super::Offence;
+use super::bounded::Recent;
+use super::desk::{Cx, Writer};
+use super::get::{ENOUGH, Found};
+use super::standing::Cost;
+use crate::dht::message::{Announcement, Expected, Summary};
+use crate::dht::peer::{Peer, Position};
+
+/// Hints that are being looked into. More are remembered, so that a get looks further, and not fetched: reconciliation brings them.
+const LOOKING_MAX: usize = 256;
+
+/// Hints that proved false, so that they are not looked into again.
+const FALSE_MAX: usize = 4096;
+
+/// The first to store announces while the others still write: a hint that is not confirmed at once gets two more looks.
+const LOOKS: u32 = 3;
+const LOOK_AGAIN_MS: u64 = 1_000;
+
+/// Announcements under way.
+#[derive(Clone, Debug)]
+pub(super) struct Hints {
+    looking: BTreeMap<Position, Looking>,
+    proved_false: Recent<(Position, Summary), ()>,
+}
+
+#[derive(Clone, Debug)]
+struct Looking {
+    from: Peer,
+    announcement: Announcement,
+    looks: u32,
+    /// None while a get is under way.
+    again_ms: Option<u64>,
+}
+
+impl Hints {
+    pub(super) fn new() -> Self {
+        Self {
+            looking: BTreeMap::new(),
+            proved_false: Recent::new(FALSE_MAX),
+        }
+    }
+
+    /// Takes an announcement. Whether it is to be looked for now.
+    pub(super) fn on_announced(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Peer,
+        announcement: Announcement,
+        cares: bool,
+    ) -> bool {
+        let Announcement { at, summary, .. } = announcement;
+        if cx.is_cut_off(&from) || self.proved_false.contains(&(at, summary)) {
+            return false;
+        }
+        if let Err(offence) = cx.desk.standing.admit(cx.now.ms, from, Cost::Hint) {
+            if let Some(offence) = offence {
+                cx.offend(from, offence);
+            }
+            return false;
+        }
+        let known = cx.newest(&at).max(cx.desk.hinted.get(&at).copied());
+        if known >= Some(summary) {
+            return false;
+        }
+        cx.desk.hinted.insert(at, summary);
+        let looking = self.looking.len() < LOOKING_MAX && !self.looking.contains_key(&at);
+        if !cares && !cx.in_cell(&at) || !looking {
+            return false;
+        }
+        let looking = Looking {
+            from,
+            announcement,
+            looks: 1,
+            again_ms: None,
+        };
+        self.looking.insert(at, looking);
+        true
+    }
+
+    /// A get for a hint is over.
+    pub(super) fn on_found(&mut self, cx: &mut Cx<'_>, at: Position, found: Found) {
+        let Some(mut looking) = self.looking.remove(&at) else {
+            return;
+        };
+        let summary = looking.announcement.summary;
+        let reached = found.answers >= ENOUGH;
+        if let Some(record) = found.record {
+            cx.notice(&record);
+            if cx.in_cell(&at)
+                && cx
+                    .held(&at)
+                    .is_none_or(|held| held.summary < Summary::of(&record))
+            {
+                cx.write(record.clone(), Expected::Older, Writer::Repair);
+            }
+            if Summary::of(&record) >= summary {
+                if record.key_id() != looking.announcement.key_id {
+                    cx.offend(looking.from, Offence::FalseAnnouncement);
+                }
+                return;
+            }
+        }
+        if looking.looks < LOOKS {
+            looking.looks += 1;
+            looking.again_ms = Some(cx.now.ms.saturating_add(LOOK_AGAIN_MS));
+            self.looking.insert(at, looking);
+            return;
+        }
+        if cx.desk.hinted.get(&at) == Some(&summary) {
+            cx.desk.hinted.remove(&at);
+        }
+        self.proved_false.insert((at, summary), ());
+        // Who hears few others cannot tell a lie from a cut link.
+        if reached {
+            cx.offend(looking.from, Offence::FalseAnnouncement);
+        }
+    }
+
+    /// Hints to look into again.
+    pub(super) fn due(&mut self, now_ms: u64) -> Vec<(Position, Summary)> {
+        let due = |it: &&mut Looking| it.again_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        let again = self.looking.values_mut().filter(due);
+        let again = again.map(|looking| {
+            looking.again_ms = None;
+            (looking.announcement.at, looking.announcement.summary)
+        });
+        again.collect()
+    }
+}

@@ -1,0 +1,327 @@
+//! Which nodes to ask next, and when to stop: Kademlia's lookup over three disjoint paths.
+//!
+//! This module owns the candidates of one lookup. It promises that no peer is asked twice, that one path or one supplier of
+//! contacts cannot take all of the attention, and that it ends. Contacts are hints of strangers: one that does not answer
+//! counts for nothing, and who supplied many of those is not listened to any more. What is asked, and what an answer is worth, is for
+//! [`super::get`] and [`super::put`].
+
+use std::collections::BTreeMap;
+
+use crate::dht::message::CLOSER_MAX;
+use crate::dht::peer::{Contact, Distance, Peer, Position};
+
+/// Nodes that keep a record: Kademlia's k.
+pub(super) const CLOSEST: usize = 20;
+
+/// Paths that share no peer. What the contacts of one path say is held against what the others say.
+const PATHS: usize = 3;
+
+/// Asked at once: two for each path.
+pub(super) const PARALLEL: usize = 2 * PATHS;
+
+/// Candidates kept, the closest of them: twelve answers full of contacts.
+const CANDIDATES_MAX: usize = 256;
+
+/// Suppliers remembered of one candidate. More make it no surer.
+const SUPPLIERS_MAX: usize = 4;
+
+/// A peer that has not answered for so long still may, but another is asked meanwhile.
+const SLOW_MS: u64 = 600;
+
+/// Contacts that never answered and are not held against who supplied them: nodes vanish.
+const SILENT_FREE: usize = 4;
+
+/// One lookup.
+#[derive(Clone, Debug)]
+pub(super) struct Lookup {
+    at: Position,
+    me: Peer,
+    candidates: BTreeMap<Distance, Candidate>,
+    credits: BTreeMap<Peer, Credit>,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    contact: Contact,
+    path: usize,
+    /// Empty where our own routing table has it.
+    suppliers: Vec<Peer>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Asked { at_ms: u64 },
+    Answered,
+    Silent,
+}
+
+/// How the contacts that a peer supplied turned out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Credit {
+    answered: usize,
+    silent: usize,
+}
+
+impl Lookup {
+    /// Begins with the closest that the routing table knows.
+    pub(super) fn new(at: Position, me: Peer, known: Vec<Contact>) -> Self {
+        let mut lookup = Self {
+            at,
+            me,
+            candidates: BTreeMap::new(),
+            credits: BTreeMap::new(),
+        };
+        for (number, contact) in known.into_iter().enumerate() {
+            lookup.add(contact, number % PATHS, None);
+        }
+        lookup
+    }
+
+    /// The next one to ask, if fewer than `parallel` are on their way: the closest of the path that has least on its way.
+    pub(super) fn next(&mut self, now_ms: u64, parallel: usize) -> Option<Contact> {
+        let mut busy = [0; PATHS];
+        for candidate in self.candidates.values() {
+            if let State::Asked { at_ms } = candidate.state
+                && now_ms < at_ms.saturating_add(SLOW_MS)
+            {
+                busy[candidate.path] += 1;
+            }
+        }
+        if busy.iter().sum::<usize>() >= parallel {
+            return None;
+        }
+        let waiting = self
+            .closest()
+            .filter(|(_, candidate)| candidate.state == State::Waiting)
+            .min_by_key(|(distance, candidate)| (busy[candidate.path], **distance));
+        let distance = *waiting?.0;
+        let candidate = self.candidates.get_mut(&distance)?;
+        candidate.state = State::Asked { at_ms: now_ms };
+        Some(candidate.contact.clone())
+    }
+
+    /// A peer answered with contacts.
+    pub(super) fn answered(&mut self, peer: &Peer, closer: Vec<Contact>) {
+        let Some(path) = self.settle(peer, State::Answered) else {
+            return;
+        };
+        for contact in closer.into_iter().take(CLOSER_MAX) {
+            self.add(contact, path, Some(*peer));
+        }
+    }
+
+    /// A peer does not answer, or not with sense.
+    pub(super) fn silent(&mut self, peer: &Peer) {
+        self.settle(peer, State::Silent);
+    }
+
+    /// Whether the closest of all that answer have answered.
+    pub(super) fn is_over(&self) -> bool {
+        self.closest()
+            .all(|(_, candidate)| candidate.state == State::Answered)
+    }
+
+    /// Whether any is on its way or to be asked.
+    pub(super) fn is_among_closest(&self, peer: &Peer) -> bool {
+        let distance = peer.position().distance(&self.at);
+        self.closest().any(|(other, _)| *other == distance)
+    }
+
+    /// The closest that answered, the closest first.
+    pub(super) fn found(&self) -> Vec<Contact> {
+        let answered = |candidate: &&Candidate| candidate.state == State::Answered;
+        let found = self.candidates.values().filter(answered).take(CLOSEST);
+        found.map(|candidate| candidate.contact.clone()).collect()
+    }
+
+    /// The contact of a peer that this lookup knows.
+    pub(super) fn contact(&self, peer: &Peer) -> Option<&Contact> {
+        let distance = peer.position().distance(&self.at);
+        self.candidates.get(&distance).map(|it| &it.contact)
+    }
+
+    fn closest(&self) -> impl Iterator<Item = (&Distance, &Candidate)> {
+        let counts = |(_, candidate): &(&Distance, &Candidate)| self.counts(candidate);
+        self.candidates.iter().filter(counts).take(CLOSEST)
+    }
+
+    fn counts(&self, candidate: &Candidate) -> bool {
+        match candidate.state {
+            State::Answered => true,
+            State::Silent => false,
+            State::Waiting | State::Asked { .. } => {
+                let trusted = |peer: &Peer| {
+                    let credit = self.credits.get(peer).copied().unwrap_or_default();
+                    credit.silent <= SILENT_FREE + credit.answered
+                };
+                candidate.suppliers.is_empty() || candidate.suppliers.iter().any(trusted)
+            }
+        }
+    }
+
+    fn add(&mut self, contact: Contact, path: usize, supplier: Option<Peer>) {
+        if contact.peer == self.me {
+            return;
+        }
+        let distance = contact.peer.position().distance(&self.at);
+        if let Some(known) = self.candidates.get_mut(&distance) {
+            if let Some(supplier) = supplier
+                && !known.suppliers.is_empty()
+                && known.suppliers.len() < SUPPLIERS_MAX
+                && !known.suppliers.contains(&supplier)
+            {
+                known.suppliers.push(supplier);
+            }
+            return;
+        }
+        let candidate = Candidate {
+            contact,
+            path,
+            suppliers: supplier.into_iter().collect(),
+            state: State::Waiting,
+        };
+        self.candidates.insert(distance, candidate);
+        if self.candidates.len() > CANDIDATES_MAX {
+            let mut waiting = self.candidates.iter().rev();
+            let farthest = waiting.find(|(_, candidate)| candidate.state == State::Waiting);
+            if let Some(distance) = farthest.map(|(distance, _)| *distance) {
+                self.candidates.remove(&distance);
+            }
+        }
+    }
+
+    fn settle(&mut self, peer: &Peer, state: State) -> Option<usize> {
+        let distance = peer.position().distance(&self.at);
+        let candidate = self.candidates.get_mut(&distance)?;
+        if !matches!(candidate.state, State::Asked { .. }) {
+            return None;
+        }
+        candidate.state = state;
+        for supplier in &candidate.suppliers {
+            let credit = self.credits.entry(*supplier).or_default();
+            match state {
+                State::Answered => credit.answered += 1,
+                _ => credit.silent += 1,
+            }
+        }
+        Some(candidate.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(number: u16) -> Contact {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&number.to_be_bytes());
+        Contact {
+            peer: Peer(key),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn contacts(numbers: impl Iterator<Item = u16>) -> Vec<Contact> {
+        numbers.map(contact).collect()
+    }
+
+    fn lookup(known: impl Iterator<Item = u16>) -> Lookup {
+        Lookup::new(Position([0; 32]), Peer([0xff; 32]), contacts(known))
+    }
+
+    /// Everyone answers with the closest of `world`; how many were asked.
+    fn play(
+        lookup: &mut Lookup,
+        world: &[Contact],
+        mut answers: impl FnMut(&Peer) -> Option<Vec<Contact>>,
+    ) -> usize {
+        let mut asked = 0;
+        while let Some(next) = lookup.next(0, PARALLEL) {
+            asked += 1;
+            assert!(asked <= world.len() + CANDIDATES_MAX, "it ends");
+            match answers(&next.peer) {
+                Some(closer) => lookup.answered(&next.peer, closer),
+                None => lookup.silent(&next.peer),
+            }
+        }
+        asked
+    }
+
+    fn by_distance(numbers: impl Iterator<Item = u16>) -> Vec<Contact> {
+        let mut all = contacts(numbers);
+        all.sort_by_key(|it| it.peer.position());
+        all
+    }
+
+    #[test]
+    fn it_finds_the_closest_of_all() {
+        let world = by_distance(0..300);
+        let mut lookup = lookup(290..300);
+        let asked = play(&mut lookup, &world, |_| Some(world[..20].to_vec()));
+        assert!(lookup.is_over());
+        assert_eq!(lookup.found(), world[..20]);
+        assert!(asked <= 30, "{asked}");
+    }
+
+    #[test]
+    fn few_nodes_are_all_asked() {
+        let mut lookup = lookup(0..7);
+        let world = contacts(0..7);
+        assert_eq!(play(&mut lookup, &world, |_| Some(world.clone())), 7);
+        assert!(lookup.is_over() && lookup.found().len() == 7);
+        assert!(super::tests::lookup(0..0).is_over());
+    }
+
+    #[test]
+    fn invented_contacts_do_not_hold_it_up() {
+        let world = by_distance(0..100);
+        let liar = world[50].peer;
+        let ghosts = by_distance(1000..3000);
+        let mut lookup = Lookup::new(Position([0; 32]), Peer([0xff; 32]), world[45..55].to_vec());
+        let mut silences = 0;
+        play(&mut lookup, &world, |peer| {
+            if *peer == liar {
+                return Some(ghosts[..20].to_vec());
+            }
+            if world.iter().any(|it| it.peer == *peer) {
+                return Some(world[..20].to_vec());
+            }
+            silences += 1;
+            None
+        });
+        assert!(lookup.is_over());
+        assert_eq!(lookup.found(), world[..20]);
+        assert!(silences <= SILENT_FREE + 1 + PARALLEL, "{silences}");
+    }
+
+    #[test]
+    fn paths_take_turns_and_slow_peers_give_way() {
+        let mut lookup = lookup(0..12);
+        let first: Vec<_> = (0..9).map_while(|_| lookup.next(0, PARALLEL)).collect();
+        assert_eq!(first.len(), PARALLEL);
+        let mut paths = [0; PATHS];
+        for contact in &first {
+            let distance = contact.peer.position().distance(&Position([0; 32]));
+            paths[lookup.candidates[&distance].path] += 1;
+        }
+        assert_eq!(paths, [2; PATHS]);
+        assert_eq!(lookup.next(SLOW_MS - 1, PARALLEL), None);
+        assert!(lookup.next(SLOW_MS, PARALLEL).is_some());
+        assert!(!lookup.is_over());
+    }
+
+    #[test]
+    fn candidates_have_a_bound() {
+        let mut lookup = lookup(0..40);
+        for round in 0..40_u16 {
+            let Some(next) = lookup.next(0, usize::MAX) else {
+                break;
+            };
+            let from = 100 + 30 * round;
+            lookup.answered(&next.peer, contacts(from..from + 30));
+        }
+        assert!(lookup.candidates.len() <= CANDIDATES_MAX);
+    }
+}

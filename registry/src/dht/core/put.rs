@@ -1,0 +1,211 @@
+//! To whom, how many must acknowledge, what a refusal means.
+//!
+//! This module owns one put: it finds the closest nodes, asks each to store, counts who has it on disk, and verifies what a
+//! refusal shows. A refusal that shows nothing newer is held against who sent it.
+
+use std::sync::Arc;
+
+use dotkey_proto::record::{Record, Verified};
+
+use super::desk::{Checked, Cx, Purpose, Writer, check};
+use super::get::LOOKUP_MS_MAX;
+use super::lookup::{CLOSEST, Lookup, PARALLEL};
+use super::{Action, Failure, Job, Offence, Outcome, Placement, Written};
+use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
+use crate::dht::peer::{Contact, Peer, Position};
+
+/// Once a majority has it, the rest gets so long before the put ends; what they store later counts all the same, unseen.
+const LATE_MS_MAX: u64 = 1_000;
+
+/// One put.
+#[derive(Clone, Debug)]
+pub(super) struct Put {
+    job: Job,
+    at: Position,
+    record: Box<Verified<Record>>,
+    bytes: Arc<[u8]>,
+    expected: Expected,
+    lookup: Lookup,
+    /// How many were asked to store, and how many of them have not answered. `None` while they are looked for.
+    asked: Option<(usize, usize)>,
+    stored: usize,
+    refused: Vec<(Peer, Refusal)>,
+    conflict: Option<Box<Verified<Record>>>,
+    begun_ms: u64,
+    asked_ms: u64,
+}
+
+impl Put {
+    pub(super) fn new(
+        cx: &Cx<'_>,
+        job: Job,
+        record: Box<Verified<Record>>,
+        expected: Expected,
+    ) -> Self {
+        let at = Position::of_record(&record);
+        Self {
+            job,
+            at,
+            bytes: record.as_bytes().into(),
+            record,
+            expected,
+            lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, CLOSEST)),
+            asked: None,
+            stored: 0,
+            refused: Vec::new(),
+            conflict: None,
+            begun_ms: cx.now.ms,
+            asked_ms: cx.now.ms,
+        }
+    }
+
+    /// Asks whom there is to ask. Whether it is over.
+    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> bool {
+        if self.asked.is_none() {
+            while let Some(to) = self.lookup.next(cx.now.ms, PARALLEL) {
+                let at = self.at;
+                let peer = to.peer;
+                let want = Want::Contacts;
+                if !cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
+                    self.lookup.silent(&peer);
+                }
+            }
+            let late = cx.now.ms.saturating_sub(self.begun_ms) >= LOOKUP_MS_MAX;
+            if self.lookup.is_over() || late {
+                self.store(cx, id);
+            }
+        }
+        let Some((of, waiting)) = self.asked else {
+            return false;
+        };
+        let late = cx.now.ms.saturating_sub(self.asked_ms) >= LATE_MS_MAX;
+        if waiting > 0 && !(late && self.stored > of / 2) {
+            return false;
+        }
+        let placement = Placement {
+            stored: self.stored,
+            of,
+            refused: core::mem::take(&mut self.refused),
+            conflict: self.conflict.take(),
+            took_ms: cx.now.ms.saturating_sub(self.begun_ms),
+        };
+        let (job, outcome) = (self.job, Outcome::Put(placement));
+        cx.desk.out.push(Action::Done { job, outcome });
+        true
+    }
+
+    /// A peer answered, or did not.
+    pub(super) fn on_answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Peer,
+        answer: Result<Response, Failure>,
+        asked_for: bool,
+    ) {
+        if asked_for {
+            return self.on_placed(cx, from, answer);
+        }
+        match answer {
+            Ok(Response::Got {
+                value: Value::Nothing,
+                closer,
+            }) => {
+                let closer = closer.into_iter().filter(|it| !cx.is_cut_off(&it.peer));
+                self.lookup.answered(&from, closer.collect());
+            }
+            other => {
+                if !matches!(other, Err(_) | Ok(Response::Refused(_))) {
+                    cx.offend(from, Offence::Garbage);
+                }
+                self.lookup.silent(&from);
+            }
+        }
+    }
+
+    /// Our own disk answered.
+    pub(super) fn on_written(&mut self, cx: &mut Cx<'_>, result: Written) {
+        let me = cx.desk.me;
+        let answer = match result {
+            Written::New | Written::Known => Response::Stored,
+            Written::Refused(refusal) => Response::Refused(refusal),
+        };
+        self.on_placed(cx, me, Ok(answer));
+    }
+
+    fn store(&mut self, cx: &mut Cx<'_>, id: u64) {
+        let mut targets = self.lookup.found();
+        let own = cx.desk.here.distance(&self.at);
+        let closer = |it: &Contact| it.peer.position().distance(&self.at) < own;
+        let keeps = targets.len() < CLOSEST || !targets.iter().all(closer);
+        targets.truncate(CLOSEST - usize::from(keeps));
+        let of = targets.len() + usize::from(keeps);
+        self.asked = Some((of, of));
+        self.asked_ms = cx.now.ms;
+        if keeps {
+            cx.write(self.record.clone(), self.expected, Writer::Task(id));
+        }
+        for to in targets {
+            let request = Request::Put {
+                record: self.bytes.clone(),
+                expected: self.expected,
+            };
+            if !cx.ask(to, request, Purpose::Claimed(id)) {
+                self.settle(cx);
+            }
+        }
+    }
+
+    fn on_placed(&mut self, cx: &mut Cx<'_>, from: Peer, answer: Result<Response, Failure>) {
+        match answer {
+            Ok(Response::Stored) => {
+                self.stored += 1;
+                let summary = Summary::of(&self.record);
+                cx.desk.acknowledged.insert((from, self.at), summary);
+            }
+            Ok(Response::Refused(refusal)) => self.on_refusal(cx, from, refusal),
+            Ok(_) => cx.offend(from, Offence::Garbage),
+            Err(_) => {}
+        }
+        self.settle(cx);
+    }
+
+    fn settle(&mut self, cx: &mut Cx<'_>) {
+        if let Some((of, waiting)) = &mut self.asked {
+            *waiting = waiting.saturating_sub(1);
+            let (job, stored, of) = (self.job, self.stored, *of);
+            cx.desk.out.push(Action::Progress { job, stored, of });
+        }
+    }
+
+    fn on_refusal(&mut self, cx: &mut Cx<'_>, from: Peer, refusal: Refusal) {
+        let ours = Summary::of(&self.record);
+        let shown = match &refusal {
+            Refusal::Older(bytes) | Refusal::Unexpected(Some(bytes)) => Some(bytes),
+            _ => None,
+        };
+        if let Some(bytes) = shown {
+            let fits = |theirs: &Record| match refusal {
+                Refusal::Older(_) => Summary::of(theirs) > ours,
+                _ => {
+                    self.expected != Expected::Older
+                        && Expected::Digest(theirs.digest()) != self.expected
+                }
+            };
+            match check(bytes, Some(&self.at), cx.now.calendar) {
+                Checked::Valid(theirs) if fits(&theirs) => {
+                    cx.notice(&theirs);
+                    if self
+                        .conflict
+                        .as_ref()
+                        .is_none_or(|it| it.cmp_age(&theirs).is_lt())
+                    {
+                        self.conflict = Some(theirs);
+                    }
+                }
+                Checked::OutOfTime(_) => {}
+                Checked::Valid(_) | Checked::Invalid(_) => cx.offend(from, Offence::InvalidRecord),
+            }
+        }
+        self.refused.push((from, refusal));
+    }
+}

@@ -1,0 +1,135 @@
+//! What peers ask of this node.
+//!
+//! Each request costs its sender tokens, and is answered at once or, where it writes, when the disk has answered. Nothing is
+//! stored that was not verified here.
+
+use std::sync::Arc;
+
+use super::desk::{Checked, Cx, Shown, Underway, Writer, check};
+use super::reconcile::respond;
+use super::standing::{Cost, RETRY_MS};
+use super::{Action, Inbound, Offence, Written};
+use crate::dht::message::{
+    CLOSER_MAX, ErrorCode, Expected, Refusal, Request, Response, Summary, Value, Want,
+};
+use crate::dht::peer::{Peer, Position};
+
+/// Writes of peers that wait for the disk, of all and of one.
+const WRITES_MAX: usize = 1024;
+const WRITES_OF_ONE_MAX: usize = 128;
+
+/// What an answer costs beside its record: contacts.
+const ANSWER_BYTES: usize = 2048;
+
+/// Answers a request, now or when the disk has.
+pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request: Request) {
+    let cut = cx.is_cut_off(&from);
+    if cut || !admit(cx, from, Cost::Request) {
+        return busy(cx, inbound);
+    }
+    match request {
+        Request::Get { at, want } => on_get(cx, from, inbound, at, want),
+        Request::Put { record, expected } => on_put(cx, from, inbound, &record, expected),
+        Request::Reconcile { clock: _, probes } => {
+            let bytes = ANSWER_BYTES * probes.len();
+            if !admit(cx, from, Cost::Bytes(bytes)) {
+                return busy(cx, inbound);
+            }
+            let response = Response::Reconciled {
+                clock: cx.now.calendar,
+                compared: respond(&Shown(cx.view), &probes),
+            };
+            answer(cx, inbound, response);
+        }
+    }
+}
+
+/// The disk answered about a peer's put.
+pub(super) fn on_written(cx: &mut Cx<'_>, inbound: Inbound, underway: &Underway, result: Written) {
+    let response = match result {
+        Written::New => {
+            cx.notice(&underway.record);
+            cx.announce(&underway.record);
+            Response::Stored
+        }
+        Written::Known => Response::Stored,
+        Written::Refused(refusal) => Response::Refused(refusal),
+    };
+    answer(cx, inbound, response);
+}
+
+fn on_get(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, at: Position, want: Want) {
+    let held = if want == Want::Contacts {
+        None
+    } else {
+        cx.held(&at)
+    };
+    let bytes = match (&held, want) {
+        (Some(held), Want::Record) => held.bytes.len(),
+        _ => 0,
+    };
+    if !admit(cx, from, Cost::Bytes(bytes + ANSWER_BYTES)) {
+        return busy(cx, inbound);
+    }
+    let mut closer = cx.closest(&at, CLOSER_MAX + 1);
+    closer.retain(|it| it.peer != from);
+    closer.truncate(CLOSER_MAX);
+    let value = match (held, want) {
+        (Some(held), Want::Record) => Value::Record(held.bytes),
+        (Some(held), Want::Summary) => Value::Summary(held.summary),
+        _ => Value::Nothing,
+    };
+    answer(cx, inbound, Response::Got { value, closer });
+}
+
+fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expected: Expected) {
+    let waiting = |it: &&Underway| matches!(it.writer, Writer::Peer(peer, _) if peer == from);
+    let full = cx.desk.writes.len() >= WRITES_MAX
+        || cx.desk.writes.values().filter(waiting).count() >= WRITES_OF_ONE_MAX;
+    if full || !admit(cx, from, Cost::Bytes(bytes.len())) || !admit(cx, from, Cost::Signature) {
+        return busy(cx, inbound);
+    }
+    let record = match check(bytes, None, cx.now.calendar) {
+        Checked::Valid(record) => record,
+        Checked::OutOfTime(code) => return invalid(cx, inbound, code),
+        Checked::Invalid(code) => {
+            cx.offend(from, Offence::InvalidRecord);
+            return invalid(cx, inbound, code);
+        }
+    };
+    let (at, summary) = (Position::of_record(&record), Summary::of(&record));
+    match cx.held(&at) {
+        Some(held) if held.summary == summary => answer(cx, inbound, Response::Stored),
+        Some(held) if held.summary > summary => {
+            let refusal = Refusal::Older(held.bytes);
+            answer(cx, inbound, Response::Refused(refusal));
+        }
+        _ => cx.write(record, expected, Writer::Peer(from, inbound)),
+    }
+}
+
+fn admit(cx: &mut Cx<'_>, from: Peer, cost: Cost) -> bool {
+    match cx.desk.standing.admit(cx.now.ms, from, cost) {
+        Ok(()) => true,
+        Err(offence) => {
+            if let Some(offence) = offence {
+                cx.offend(from, offence);
+            }
+            false
+        }
+    }
+}
+
+fn busy(cx: &mut Cx<'_>, inbound: Inbound) {
+    let retry_ms = RETRY_MS;
+    answer(cx, inbound, Response::Refused(Refusal::Busy { retry_ms }));
+}
+
+fn invalid(cx: &mut Cx<'_>, inbound: Inbound, code: &str) {
+    let refusal = Refusal::Invalid(ErrorCode(code.to_owned()));
+    answer(cx, inbound, Response::Refused(refusal));
+}
+
+fn answer(cx: &mut Cx<'_>, inbound: Inbound, response: Response) {
+    cx.desk.out.push(Action::Answer { inbound, response });
+}
