@@ -31,13 +31,15 @@ const WORKERS: usize = 2;
 /// File operations and look-ups of host names at once.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// The API's streams end, and the node hands over what it keeps. Together less than the 5 s that are promised.
-const STOP_API: Duration = Duration::from_millis(1_000);
-const STOP_NODE: Duration = Duration::from_millis(3_000);
+/// At the same time the API's requests and streams end, and the node hands over what it keeps. Then what still runs is left
+/// behind. Together less than the 5 s that are promised.
+const STOP_API: Duration = Duration::from_millis(4_000);
+const STOP_NODE: Duration = Duration::from_millis(4_000);
 const STOP_REST: Duration = Duration::from_millis(500);
 
 const _: () = assert!(
-    STOP_API.as_millis() + STOP_NODE.as_millis() + STOP_REST.as_millis() < 5_000,
+    STOP_API.as_millis() + STOP_REST.as_millis() < 5_000
+        && STOP_NODE.as_millis() + STOP_REST.as_millis() < 5_000,
     "`docs/cli.md` promises five seconds"
 );
 
@@ -180,13 +182,19 @@ impl Running {
     }
 
     async fn stop(self) {
+        let Self {
+            node, task, server, ..
+        } = self;
+        let left = async {
+            node.leave().await;
+            // A task that has given its result must not be asked again.
+            if !task.is_finished() {
+                // Its store is closed with it; that it panicked is in the log.
+                let _ = task.await;
+            }
+        };
         // Whoever does not end in time is left behind: what was acknowledged is on disk.
-        let _ = timeout(STOP_API, self.server.stop()).await;
-        let _ = timeout(STOP_NODE, async {
-            self.node.leave().await;
-            let _ = self.task.await;
-        })
-        .await;
+        let _ = tokio::join!(timeout(STOP_API, server.stop()), timeout(STOP_NODE, left));
     }
 }
 
