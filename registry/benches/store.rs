@@ -141,7 +141,7 @@ fn in_turns(rounds: usize, work: impl Fn() -> f64, yardstick: impl Fn() -> f64) 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (count, rounds) = if quick {
-        (RECORDS_QUICK, 3)
+        (RECORDS_QUICK, 7)
     } else {
         (RECORDS, 5)
     };

@@ -231,8 +231,8 @@ impl Subscriber {
             Happened::Changed(key_id, _) if self.only.is_some_and(|only| only != key_id) => None,
             Happened::Changed(_, shown) => {
                 let data = serde_json::to_string(&*shown).expect("strings and numbers are JSON");
-                let event = Event::default().event("change").data(data);
-                Some(event.id(self.ring.id(self.seen)))
+                let event = Event::default().event("change").id(self.ring.id(self.seen));
+                Some(event.data(data))
             }
             Happened::Lost => Some(reset(
                 &self.ring,
@@ -245,8 +245,8 @@ impl Subscriber {
 
 fn reset(ring: &Ring, number: u64, reason: &str) -> Event {
     let data = serde_json::json!({ "reason": reason });
-    let event = Event::default().event("reset").data(data.to_string());
-    event.id(ring.id(number))
+    let event = Event::default().event("reset").id(ring.id(number));
+    event.data(data.to_string())
 }
 
 #[cfg(test)]

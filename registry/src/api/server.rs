@@ -163,7 +163,7 @@ async fn connection(
     connection.as_mut().graceful_shutdown();
     // What is under way may end; a client that does not take it has no claim.
     match timeout(limits.stop_wait, connection).await {
-        Ok(_) => None,
+        Ok(ended) => ended.err().map(|error| cause(error.as_ref())),
         Err(_) => reason.or(Some("stop")),
     }
 }

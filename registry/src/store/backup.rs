@@ -80,7 +80,7 @@ pub fn restore(from: &Path, folder: &Path) -> Result<u64, StoreError> {
 fn check(copy: &Path, from: &Path) -> Result<(), StoreError> {
     let error = |source: rocksdb::Error| StoreError::of_database(from, "be read", &source);
     // Read-only and not as an open store: a look must change nothing.
-    let options = database_options(false, DBRecoveryMode::AbsoluteConsistency);
+    let options = database_options(DBRecoveryMode::AbsoluteConsistency);
     let db =
         DB::open_cf_descriptors_read_only(&options, copy, descriptors(), false).map_err(error)?;
     for column in Column::ALL {

@@ -100,11 +100,9 @@ const BACKGROUND_JOBS_MAX: i32 = 2;
 const TEXT_LOG_FILES: usize = 4;
 const TEXT_LOG_BYTES_MAX: usize = 1 << 20;
 
-/// The whole database's options. `create` makes what is missing; `mode` says how a broken log is met.
-pub(super) fn database_options(create: bool, mode: DBRecoveryMode) -> Options {
+/// The whole database's options, for one that exists. `mode` says how a broken log is met.
+pub(super) fn database_options(mode: DBRecoveryMode) -> Options {
     let mut options = Options::default();
-    options.create_if_missing(create);
-    options.create_missing_column_families(create);
     options.set_paranoid_checks(true);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_wal_recovery_mode(mode);

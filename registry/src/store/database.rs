@@ -41,7 +41,10 @@ impl Store {
         // A log that ends in the middle of a write is what a power cut leaves: that write was never acknowledged. Damage
         // before the end is an error, where RocksDB's default would forget everything after it.
         let mode = DBRecoveryMode::TolerateCorruptedTailRecords;
-        let options = database_options(is_new(folder)?, mode);
+        let mut options = database_options(mode);
+        options.create_if_missing(is_new(folder)?);
+        // Also in an old one: its first start may have been cut short, or it is from before a column.
+        options.create_missing_column_families(true);
         let db = DB::open_cf_descriptors(&options, folder, descriptors())
             .map_err(|source| StoreError::of_open(folder, &source))?;
         let store = Self {
@@ -275,6 +278,60 @@ mod tests {
             store.get(new, b"a").expect("read").as_deref(),
             Some(&b"2"[..])
         );
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_made_up_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = rocksdb::Options::default();
+        options.create_if_missing(true);
+        drop(DB::open(&options, folder.path()).expect("a database without columns"));
+        let store = Store::open(folder.path()).expect("the columns are made");
+        store
+            .write(&[put(Column::Evidence, b"a", b"1")])
+            .expect("written");
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_refused() {
+        let check = |spoil: fn(&Store), expected: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = Store::open(folder.path()).expect("a new store");
+            spoil(&store);
+            drop(store);
+            let error = Store::open(folder.path()).err().expect("refused");
+            assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check(
+            |store| {
+                let format = put(Column::Node, FORMAT_CELL, &[0, 0, 0, 2]);
+                store.write(&[format]).expect("written");
+            },
+            "format 2, and this version reads up to 1",
+        );
+        check(
+            |store| {
+                let format = put(Column::Node, FORMAT_CELL, b"?");
+                store.write(&[format]).expect("written");
+            },
+            "not a number",
+        );
+    }
+
+    #[test]
+    fn an_unknown_column_is_from_a_newer_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = rocksdb::Options::default();
+        options.create_if_missing(true);
+        let mut db = DB::open(&options, folder.path()).expect("a database");
+        db.create_cf("unheard-of", &options).expect("a column");
+        let held = Store::open(folder.path()).err().expect("held by RocksDB");
+        assert!(matches!(held, StoreError::InUse { .. }), "{held}");
+        drop(db);
+        let error = Store::open(folder.path()).err().expect("refused");
+        assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+        assert!(error.to_string().contains("unheard-of"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What is where and how much of it: the positions that are taken, kept in memory so that the farthest is found without a disk.
 //!
-//! About 60 bytes a record.
+//! About 60 bytes a record. Beside them stands from when on anything can expire: what has left before is not looked through again.
 
 use std::collections::BTreeMap;
+
+use dotkey_proto::time::Timestamp;
 
 use crate::dht::peer::Position;
 
@@ -12,6 +14,7 @@ pub(super) struct Index {
     own: Position,
     costs: BTreeMap<Position, u32>,
     bytes: u64,
+    earliest: Timestamp,
 }
 
 impl Index {
@@ -20,7 +23,17 @@ impl Index {
             own,
             costs: BTreeMap::new(),
             bytes: 0,
+            earliest: Timestamp::from_secs(0).expect("the epoch"),
         }
+    }
+
+    /// Nothing expires before this.
+    pub(super) fn earliest(&self) -> Timestamp {
+        self.earliest
+    }
+
+    pub(super) fn set_earliest(&mut self, earliest: Timestamp) {
+        self.earliest = earliest;
     }
 
     /// What all of them cost.

@@ -12,7 +12,7 @@ use dotkey_proto::time::Timestamp;
 use super::column::Column;
 use super::database::{Change, Store};
 use super::error::StoreError;
-use super::format::{Header, decode_expiry_key, expiry_key};
+use super::format::{EXPIRY_KEY_BYTES, HEADER_BYTES, Header, decode_expiry_key, expiry_key};
 use super::index::Index;
 use super::records::{read_record, read_summary};
 use crate::dht::core::Written;
@@ -37,7 +37,10 @@ pub(super) struct Plan<'a> {
     pending: BTreeMap<Position, Pending>,
     /// What each change of the index replaced, the last one last.
     undo: Vec<(Position, Option<u64>)>,
-    expired_are_out: bool,
+    /// Expiries of no record, which leave with the expired.
+    dangling: Vec<[u8; EXPIRY_KEY_BYTES]>,
+    /// Up to when the expired are planned to leave, if they are.
+    expired_until: Option<Timestamp>,
 }
 
 /// What a batch did to the sums of a store: the summary that was at a position, and the one that is.
@@ -57,7 +60,8 @@ impl<'a> Plan<'a> {
             now,
             pending: BTreeMap::new(),
             undo: Vec::new(),
-            expired_are_out: false,
+            dangling: Vec::new(),
+            expired_until: None,
         }
     }
 
@@ -111,10 +115,10 @@ impl<'a> Plan<'a> {
 
     /// Plans to let go of what has expired, at most [`EXPIRED_MAX`], and says whether that was all.
     pub(super) fn drop_expired(&mut self) -> Result<bool, StoreError> {
-        self.expired_are_out = true;
         let mut expired = Vec::new();
         let mut damage = None;
-        self.store.scan(Column::RecordExpiries, &[], |key, _| {
+        let from = expiry_key(self.index.earliest(), &Position([0; 32]));
+        self.store.scan(Column::RecordExpiries, &from, |key, _| {
             match decode_expiry_key(key) {
                 Ok((expires, _)) if expires > self.now => return ControlFlow::Break(()),
                 Ok(at) => expired.push(at),
@@ -131,10 +135,14 @@ impl<'a> Plan<'a> {
             return Err(StoreError::damaged(self.store.folder().to_owned(), reason));
         }
         let all = expired.len() < EXPIRED_MAX;
+        let last = expired.last().map(|(expires, _)| *expires);
+        self.expired_until = if all { Some(self.now) } else { last };
         for (expires, position) in expired {
             let there = self.header(&position)?;
             if there.as_ref().is_some_and(|there| there.expires == expires) {
                 self.set(position, there, None);
+            } else {
+                self.dangling.push(expiry_key(expires, &position));
             }
         }
         Ok(all)
@@ -155,11 +163,17 @@ impl<'a> Plan<'a> {
     /// Writes the plan in one batch, and says what it changed. When that fails nothing is changed, here or on disk.
     pub(super) fn commit(mut self) -> Result<Differences, StoreError> {
         let pending = std::mem::take(&mut self.pending);
-        let written = self.store.write_pending(&pending);
-        if written.is_ok() {
-            self.undo.clear();
-        }
+        let written = self.store.write_pending(&pending, &self.dangling);
         written?;
+        self.undo.clear();
+        let kept = pending
+            .values()
+            .filter_map(|pending| pending.after.as_ref());
+        // A clock that was set back lets in what expires before what has left.
+        let earliest = kept.map(|(header, _)| header.expires).min();
+        let until = self.expired_until.unwrap_or(self.index.earliest());
+        self.index
+            .set_earliest(earliest.map_or(until, |earliest| earliest.min(until)));
         let summaries = |(position, pending): (&Position, &Pending)| {
             let before = pending.before.as_ref().map(|header| header.summary);
             let after = pending.after.as_ref().map(|(header, _)| header.summary);
@@ -172,7 +186,7 @@ impl<'a> Plan<'a> {
     fn make_room(&mut self, position: &Position, cost: u64) -> Result<bool, StoreError> {
         let replaced = self.index.get(position).unwrap_or_default();
         let over = |plan: &Self| plan.index.bytes() - replaced + cost > plan.bytes_max;
-        if over(self) && !self.expired_are_out {
+        if over(self) && self.expired_until.is_none() {
             self.drop_expired()?;
             // The place itself may have been among the expired: then there is nothing to replace any more.
             return self.make_room(position, cost);
@@ -248,11 +262,15 @@ impl Drop for Plan<'_> {
 }
 
 impl Store {
-    fn write_pending(&self, pending: &BTreeMap<Position, Pending>) -> Result<(), StoreError> {
+    fn write_pending(
+        &self,
+        pending: &BTreeMap<Position, Pending>,
+        dangling: &[[u8; EXPIRY_KEY_BYTES]],
+    ) -> Result<(), StoreError> {
         struct Bytes {
-            header: [u8; super::format::HEADER_BYTES],
+            header: [u8; HEADER_BYTES],
             value: Vec<u8>,
-            expiry: [u8; super::format::EXPIRY_KEY_BYTES],
+            expiry: [u8; EXPIRY_KEY_BYTES],
         }
         let parts = |(position, pending): (&Position, &Pending)| {
             let before = pending.before.as_ref();
@@ -265,7 +283,11 @@ impl Store {
             (*position, old, new)
         };
         let parts: Vec<_> = pending.iter().map(parts).collect();
-        let mut changes = Vec::with_capacity(4 * parts.len());
+        let mut changes = Vec::with_capacity(4 * parts.len() + dangling.len());
+        changes.extend(dangling.iter().map(|key| Change::Delete {
+            column: Column::RecordExpiries,
+            key,
+        }));
         for (position, old, new) in &parts {
             let (key, records) = (&position.0[..], [Column::Records, Column::RecordSummaries]);
             if let Some(key) = old {

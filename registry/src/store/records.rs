@@ -42,8 +42,16 @@ struct Inner {
     index: Mutex<Index>,
     /// What readers see: never ahead of the disk, and never locked while it is waited for.
     durable: RwLock<Durable>,
+    trouble: Mutex<Trouble>,
+}
+
+/// What someone should look at.
+#[derive(Default)]
+struct Trouble {
+    /// Damage stays until it is repaired, which is not while the store is open.
+    damage: Option<String>,
     /// The last failure, until a write succeeds.
-    trouble: Mutex<Option<String>>,
+    failure: Option<String>,
 }
 
 #[derive(Default)]
@@ -89,7 +97,7 @@ impl RecordStore {
                 config,
                 index: Mutex::new(index),
                 durable: RwLock::new(Durable { sums, bytes }),
-                trouble: Mutex::new(None),
+                trouble: Mutex::default(),
             }),
         })
     }
@@ -179,14 +187,11 @@ impl RecordStore {
         }
     }
 
-    /// The last failure of the disk, until a write succeeds: what someone should look at.
+    /// What someone should look at: damage, or the last failure of the disk until a write succeeds.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let trouble = &self.inner.trouble;
-        trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let trouble = self.lock_trouble();
+        trouble.damage.clone().or_else(|| trouble.failure.clone())
     }
 
     /// The folder and its other columns.
@@ -215,10 +220,9 @@ impl RecordStore {
     }
 
     fn publish(&self, differences: &Differences, index: &Index) {
-        let trouble = &self.inner.trouble;
         let durable = &self.inner.durable;
         if !differences.is_empty() {
-            *trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.lock_trouble().failure = None;
         }
         let mut durable = durable.write().unwrap_or_else(PoisonError::into_inner);
         for (position, before, after) in differences {
@@ -232,10 +236,18 @@ impl RecordStore {
         durable.bytes = index.bytes();
     }
 
+    fn lock_trouble(&self) -> MutexGuard<'_, Trouble> {
+        let trouble = &self.inner.trouble;
+        trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note(&self, error: &StoreError) {
         let text = error.to_string();
-        let trouble = &self.inner.trouble;
-        let mut last = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.lock_trouble();
+        let last = match error {
+            StoreError::Damaged { .. } => &mut trouble.damage,
+            _ => &mut trouble.failure,
+        };
         // A full disk fails every write: once is enough.
         if last.as_ref() != Some(&text) {
             tracing::error!("{text}");

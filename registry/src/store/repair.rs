@@ -3,7 +3,6 @@
 //! What is read is read three ways ([`super::salvage`]); every record is verified again, signatures included, and the newest of
 //! each position is kept, so that it does not matter which way found it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,8 @@ pub struct RepairReport {
     pub files: Vec<String>,
     /// Records that are in the new store, each verified again.
     pub kept: u64,
-    /// Records that are known to have been there and could not be read or verified. What nothing is left of is not counted.
+    /// Records that are known to have been there and could not be read or verified. What left no trace is not counted: what was in
+    /// a broken block of the log, above all.
     pub dropped: u64,
     /// Cells of the other columns that are in the new store. Their owners check them when they are read.
     pub cells: u64,
@@ -51,7 +51,8 @@ pub fn repair(folder: &Path) -> Result<RepairReport, StoreError> {
         beside(folder, REBUILDING),
         beside(folder, READY),
     );
-    for left_over in [&copy, &rebuilding] {
+    // A store that was ready while the damaged one was still in its place: this repair makes it again.
+    for left_over in [&copy, &rebuilding, &ready] {
         remove_left_over(left_over).map_err(system)?;
     }
     let fresh = Store::open(&rebuilding)?;
@@ -73,12 +74,7 @@ pub fn repair(folder: &Path) -> Result<RepairReport, StoreError> {
     drop(hold);
     Ok(RepairReport {
         damaged,
-        files: found
-            .files
-            .into_iter()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
+        files: found.files.into_iter().collect(),
         kept: found.kept,
         dropped: found.dropped,
         cells: found.cells,
@@ -109,9 +105,8 @@ fn has_database(folder: &Path) -> io::Result<bool> {
 }
 
 fn free_name(folder: &Path) -> PathBuf {
-    let names = (1_u32..).map(|number| beside(folder, &format!(".damaged-{number}")));
-    names
-        .into_iter()
+    (1_u32..)
+        .map(|number| beside(folder, &format!(".damaged-{number}")))
         .find(|name| !name.exists())
         .expect("there are fewer damaged stores than numbers")
 }

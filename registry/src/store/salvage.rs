@@ -92,7 +92,7 @@ impl<'a> Salvage<'a> {
         match way {
             Way::AsItIs => {
                 // Strictly first, to learn which file it is.
-                let strict = database_options(false, DBRecoveryMode::TolerateCorruptedTailRecords);
+                let strict = database_options(DBRecoveryMode::TolerateCorruptedTailRecords);
                 let looked = DB::open_cf_descriptors_read_only(&strict, copy, descriptors(), false);
                 let looked = looked.map(drop).map_err(error);
                 self.found.files.extend(looked.err().and_then(file_of));
@@ -230,7 +230,7 @@ fn file_of(error: StoreError) -> Option<String> {
 
 /// Options that read on where ours would stop.
 fn lenient() -> Options {
-    let mut options = database_options(false, DBRecoveryMode::SkipAnyCorruptedRecord);
+    let mut options = database_options(DBRecoveryMode::SkipAnyCorruptedRecord);
     options.set_paranoid_checks(false);
     options.set_track_and_verify_wals_in_manifest(false);
     options

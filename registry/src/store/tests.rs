@@ -216,6 +216,57 @@ fn the_expired_leave_and_stand_in_nobodys_way() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_hides_nothing_from_expiry() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = roomy(&folder);
+    let gone = |secs| store.expire(time(secs)).expect("written").records;
+    assert_eq!(gone(500), 0);
+    assert_eq!(
+        write(&store, &record(1, 1, 100), Expected::Older),
+        Written::New
+    );
+    assert_eq!(
+        write(&store, &record(2, 1, 700), Expected::Older),
+        Written::New
+    );
+    assert_eq!((gone(99), gone(100), gone(699), gone(700)), (0, 1, 0, 1));
+    check_sums(&store);
+}
+
+#[test]
+fn more_expire_than_leave_in_one_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = roomy(&folder);
+    let keys: Vec<_> = (0..=plan::EXPIRED_MAX as u64)
+        .map(|number| {
+            let position = Position(blake3::hash(&number.to_be_bytes()).into());
+            format::expiry_key(time(50), &position)
+        })
+        .collect();
+    let put = |key| Change::Put {
+        column: Column::RecordExpiries,
+        key,
+        value: &[],
+    };
+    // Entries without a record, as a repair that was cut short might leave them, hide no record behind them.
+    let changes: Vec<_> = keys.iter().map(|key| put(key)).collect();
+    store.store().write(&changes).expect("written");
+    assert_eq!(
+        write(&store, &record(1, 1, 100), Expected::Older),
+        Written::New
+    );
+    assert_eq!(store.expire(time(100)).expect("written").records, 1);
+    assert_eq!(
+        store
+            .store()
+            .get(Column::RecordExpiries, &keys[0])
+            .expect("read"),
+        None
+    );
+    check_sums(&store);
+}
+
+#[test]
 fn the_farthest_leave_and_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut records: Vec<_> = (0..30).map(|seed| lasting(seed, 1)).collect();
@@ -291,6 +342,29 @@ fn the_writer_answers_each_in_order() {
     assert_eq!(results, expected.collect::<Vec<_>>());
     let last = records.last().expect("300");
     assert_eq!(bytes_at(&store, last), Some(last.as_bytes().to_vec()));
+}
+
+#[test]
+fn the_writer_refuses_what_would_wait_too_long() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (gate, closed) = channel::<()>();
+    let (done, results) = channel();
+    let writer = Writer::spawn(roomy(&folder), move |writing, _| {
+        let _ = closed.recv(); // Until the gate is dropped.
+        done.send(writing).expect("the test listens");
+    });
+    let one = lasting(1, 1);
+    let submit = |number| writer.submit(Writing(number), one.clone(), Expected::Older, now());
+    let most = WAITING_MAX as u64 + 257;
+    let taken = (0..most).take_while(|number| submit(*number).is_ok());
+    let taken = taken.count() as u64;
+    assert!(taken >= WAITING_MAX as u64, "{taken}");
+    let refused = submit(taken).expect_err("no more waits");
+    assert!(matches!(refused, Refusal::Busy { .. }), "{refused:?}");
+    drop(gate);
+    drop(writer);
+    let answered: Vec<_> = results.iter().collect();
+    assert_eq!(answered, (0..taken).map(Writing).collect::<Vec<_>>());
 }
 
 #[test]

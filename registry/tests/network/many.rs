@@ -14,10 +14,14 @@ async fn fifty_nodes_keep_a_record_although_a_third_vanishes() {
     let newest = record(OWNER, 7);
     let mut listeners: Vec<_> = nodes.iter().map(|node| node.node.changes()).collect();
 
-    let put = nodes[0].node.put(newest.clone(), Expected::Older, None);
-    let placement = put.await.expect("it runs");
-    assert!(placement.succeeded(), "{placement:?}");
-    assert_eq!(placement.of, 20, "{placement:?}");
+    // Again where fifty nodes that are still meeting each other keep the machine too busy to answer in time.
+    until("all of its keepers have it", async || {
+        let put = nodes[0].node.put(newest.clone(), Expected::Older, None);
+        let placement = put.await.expect("it runs");
+        assert_eq!(placement.of, 20, "{placement:?}");
+        (placement.succeeded() && placement.stored == 20).then_some(())
+    })
+    .await;
 
     for node in &nodes {
         let got = node.get(OWNER).await.expect("it is there");

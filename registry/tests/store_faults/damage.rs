@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dotkey_proto::record::{Record, Verified};
 use dotkey_registry::dht::core::Written;
+use dotkey_registry::dht::message::Refusal;
 use dotkey_registry::dht::peer::Position;
 use dotkey_registry::store::{RecordStore, StoreError, repair, restore};
 use tempfile::TempDir;
@@ -161,6 +162,39 @@ fn a_damaged_table_costs_a_block() {
 }
 
 #[test]
+fn damage_in_one_place_stops_no_reads_in_another() {
+    let damaged = whole();
+    flip_middle(&files(&damaged.folder, ".sst")[0]);
+    let store = open(&damaged.folder).expect("its summaries are sound");
+    let read = |record: &Verified<Record>| store.get(&Position::of_record(record));
+    let (sound, broken): (Vec<_>, Vec<_>) = damaged
+        .records
+        .iter()
+        .partition(|record| read(record).is_ok());
+    assert!((1..=usize::from(IN_BLOCK_MAX)).contains(&broken.len()));
+    assert!(
+        sound
+            .iter()
+            .all(|record| matches!(read(record), Ok(Some(_))))
+    );
+    let trouble = store.trouble().expect("it says so");
+    assert!(trouble.ends_with("run `dotkey node repair`"), "{trouble}");
+    // When RocksDB meets the block as it rewrites tables, it writes no more, so as not to spread it.
+    let written = write(&store, &record(ALL, 1));
+    assert!(
+        matches!(written, Written::New | Written::Refused(Refusal::Disk)),
+        "{written:?}"
+    );
+    let still = store.trouble().expect("a write mends nothing");
+    assert!(still.ends_with("run `dotkey node repair`"), "{still}");
+    assert!(
+        sound
+            .iter()
+            .all(|record| matches!(read(record), Ok(Some(_))))
+    );
+}
+
+#[test]
 fn a_lost_table_costs_its_records() {
     check("half a table", ".sst", halve, IN_FILE);
     check("no table", ".sst", remove, IN_FILE);
@@ -195,6 +229,23 @@ fn repair_keeps_all_of_a_sound_store() {
         assert_eq!(report.damaged, sound.folder.with_file_name(name));
     }
     check_whole(&open(&sound.folder).expect("it opens"));
+}
+
+#[test]
+fn a_repair_that_was_cut_short_is_finished_or_begun_again() {
+    let sound = whole();
+    let ready = sound.folder.with_file_name("store.repaired");
+    // After the damaged store was moved aside, before the new one took its place.
+    fs::rename(&sound.folder, &ready).expect("renamed");
+    let found = read_all(&sound.folder, &sound.records);
+    assert_eq!(found.expect("it opens"), usize::from(ALL));
+    assert!(!ready.exists());
+    // Before the damaged one was moved aside.
+    fs::create_dir(&ready).expect("made");
+    fs::write(ready.join("half"), "a store").expect("written");
+    let report = repair(&sound.folder).expect("repaired");
+    assert_eq!(report.kept, u64::from(ALL));
+    assert!(!ready.exists());
 }
 
 #[test]

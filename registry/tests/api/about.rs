@@ -1,0 +1,73 @@
+//! What the node tells about itself.
+
+use crate::client::Ask;
+use crate::node::{Draft, Mood, World, path};
+
+#[tokio::test]
+async fn the_node_tells_about_itself() {
+    let record = Draft::default().sign();
+    let world = World::new(Mood::Honest).await;
+    let put = Ask::put(&path(&record), &record);
+    assert_eq!(put.of(world.address()).await.status, 200);
+    let status = Ask::get("/v1/status").of(world.address()).await.json();
+    assert_eq!(
+        (
+            &status["records"]["count"],
+            &status["replication"]["health"]
+        ),
+        (&1.into(), &"thin".into())
+    );
+    let peers = Ask::get("/v1/peers").of(world.address()).await.json();
+    assert_eq!(peers["peers"][0]["peer_id"], "12D3KooX");
+    let health = Ask::get("/v1/health").of(world.address()).await;
+    assert_eq!(
+        (health.status, health.json()["status"].as_str()),
+        (200, Some("ok"))
+    );
+    let file = Ask::get("/v1/openapi.yaml").of(world.address()).await;
+    assert!(file.text().starts_with("openapi: 3.1"), "{file:?}");
+
+    let gone = World::new(Mood::Stopped).await;
+    let health = Ask::get("/v1/health").of(gone.address()).await;
+    assert_eq!(
+        (health.status, health.json()["status"].as_str()),
+        (503, Some("failing"))
+    );
+    assert_eq!(health.json()["reasons"][0], "the node is stopping");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route() {
+    let record = Draft::default().sign();
+    let world = World::with(Mood::Honest, |config| {
+        config
+            .metrics
+            .push(std::sync::Arc::new(|| "dotkey_records 1\n# EOF\n".into()));
+    });
+    let world = world.await;
+    for ask in [
+        Ask::put(&path(&record), &record),
+        Ask::get("/none/of/it"),
+        Ask::new("PURGE", "/"),
+    ] {
+        ask.of(world.address()).await;
+    }
+    let page = Ask::get("/metrics").of(world.address()).await;
+    let kind = page.header("content-type").expect("a type");
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    let text = page.text();
+    assert!(text.starts_with("dotkey_records 1\n"), "{text}");
+    for line in [
+        r#"dotkey_http_requests_total{method="PUT",route="/v1/records/{key_id}",status="200"} 1"#,
+        r#"dotkey_http_requests_total{method="GET",route="none",status="404"} 1"#,
+        r#"dotkey_http_requests_total{method="other",route="none",status="404"} 1"#,
+        r#"dotkey_http_request_duration_seconds_count{method="PUT",route="/v1/records/{key_id}"} 1"#,
+        "dotkey_http_requests_in_flight 1",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    assert!(
+        text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1,
+        "{text}"
+    );
+}
