@@ -216,11 +216,19 @@ fn multiaddresses<T: FromStr<Err: std::fmt::Display>>(
 ) -> Result<Vec<T>> {
     let read = |text: &String| {
         text.parse().map_err(|error| {
-            let why = format!("{error}; it is written as /ip4/0.0.0.0/udp/4380/quic-v1");
+            let why = format!("{error}; it is written as {}", example(setting));
             bad(setting, text, &why)
         })
     };
     texts.iter().map(read).collect()
+}
+
+fn example(setting: &str) -> &'static str {
+    match setting {
+        "join" => "/ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…",
+        "announce" => "/ip4/192.0.2.7/udp/4380/quic-v1",
+        _ => "/ip4/0.0.0.0/udp/4380/quic-v1",
+    }
 }
 
 /// A few lines for people, then `ready` for whoever waits for it.

@@ -113,6 +113,11 @@ fn ports_in_use_are_named() {
 const MISTAKES: &[(&[&str], i32, &str)] = &[
     (&["--join", "127.0.0.1:4380"], 2, "lacks the node's id"),
     (&["--join", "nobody/run.json"], 3, "no node runs there"),
+    (
+        &["--join", "/ip4/127.0.0.1/tcp/1/p2p/12D3"],
+        2,
+        "/p2p/12D3KooW",
+    ),
     (&["--listen", "127.0.0.1:4380"], 2, "/ip4/0.0.0.0/udp"),
     (&["--api", "5380"], 2, "127.0.0.1:5380"),
     (&["--store-max", "12"], 2, "store_max"),
