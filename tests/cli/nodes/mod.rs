@@ -4,6 +4,7 @@ mod asked;
 mod cut;
 mod kept;
 mod life;
+mod published;
 mod several;
 
 use std::fs::File;
