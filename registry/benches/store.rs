@@ -126,16 +126,15 @@ fn signatures(records: &[SignedRecord]) -> f64 {
     })
 }
 
-/// The median of a few turns of both.
+/// The best of a few turns of both: others who sync the same disk only ever add to a turn.
 fn in_turns(rounds: usize, work: impl Fn() -> f64, yardstick: impl Fn() -> f64) -> (f64, f64) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         a.push(work());
         b.push(yardstick());
     }
-    a.sort_by(f64::total_cmp);
-    b.sort_by(f64::total_cmp);
-    (a[rounds / 2], b[rounds / 2])
+    let best = |turns: Vec<f64>| turns.into_iter().fold(f64::INFINITY, f64::min);
+    (best(a), best(b))
 }
 
 fn main() {

@@ -4,5 +4,6 @@
 //! must hold whatever happens. It promises that a seed replays a run event by event, so a failure is a number. It tests other
 //! crates' pure cores and never holds logic of theirs. `docs/architecture/simulations.md` has the whole picture.
 
+pub mod network;
 pub mod scenarios;
 pub mod world;

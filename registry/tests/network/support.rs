@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits for a condition, and fails when it never comes.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(found) = look().await {
@@ -32,21 +32,21 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 }
 
 /// A running node and its folder.
-pub struct Running {
-    pub node: Node,
+pub(crate) struct Running {
+    pub(crate) node: Node,
     config: NodeConfig,
     task: JoinHandle<()>,
     folder: TempDir,
 }
 
 /// The folder of a node that was killed.
-pub struct Killed {
+pub(crate) struct Killed {
     config: NodeConfig,
     folder: TempDir,
 }
 
 /// A node inside this process.
-pub fn in_memory(bootstrap: &[Multiaddr]) -> NodeConfig {
+pub(crate) fn in_memory(bootstrap: &[Multiaddr]) -> NodeConfig {
     NodeConfig {
         listen: vec![address("/memory/0")],
         bootstrap: bootstrap.to_vec(),
@@ -61,24 +61,24 @@ fn folder() -> TempDir {
     made.expect("a folder")
 }
 
-pub fn address(text: &str) -> Multiaddr {
+pub(crate) fn address(text: &str) -> Multiaddr {
     text.parse().expect("an address")
 }
 
 impl Running {
-    pub async fn start(config: NodeConfig) -> Self {
+    pub(crate) async fn start(config: NodeConfig) -> Self {
         let folder = folder();
         Killed { config, folder }.restart().await
     }
 
     /// Where it listens.
-    pub async fn addresses(&self) -> Vec<Multiaddr> {
+    pub(crate) async fn addresses(&self) -> Vec<Multiaddr> {
         let status = self.node.status().await.expect("it runs");
         status.listening.iter().map(|text| address(text)).collect()
     }
 
     /// Ends it without a word, as a power cut does.
-    pub async fn kill(self) -> Killed {
+    pub(crate) async fn kill(self) -> Killed {
         self.task.abort();
         let ended = self.task.await;
         assert!(ended.is_err_and(|error| error.is_cancelled()), "it ran");
@@ -89,7 +89,7 @@ impl Running {
     }
 
     /// Lets it leave.
-    pub async fn leave(self) -> Killed {
+    pub(crate) async fn leave(self) -> Killed {
         self.node.leave().await;
         self.task.await.expect("it ended without a panic");
         Killed {
@@ -99,24 +99,24 @@ impl Running {
     }
 
     /// The record of `owner` that a get brings.
-    pub async fn get(&self, owner: u8) -> Option<Box<Verified<Record>>> {
+    pub(crate) async fn get(&self, owner: u8) -> Option<Box<Verified<Record>>> {
         let at = position(owner);
         let got = self.node.get(at, Effort::Usual).await.expect("it runs");
         got.record
     }
 
-    pub async fn known_peers(&self) -> usize {
+    pub(crate) async fn known_peers(&self) -> usize {
         self.node.status().await.expect("it runs").known_peers
     }
 
-    pub async fn records(&self) -> u64 {
+    pub(crate) async fn records(&self) -> u64 {
         self.node.status().await.expect("it runs").records.count
     }
 }
 
 impl Killed {
     /// Starts it again, on the same folder.
-    pub async fn restart(self) -> Running {
+    pub(crate) async fn restart(self) -> Running {
         let Self { mut config, folder } = self;
         config.folder = folder.path().to_owned();
         let started = start(config.clone()).await;
@@ -129,33 +129,39 @@ impl Killed {
         }
     }
 
-    pub fn join_by(mut self, bootstrap: &[Multiaddr]) -> Self {
+    pub(crate) fn join_by(mut self, bootstrap: &[Multiaddr]) -> Self {
         self.config.bootstrap = bootstrap.to_vec();
         self
     }
 
-    pub fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &std::path::Path {
         self.folder.path()
     }
 }
 
 /// A network of `count` nodes that all joined by the first.
-pub async fn network(count: usize) -> Vec<Running> {
+pub(crate) async fn network(count: usize) -> Vec<Running> {
     let first = Running::start(in_memory(&[])).await;
     let joined_by = first.addresses().await;
     let mut nodes = vec![first];
-    for _ in 1..count {
-        nodes.push(Running::start(in_memory(&joined_by)).await);
+    for before in 1..count {
+        let node = Running::start(in_memory(&joined_by)).await;
+        // One after the other: all at once would measure how two cores bear a thousand handshakes.
+        knows(&node, before.min(10)).await;
+        nodes.push(node);
     }
-    // As many as a network of this size lets one know: the rest are in full buckets.
-    let wanted = (count - 1).min(20);
     for node in &nodes {
-        until("a node knows its network", async || {
-            (node.known_peers().await >= wanted).then_some(())
-        })
-        .await;
+        // More may be in full buckets.
+        knows(node, (count - 1).min(20)).await;
     }
     nodes
+}
+
+async fn knows(node: &Running, count: usize) {
+    until("a node knows its network", async || {
+        (node.known_peers().await >= count).then_some(())
+    })
+    .await;
 }
 
 fn now() -> u64 {
@@ -168,12 +174,12 @@ fn secret(owner: u8) -> SecretKey {
 }
 
 /// Where the record of `owner` is.
-pub fn position(owner: u8) -> Position {
+pub(crate) fn position(owner: u8) -> Position {
     Position::of_record(&record(owner, 1))
 }
 
 /// A record of `owner`'s.
-pub fn record(owner: u8, sequence: u64) -> Verified<Record> {
+pub(crate) fn record(owner: u8, sequence: u64) -> Verified<Record> {
     let secret = secret(owner);
     let key = PublicKey::Ed25519(secret.public());
     let time = |secs| Timestamp::from_secs(secs).expect("in range");

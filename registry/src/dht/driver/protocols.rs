@@ -93,8 +93,12 @@ impl Actor {
         let mut dialable = Vec::new();
         for address in info.listen_addrs.iter().map(place) {
             let small = address.as_ref().len() <= ADDRESS_BYTES_MAX;
-            let fits = small && dialable.len() < ADDRESSES_MAX && !dialable.contains(&address);
-            if fits && (self.trust.allows(&address) || believed(&address)) {
+            if !small || dialable.len() >= ADDRESSES_MAX || dialable.contains(&address) {
+                continue;
+            }
+            if self.trust.allows(&address) {
+                dialable.push(address);
+            } else if believed(&address) {
                 self.trust.add(&address);
                 dialable.push(address);
             }

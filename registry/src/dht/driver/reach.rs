@@ -64,12 +64,14 @@ impl Reach {
             "public"
         } else if self.failures >= FAILURES_MAX {
             "private"
-        } else if self.seen.iter().any(public) {
-            "unknown"
-        } else if self.seen.is_empty() && self.confirmed.is_empty() {
-            "unknown"
         } else {
-            "local"
+            let nothing = self.seen.is_empty() && self.confirmed.is_empty();
+            let untried = self.seen.iter().any(public);
+            if nothing || untried {
+                "unknown"
+            } else {
+                "local"
+            }
         }
     }
 

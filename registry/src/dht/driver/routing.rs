@@ -46,11 +46,6 @@ impl Table {
         self.entries.values().map(|entry| &entry.contact)
     }
 
-    pub(crate) fn contact(&self, peer: &Peer) -> Option<&Contact> {
-        let entry = self.entries.get(&peer.position())?;
-        Some(&entry.contact)
-    }
-
     /// Takes a new peer in; `ip` is where it was met, or none where crowding does not matter.
     ///
     /// # Errors

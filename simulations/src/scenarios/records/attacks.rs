@@ -1,0 +1,121 @@
+//! Peers that lie, are silent, or ask too much.
+
+use super::{Report, Size, Violation, check, publish, read, settle, update};
+use crate::network::{Nature, Network, Person, drawn};
+use dotkey_registry::dht::peer::Position;
+
+/// Of all nodes.
+const MALICIOUS_PERCENT: usize = 30;
+
+/// Ids that an attacker tries for each of its nodes, to stand next to a record.
+const GROUND: usize = 256;
+
+/// They serve what they had before.
+pub(super) fn stale(seed: u64, size: Size) -> Result<Report, Violation> {
+    malicious(seed, size, Nature::Stale)
+}
+
+/// They answer with what is no record.
+pub(super) fn garbage(seed: u64, size: Size) -> Result<Report, Violation> {
+    malicious(seed, size, Nature::Garbage)
+}
+
+/// They do not answer.
+pub(super) fn silent(seed: u64, size: Size) -> Result<Report, Violation> {
+    malicious(seed, size, Nature::Silent)
+}
+
+/// They answer late.
+pub(super) fn slow(seed: u64, size: Size) -> Result<Report, Violation> {
+    malicious(seed, size, Nature::Slow)
+}
+
+/// They know only their friends, and peers that do not exist.
+pub(super) fn lying(seed: u64, size: Size) -> Result<Report, Violation> {
+    malicious(seed, size, Nature::Lying)
+}
+
+fn malicious(seed: u64, size: Size, nature: Nature) -> Result<Report, Violation> {
+    let mut network = Network::new(seed, size.nodes);
+    let mut all = settle(&mut network, size)?;
+    network.turn(nature, MALICIOUS_PERCENT);
+    update(&mut network, &mut all)?;
+    network.run(3_000);
+    let gets = read(&mut network, &all, size.gets);
+    let report = Report {
+        lines: vec![gets.in_words()],
+        digest: network.digest,
+    };
+    gets.hold()?;
+    Ok(report)
+}
+
+/// One peer asks as fast as it can.
+pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
+    let mut network = Network::new(seed, size.nodes);
+    let all = settle(&mut network, size)?;
+    let before = read(&mut network, &all, size.gets / 10);
+    let served: u64 = network.nodes.iter().map(|node| node.served).sum();
+    network.turn(Nature::Flooder, 100_usize.div_ceil(size.nodes));
+    let begun_ms = network.now().ms;
+    let flooder = network.nodes[0].me;
+    let during = read(&mut network, &all, size.gets / 10);
+    network.run(3_000);
+    let now = network.now();
+    let honest = network
+        .nodes
+        .iter()
+        .filter(|node| node.nature == Nature::Honest);
+    let tolerant = honest
+        .filter(|node| node.core.standing(now, &flooder) > -100)
+        .count();
+    let served = network.nodes.iter().map(|node| node.served).sum::<u64>() - served;
+    let lines = vec![
+        format!("before: {}", before.in_words()),
+        format!("during: {}", during.in_words()),
+        format!(
+            "the flood: {served} requests served in {} ms, then cut off everywhere",
+            now.ms - begun_ms
+        ),
+    ];
+    check(tolerant == 0, || {
+        format!("{tolerant} nodes have not cut the flooder off")
+    })?;
+    before.hold()?;
+    during.hold()?;
+    Ok(Report {
+        lines,
+        digest: network.digest,
+    })
+}
+
+/// Half of the nodes closest to a record are an attacker's, who tried many ids to stand there.
+pub(super) fn eclipse(seed: u64, size: Size) -> Result<Report, Violation> {
+    let victim = Position::of_record(&Person::new(0).record(1));
+    let attackers = 10.min(size.nodes / 3);
+    let mut network = Network::of(seed, size.nodes, |random, number| {
+        if number >= attackers {
+            return (drawn(random), Nature::Honest);
+        }
+        let ground = (0..GROUND).map(|_| drawn(random));
+        let closest = ground.min_by_key(|peer| peer.position().distance(&victim));
+        (closest.expect("some were drawn"), Nature::Lying)
+    });
+    let person = Person::new(0);
+    let (at, newest) = publish(&mut network, &person, 1)?;
+    network.run(10_000);
+    let closest = network.by_distance(&at);
+    let bad = closest
+        .iter()
+        .take(20)
+        .filter(|node| network.nodes[**node].nature != Nature::Honest)
+        .count();
+    let all = [super::Published { person, at, newest }];
+    let gets = read(&mut network, &all, size.gets / 10);
+    let lines = vec![format!("{bad} of the 20 closest lie: {}", gets.in_words())];
+    gets.hold()?;
+    Ok(Report {
+        lines,
+        digest: network.digest,
+    })
+}
