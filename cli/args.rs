@@ -14,9 +14,11 @@ use crate::exit::Exit;
 use crate::keys::KeyName;
 use crate::output::Output;
 
+mod node;
 mod values;
 
-pub(crate) use values::{Moment, WalletSignature};
+pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
+pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
 ///
@@ -51,10 +53,19 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run what there is in one process: a registry node and its API
+    Up(RunArgs),
+    /// Run a registry node, or look after the one that runs
+    Node(NodeArgs),
+    /// How the running node does: peers, records, whether they are safe, whether others reach it
+    Status {
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Make, show, carry and rotate identities
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Write, check and sign what a name contains
+    /// Write, check, sign and publish what a name contains
     #[command(subcommand)]
     Zone(ZoneCommand),
     /// Check a saved record: who signed it, whether they may, and whether it holds now
@@ -180,11 +191,10 @@ pub(crate) enum ZoneCommand {
     },
     /// Sign a zone, or add a signature to a record that lacks some
     Sign(ZoneSignArgs),
-    /// Show a zone, or what is in a record (without verifying it: see `dotkey verify`)
-    Show {
-        /// A zone in TOML, or a record
-        file: PathBuf,
-    },
+    /// Store a record on the network: signed now from a zone in TOML, or before
+    Publish(ZonePublishArgs),
+    /// Show a zone, what is in a record (without verifying it: see `dotkey verify`), or what the network has
+    Show(ZoneShowArgs),
     /// What changed from one zone to another
     Diff {
         /// The old zone or record
@@ -223,12 +233,25 @@ pub(crate) struct ZoneSignArgs {
     /// Whose zone it is, or with whose key to sign on
     #[arg(long, value_name = "NAME")]
     pub(crate) key: KeyName,
-    /// Sequence number; the higher one replaces the lower [default: seconds since 1970, or one more than what is replaced]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=dotkey_proto::record::SEQUENCE_MAX))]
-    pub(crate) seq: Option<u64>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
     /// The record's file [default: FILE with the ending .record]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// What a wallet gave for the text that it was shown
+    #[arg(long, value_name = "0xSIGNATURE")]
+    pub(crate) signature: Option<WalletSignature>,
+    /// Sign what others began without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What a new record says besides its zone.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Terms {
+    /// Sequence number; the higher one replaces the lower [default: seconds since 1970, or one more than what is replaced]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=dotkey_proto::record::SEQUENCE_MAX))]
+    pub(crate) seq: Option<u64>,
     /// How many days it holds, up to 400 [default: 30]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=400))]
     pub(crate) days: Option<u64>,
@@ -238,12 +261,46 @@ pub(crate) struct ZoneSignArgs {
     /// When it begins to hold [default: ten minutes ago]
     #[arg(long, value_name = "TIME")]
     pub(crate) not_before: Option<Moment>,
-    /// What a wallet gave for the text that it was shown
-    #[arg(long, value_name = "0xSIGNATURE")]
-    pub(crate) signature: Option<WalletSignature>,
-    /// Sign what others began without being asked
+}
+
+impl Terms {
+    pub(crate) fn are_given(&self) -> bool {
+        self.seq.is_some()
+            || self.days.is_some()
+            || self.branch.is_some()
+            || self.not_before.is_some()
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ZonePublishArgs {
+    /// The name, if you want it checked to be the key's own, and the zone in TOML or its signed record
+    #[arg(value_names = ["NAME", "FILE"], num_args = 1..=2, required = true)]
+    pub(crate) what: Vec<PathBuf>,
+    /// Whose zone it is; a record needs none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Option<KeyName>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ZoneShowArgs {
+    /// A zone in TOML, a record, or a name, which is fetched and verified
+    pub(crate) what: PathBuf,
+    /// Save the record that was fetched
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The record of this branch, such as `blog`
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) branch: Option<Branch>,
+    /// Ask every node that should have it
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -266,8 +323,13 @@ pub(crate) struct ResolveArgs {
     #[arg(value_name = "TYPE")]
     pub(crate) rtype: Option<String>,
     /// Answer from this record, verified, and ask nobody
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: PathBuf,
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "fresh"])]
+    pub(crate) record: Option<PathBuf>,
+    /// Ask every node that should have it
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
     /// As if it were this time, such as 2026-12-24T18:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<Moment>,

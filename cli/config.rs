@@ -1,14 +1,18 @@
 //! Settings: a flag wins over an environment variable, that over the configuration file, that over the default.
 
+mod node;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
 use dotkey_proto::name::Suffix;
 use serde::Deserialize;
 
-use crate::args::Global;
+use crate::args::{Global, LogFormat};
 use crate::exit::{CliError, Result};
 use crate::files;
+
+pub(crate) use node::{LogSettings, NodeSettings, bad};
 
 /// Nobody writes more than this by hand.
 const CONFIG_BYTES_MAX: usize = 64 * 1024;
@@ -20,6 +24,10 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// What names end with.
     pub(crate) suffix: Suffix,
+    /// The node that runs here, or is asked.
+    pub(crate) node: NodeSettings,
+    /// What it logs.
+    pub(crate) log: LogSettings,
 }
 
 /// The configuration file. Each key is also an environment variable: `data` is `DOTKEY_DATA`.
@@ -28,6 +36,10 @@ pub(crate) struct Settings {
 struct File {
     data: Option<PathBuf>,
     suffix: Option<String>,
+    log: Option<String>,
+    log_format: Option<LogFormat>,
+    #[serde(default)]
+    node: NodeSettings,
 }
 
 impl Settings {
@@ -50,7 +62,12 @@ impl Settings {
             })?,
             None => Suffix::KEY,
         };
-        Ok(Self { data, suffix })
+        Ok(Self {
+            data,
+            suffix,
+            node: file.node.over()?,
+            log: LogSettings::over(file.log, file.log_format)?,
+        })
     }
 
     /// The data folder as a person would write it in a command, or nothing where it is the default.
@@ -75,7 +92,7 @@ fn load_file(flag: Option<&Path>) -> Result<File> {
         CliError::failed(
             "bad-config",
             format!("{}: {}", path.display(), error.to_string().trim_end()),
-            "the keys are `data` (a folder) and `suffix` (such as \"key\"); correct the file or name another with --config",
+            "correct the file, or name another with --config; `docs/cli.md` has every key",
         )
     })
 }

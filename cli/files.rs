@@ -1,8 +1,8 @@
 //! Files: read in bounded memory, written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::exit::{CliError, Result};
@@ -124,6 +124,22 @@ pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     with_temporary(path, bytes, PUBLIC, |temporary| fs::rename(temporary, path))
+}
+
+/// Makes a folder, and those above it that are missing, for its owner alone: whatever the umask takes is given back.
+pub(crate) fn make_private_folder(folder: &Path) -> Result<()> {
+    if let Some(above) = folder.parent()
+        && above != Path::new("")
+        && !above.exists()
+    {
+        make_private_folder(above)?;
+    }
+    let made = match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o700)),
+        Err(_) if folder.is_dir() => Ok(()),
+        failed => failed,
+    };
+    made.map_err(|error| unwritable(folder, &error))
 }
 
 pub(crate) fn exists(path: &Path) -> CliError {

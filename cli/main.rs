@@ -1,12 +1,14 @@
-//! `dotkey`: the one program. This folder owns its arguments, its configuration, its output, and the key store; what names,
+//! `dotkey`: the one program. This folder owns its arguments, its configuration, its output, the key store, and the life of a node; what names,
 //! records and zones mean belongs to the libraries that it plugs together.
 
 mod args;
+mod client;
 mod commands;
 mod config;
 mod exit;
 mod files;
 mod keys;
+mod node;
 mod output;
 
 use std::process::ExitCode;

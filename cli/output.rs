@@ -25,6 +25,11 @@ impl Answer {
             text: text.into(),
         }
     }
+
+    /// Of a command that has said everything on its way.
+    pub(crate) fn said() -> Self {
+        Self::new(Value::Null, "")
+    }
 }
 
 /// Where answers, messages and errors go.
@@ -45,6 +50,9 @@ impl Output {
 
     /// Prints the one answer of a command.
     pub(crate) fn answer(&self, answer: &Answer) -> Result<()> {
+        if answer.json.is_null() {
+            return Ok(());
+        }
         let text = if self.json {
             Cow::Owned(answer.json.to_string())
         } else {
@@ -71,6 +79,20 @@ impl Output {
     /// Tells a person something on the way.
     pub(crate) fn note(&self, text: &str) {
         to_stderr(&printable(text));
+    }
+
+    /// Shows a person how far something is, in a line that the next one replaces.
+    pub(crate) fn progress(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K{}", printable(text));
+        }
+    }
+
+    /// Takes that line away.
+    pub(crate) fn end_progress(&self) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
     }
 
     /// Whether there is a person who can be asked.

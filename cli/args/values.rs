@@ -88,9 +88,85 @@ impl FromStr for WalletSignature {
     }
 }
 
+/// A size, as `500MB`, `4GiB` or plain bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+/// The longer ones first: `B` ends them all.
+const UNITS: [(&str, u64); 10] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("B", 1),
+    ("", 1),
+];
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unit = UNITS.iter().find_map(|(unit, times)| {
+            let head = text.get(..text.len().checked_sub(unit.len())?)?;
+            let tail = text.get(head.len()..)?;
+            tail.eq_ignore_ascii_case(unit)
+                .then_some((head.trim_end(), times))
+        });
+        unit.filter(|(digits, _)| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|(digits, times)| digits.parse::<u64>().ok()?.checked_mul(*times))
+            .map(Self)
+            .ok_or_else(|| "a size is written 500MB, 4GiB, or in bytes".to_owned())
+    }
+}
+
+/// As it is read again: 1.5 GiB is shown rounded.
+pub(crate) fn bytes_in_words(bytes: u64) -> String {
+    let unit = UNITS[..4].iter().rev().find(|(_, times)| bytes >= *times);
+    match unit {
+        Some((unit, times)) => format!("{:.1} {unit}", bytes as f64 / *times as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let check = |text: &str, bytes: Option<u64>| {
+            assert_eq!(
+                text.parse::<Bytes>().ok().map(|Bytes(bytes)| bytes),
+                bytes,
+                "{text}"
+            );
+        };
+        check("0", Some(0));
+        check("1024", Some(1024));
+        check("12B", Some(12));
+        check("500MB", Some(500_000_000));
+        check("4 GiB", Some(4 << 30));
+        check("4gib", Some(4 << 30));
+        for bad in [
+            "",
+            "GiB",
+            "-1",
+            "1.5GiB",
+            "+1",
+            "1PiB",
+            "99999999TiB",
+            "müll",
+            "5 0",
+        ] {
+            check(bad, None);
+        }
+        assert_eq!(bytes_in_words(1 << 30), "1.0 GiB");
+        assert_eq!(bytes_in_words(900), "900 bytes");
+    }
 
     #[test]
     fn times_are_read_as_they_are_shown() {

@@ -1,9 +1,12 @@
 //! One module a command. Each gives an answer or an error; printing is `output`'s.
 
+mod fetch;
 mod key;
+mod node;
 mod resolve;
 mod shell;
 mod signing;
+mod status;
 mod verify;
 mod zone;
 
@@ -35,6 +38,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         })
     };
     match &args.command {
+        Command::Up(args) => node::up(args, &context()?),
+        Command::Node(args) => node::run(args, &context()?),
+        Command::Status { ask } => status::run(ask, &context()?),
         Command::Key(command) => key::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),
         Command::Verify(args) => verify::run(args, &context()?),

@@ -1,15 +1,15 @@
-//! `dotkey resolve`: what a resolver would answer. For now from a record at hand, with no network.
-
-use std::path::Path;
+//! `dotkey resolve`: what a resolver would answer, from what the network has or from a record at hand.
 
 use dotkey_proto::dns::{Owner, RecordType, WireName, rdata};
 use dotkey_proto::name::Name;
 use dotkey_proto::zone::{Delegation, Next, Outcome, Rrset, Zone, absolutise};
 use serde_json::{Value, json};
 
+use super::fetch::{Wanted, fetch};
 use super::verify::{belongs_to, parse_name, record_json, verify_file};
 use super::{Context, now};
 use crate::args::ResolveArgs;
+use crate::client::NodeClient;
 use crate::exit::{CliError, Result};
 use crate::files;
 use crate::output::Answer;
@@ -42,8 +42,16 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
     let rtype = args.rtype.as_deref().map(parse_type).transpose()?;
     // RFC 8482 leaves it to whoever answers what ANY is.
     let rtype = rtype.filter(|rtype| *rtype != ANY);
-    let (record, zone) = verify_file(&args.record, args.now.map_or_else(now, |moment| moment.0))?;
-    let owned = belongs_to(&record, &name, &args.record)?;
+    let at = args.now.map_or_else(now, |moment| moment.0);
+    let source = Source::of(args, &name);
+    let (record, zone) = match &args.record {
+        Some(path) => verify_file(path, at)?,
+        None => {
+            let node = NodeClient::find(args.ask.node.as_deref(), &context.settings)?;
+            fetch(&node, &Wanted::whole(&name, args.fresh), at)?
+        }
+    };
+    let owned = belongs_to(&record, &name, &source.shown)?;
     if !owned {
         context.output.note(&format!(
             "note: who holds {} is decided by the ledger, which is not asked here; this is what the record's owner says",
@@ -57,7 +65,7 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
         return Err(CliError::not_found(
             format!(
                 "{} is the record of the branch `{branch}` only",
-                args.record.display()
+                source.shown
             ),
             "give the record of the whole zone",
         ));
@@ -77,8 +85,27 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
     });
     json["record"] = record_json(&record, context);
     match found.outcome {
-        "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json, &args.record)),
+        "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json, &source)),
         _ => Ok(Answer::new(json, found.lines.join("\n"))),
+    }
+}
+
+/// Where the record comes from.
+struct Source {
+    /// In a sentence.
+    shown: String,
+    /// In a command.
+    argument: String,
+}
+
+impl Source {
+    fn of(args: &ResolveArgs, name: &Name) -> Self {
+        let apex = name.apex();
+        let (shown, argument) = match &args.record {
+            Some(path) => (path.display().to_string(), files::quoted(path)),
+            None => ("what the node has".to_owned(), apex.as_ascii().to_owned()),
+        };
+        Self { shown, argument }
     }
 }
 
@@ -87,7 +114,7 @@ fn nothing(
     rtype: Option<RecordType>,
     zone: &Zone,
     json: Value,
-    record: &Path,
+    source: &Source,
 ) -> CliError {
     let shown = name.to_unicode();
     let what = match (json["outcome"].as_str(), rtype) {
@@ -102,8 +129,10 @@ fn nothing(
     } else if rtype.is_some() && json["outcome"] == "no-data" {
         "leave the type out to see all that the name has".to_owned()
     } else {
-        let record = files::quoted(record);
-        format!("see which names there are with `dotkey zone show {record}`")
+        format!(
+            "see which names there are with `dotkey zone show {}`",
+            source.argument
+        )
     };
     let mut error = CliError::not_found(what, next);
     if let Value::Object(facts) = json {

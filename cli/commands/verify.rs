@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::identity::{Policy, PublicKey};
+use dotkey_proto::identity::{KeyId, Policy, PublicKey};
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 use dotkey_proto::name::{Name, Root};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
@@ -22,15 +22,8 @@ pub(super) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Answer> {
     let (record, zone) = verify_file(&args.file, now)?;
     if let Some(name) = &args.name {
         let name = parse_name(name, context)?;
-        if !belongs_to(&record, &name, &args.file)? {
-            return Err(CliError::failed(
-                "needs-ledger",
-                format!(
-                    "who holds {} is decided by the ledger, which is not asked here",
-                    name.to_unicode()
-                ),
-                "give the name that needs no claim, which the record's owner finds with `dotkey key show`",
-            ));
+        if !belongs_to(&record, &name, &args.file.display().to_string())? {
+            return Err(needs_ledger(&name));
         }
     }
     let mut json = record_json(&record, context);
@@ -60,16 +53,21 @@ pub(super) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Answer> {
 /// A record that holds at `now`, with a valid zone in it. Anything else in the file is a failed verification.
 pub(super) fn verify_file(path: &Path, now: Timestamp) -> Result<(Verified<Record>, Zone)> {
     let bytes = files::read(path, RECORD_BYTES_MAX, "the record")?;
-    let invalid = |code: &str, why: &dyn std::fmt::Display, next: &str| {
-        CliError::invalid(
-            code,
-            format!("{}: not valid ({code}): {why}", path.display()),
-            next,
-        )
-        .with("valid", false)
-    };
     files::check_size(path, &bytes, RECORD_BYTES_MAX, "a record")
         .map_err(|error| error.with("valid", false))?;
+    verify_bytes(bytes, &path.display().to_string(), now)
+}
+
+/// As [`verify_file`], from anywhere; `shown` says where.
+pub(super) fn verify_bytes(
+    bytes: Vec<u8>,
+    shown: &str,
+    now: Timestamp,
+) -> Result<(Verified<Record>, Zone)> {
+    let invalid = |code: &str, why: &dyn std::fmt::Display, next: &str| {
+        CliError::invalid(code, format!("{shown}: not valid ({code}): {why}"), next)
+            .with("valid", false)
+    };
     let unsigned = unsigned(&bytes);
     let toml = is_toml(&bytes);
     let record = SignedRecord::new(bytes).verify(now, None).map_err(|error| {
@@ -114,28 +112,53 @@ pub(super) fn parse_name(text: &str, context: &Context<'_>) -> Result<Name> {
     })
 }
 
+/// Whose record a name leads to.
+pub(super) enum Holder {
+    /// Who claimed it, which the ledger knows.
+    Ledger,
+    /// The name says it itself. Nobody, where it has the form of a key that is none.
+    Known(Option<KeyId>),
+}
+
+impl Holder {
+    pub(super) fn of(name: &Name) -> Self {
+        let bare = |public: PublicKey| Policy::bare_key_id(public);
+        Self::Known(match name.root() {
+            Root::Claimed => return Self::Ledger,
+            Root::KeyId(key_id) => Some(*key_id),
+            Root::Ed25519(bytes) => Ed25519Key::from_bytes(*bytes)
+                .ok()
+                .map(|key| bare(PublicKey::Ed25519(key))),
+            Root::Wallet(address) => Some(bare(PublicKey::Wallet(
+                dotkey_proto::signature::WalletAddress::from_bytes(*address),
+            ))),
+        })
+    }
+}
+
+pub(super) fn needs_ledger(name: &Name) -> CliError {
+    CliError::failed(
+        "needs-ledger",
+        format!(
+            "who holds {} is decided by the ledger, which is not asked here",
+            name.to_unicode()
+        ),
+        "give the name that needs no claim, which the record's owner finds with `dotkey key show`",
+    )
+}
+
 /// Whether the record is shown to be the name's by the name itself: `false` for a claimed one, which only the ledger can
-/// tell, and an error where it is another's.
-pub(super) fn belongs_to(record: &Record, name: &Name, path: &Path) -> Result<bool> {
-    let bare = |public: PublicKey| Policy::bare_key_id(public);
-    let expected = match name.root() {
-        Root::Claimed => return Ok(false),
-        Root::KeyId(key_id) => Some(*key_id),
-        Root::Ed25519(bytes) => Ed25519Key::from_bytes(*bytes)
-            .ok()
-            .map(|key| bare(PublicKey::Ed25519(key))),
-        Root::Wallet(address) => Some(bare(PublicKey::Wallet(
-            dotkey_proto::signature::WalletAddress::from_bytes(*address),
-        ))),
-    };
-    if expected == Some(record.key_id()) {
-        return Ok(true);
+/// tell, and an error where it is another's. `shown` says where it comes from.
+pub(super) fn belongs_to(record: &Record, name: &Name, shown: &str) -> Result<bool> {
+    match Holder::of(name) {
+        Holder::Ledger => return Ok(false),
+        Holder::Known(Some(key_id)) if key_id == record.key_id() => return Ok(true),
+        Holder::Known(_) => {}
     }
     Err(CliError::invalid(
         "key-id",
         format!(
-            "{} is valid, but is the record of {}.{}, not of {}",
-            path.display(),
+            "{shown} is valid, but is the record of {}.{}, not of {}",
             record.key_id(),
             name.suffix(),
             name.apex().as_ascii()
@@ -169,8 +192,13 @@ pub(super) fn record_json(record: &Record, context: &Context<'_>) -> Value {
         "expires": record.expires().to_string(),
         "signed_by": signers(record).iter().map(PublicKey::to_string).collect::<Vec<_>>(),
         "policy": record.authority().policy().number,
-        "digest": data_encoding::HEXLOWER.encode(&record.digest()),
+        "digest": digest_of(record),
     })
+}
+
+/// What tells two records apart, as it is shown.
+pub(super) fn digest_of(record: &Record) -> String {
+    data_encoding::HEXLOWER.encode(&record.digest())
 }
 
 pub(super) fn zone_counts(zone: &Zone) -> Value {

@@ -4,9 +4,9 @@
 //! Promises: nothing is overwritten; of two programs that make the same thing at once, one succeeds; what a power cut or
 //! a full disk interrupts leaves nothing that looks finished.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dotkey_proto::identity::Policy;
@@ -78,7 +78,7 @@ impl Store {
     ) -> Result<Identity> {
         self.check_free(name)?;
         let folder = self.path_of(name);
-        make_private_folder(&self.folder)?;
+        files::make_private_folder(&self.folder)?;
         let word = files::random_word().map_err(|error| unwritable(&folder, &error))?;
         let temporary = self.folder.join(format!(".{name}.{word}"));
         let placed = fill(&temporary, chain, keys).and_then(|()| {
@@ -154,7 +154,7 @@ fn taken(name: &KeyName) -> CliError {
 }
 
 fn fill(folder: &Path, chain: &[Vec<u8>], keys: &[KeyFile]) -> Result<()> {
-    make_private_folder(folder)?;
+    files::make_private_folder(folder)?;
     for (number, policy) in chain.iter().enumerate() {
         files::write_new(&folder.join(policy_file_name(number)), policy, PRIVATE)?;
     }
@@ -162,22 +162,6 @@ fn fill(folder: &Path, chain: &[Vec<u8>], keys: &[KeyFile]) -> Result<()> {
         files::write_new(&folder.join(key_file_name(key)), &key.encode(), PRIVATE)?;
     }
     Ok(())
-}
-
-/// Makes a folder, and those above it that are missing, for its owner alone: whatever the umask takes is given back.
-fn make_private_folder(folder: &Path) -> Result<()> {
-    if let Some(above) = folder.parent()
-        && above != Path::new("")
-        && !above.exists()
-    {
-        make_private_folder(above)?;
-    }
-    let made = match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o700)),
-        Err(_) if folder.is_dir() => Ok(()),
-        failed => failed,
-    };
-    made.map_err(|error| unwritable(folder, &error))
 }
 
 fn policy_file_name(number: usize) -> String {

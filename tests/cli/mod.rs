@@ -3,6 +3,7 @@
 mod backups;
 mod contract;
 mod keys;
+mod nodes;
 mod turns;
 mod verify;
 mod zones;
@@ -41,7 +42,7 @@ branch = true
 pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 

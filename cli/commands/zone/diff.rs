@@ -50,7 +50,7 @@ fn lines(document: &Document) -> Result<BTreeSet<String>> {
             ));
         }
     }
-    if let Value::Object(sections) = super::zone_json(document)? {
+    if let Value::Object(sections) = super::file::zone_json(document)? {
         // The DNS records are above, in the form that people know them in; a TTL for all of them is a matter of writing.
         let shown = ["record", "ttl", "name"];
         for (name, section) in sections

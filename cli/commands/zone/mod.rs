@@ -3,6 +3,8 @@
 mod convert;
 mod diff;
 mod file;
+mod publish;
+mod show;
 mod sign;
 mod target;
 
@@ -10,10 +12,8 @@ use std::path::Path;
 
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 use dotkey_proto::name::Name;
-use dotkey_proto::record::Claims;
-use dotkey_proto::text::toml::{self, Document};
-use dotkey_proto::zone::Zone;
-use serde_json::{Value, json};
+use dotkey_proto::text::toml::Document;
+use serde_json::json;
 
 use super::Context;
 use super::verify::{count_words, zone_counts};
@@ -21,8 +21,6 @@ use crate::args::ZoneCommand;
 use crate::exit::{CliError, Result};
 use crate::files::{self, PUBLIC};
 use crate::output::Answer;
-
-use file::zone_json;
 
 /// A zone to start from.
 const STARTER: &str = include_str!("starter.toml");
@@ -32,7 +30,8 @@ pub(super) fn run(command: &ZoneCommand, context: &Context<'_>) -> Result<Answer
         ZoneCommand::New { file } => new(file),
         ZoneCommand::Check { file } => check(file, context),
         ZoneCommand::Sign(args) => sign::run(args, context),
-        ZoneCommand::Show { file } => show(file, context),
+        ZoneCommand::Publish(args) => publish::run(args, context),
+        ZoneCommand::Show(args) => show::run(args, context),
         ZoneCommand::Diff { old, new } => diff::run(old, new),
         ZoneCommand::Import { file, origin, out } => convert::import(file, origin, out.as_deref()),
         ZoneCommand::Export { file, origin, out } => {
@@ -75,44 +74,4 @@ fn check(path: &Path, context: &Context<'_>) -> Result<Answer> {
         files::quoted(path)
     );
     Ok(Answer::new(json, text))
-}
-
-fn show(path: &Path, context: &Context<'_>) -> Result<Answer> {
-    let (claims, document) = file::read(path)?;
-    let toml = toml::write(&document);
-    let record = claims.as_ref().map(|claims| record_json(claims, context));
-    let json = json!({"record": record, "zone": zone_json(&document)?});
-    let heading = claims
-        .map(|claims| heading(&claims, &document.zone, context))
-        .unwrap_or_default();
-    Ok(Answer::new(json, format!("{heading}{toml}")))
-}
-
-fn record_json(claims: &Claims, context: &Context<'_>) -> Value {
-    json!({
-        "verified": false,
-        "name": format!("{}.{}", claims.key_id, context.settings.suffix.as_ascii()),
-        "key_id": claims.key_id.to_string(),
-        "branch": claims.branch.as_ref().map(ToString::to_string),
-        "sequence": claims.sequence,
-        "not_before": claims.not_before.to_string(),
-        "expires": claims.expires.to_string(),
-    })
-}
-
-/// What a record says of itself, as a comment above its zone.
-fn heading(claims: &Claims, zone: &Zone, context: &Context<'_>) -> String {
-    let branch = claims
-        .branch
-        .as_ref()
-        .map_or(String::new(), |branch| format!("\n# branch    {branch}"));
-    format!(
-        "# A record, not verified here: see `dotkey verify`.\n# name      {}.{}{branch}\n# sequence  {}\n# holds     {} to {}\n# zone      {}\n\n",
-        claims.key_id,
-        context.settings.suffix.as_ascii(),
-        claims.sequence,
-        claims.not_before,
-        claims.expires,
-        count_words(zone),
-    )
 }

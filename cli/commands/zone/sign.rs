@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::file;
 use super::target::Target;
-use crate::args::ZoneSignArgs;
+use crate::args::{Terms, ZoneSignArgs};
 use crate::commands::signing::{self, Hands, Quorum};
 use crate::commands::{Context, now};
 use crate::exit::{CliError, Result};
@@ -77,47 +77,19 @@ fn begin(
     identity: &Identity,
     context: &Context<'_>,
 ) -> Result<Turn> {
-    let document = file::from_toml(&args.file, bytes)?;
-    let branch = branch_of(args, &document)?;
-    let zone = within(document.zone, branch.as_ref(), &args.file)?;
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| args.file.with_extension("record"));
-    let target = Target::find(out, identity.key_id(), branch.as_ref())?;
-    let clock = now();
-    let not_before = args
-        .not_before
-        .map_or(clock.saturating_sub(BACKDATED_SECS), |moment| moment.0);
-    let validity = args
-        .days
-        .map_or(VALIDITY_SECS_DEFAULT, |days| days * 86_400);
-    // Counted from now, so that `--days 30` means 30 days; but never past what one record may span.
-    let from = if args.not_before.is_some() {
-        not_before
-    } else {
-        clock
+    let out = || {
+        args.out
+            .clone()
+            .unwrap_or_else(|| args.file.with_extension("record"))
     };
-    let longest = not_before.saturating_add(dotkey_proto::record::VALIDITY_SECS_MAX);
-    let claims = Claims {
-        key_id: identity.key_id(),
-        sequence: match args.seq {
-            Some(sequence) => sequence,
-            None => target.next_sequence(clock.as_secs())?,
-        },
-        not_before,
-        expires: from.saturating_add(validity).min(longest),
-        branch,
-        chain: identity.chain.clone(),
-        body: zone.encode(),
+    let (branch, zone) = zone_of(&args.file, bytes, &args.terms)?;
+    let target = Target::find(out(), identity.key_id(), branch.as_ref())?;
+    let sequence = match args.terms.seq {
+        Some(sequence) => sequence,
+        None => target.next_sequence(now().as_secs())?,
     };
-    let draft = claims.draft().map_err(|error| {
-        CliError::failed(
-            error.code(),
-            format!("{}: {error}", args.file.display()),
-            "make the zone smaller, or delegate a part of it",
-        )
-    })?;
+    let claims = claims_of(&args.terms, identity, (branch, &zone), sequence);
+    let draft = draft_of(&claims, &args.file)?;
     Ok(Turn {
         claims,
         draft,
@@ -128,11 +100,66 @@ fn begin(
     })
 }
 
+/// The zone that a file in TOML says, and the branch that it is.
+pub(super) fn zone_of(
+    path: &Path,
+    bytes: Vec<u8>,
+    terms: &Terms,
+) -> Result<(Option<Branch>, Zone)> {
+    let document = file::from_toml(path, bytes)?;
+    let branch = branch_of(path, terms, &document)?;
+    let zone = within(document.zone, branch.as_ref(), path)?;
+    Ok((branch, zone))
+}
+
+/// What a new record claims.
+pub(super) fn claims_of(
+    terms: &Terms,
+    identity: &Identity,
+    (branch, zone): (Option<Branch>, &Zone),
+    sequence: u64,
+) -> Claims {
+    let clock = now();
+    let not_before = terms
+        .not_before
+        .map_or(clock.saturating_sub(BACKDATED_SECS), |moment| moment.0);
+    let validity = terms
+        .days
+        .map_or(VALIDITY_SECS_DEFAULT, |days| days * 86_400);
+    // Counted from now, so that `--days 30` means 30 days; but never past what one record may span.
+    let from = if terms.not_before.is_some() {
+        not_before
+    } else {
+        clock
+    };
+    let longest = not_before.saturating_add(dotkey_proto::record::VALIDITY_SECS_MAX);
+    Claims {
+        key_id: identity.key_id(),
+        sequence,
+        not_before,
+        expires: from.saturating_add(validity).min(longest),
+        branch,
+        chain: identity.chain.clone(),
+        body: zone.encode(),
+    }
+}
+
+/// Claims as they are signed.
+pub(super) fn draft_of(claims: &Claims, path: &Path) -> Result<Draft> {
+    claims.draft().map_err(|error| {
+        CliError::failed(
+            error.code(),
+            format!("{}: {error}", path.display()),
+            "make the zone smaller, or delegate a part of it",
+        )
+    })
+}
+
 /// The branch that the file names, or the one asked for.
-fn branch_of(args: &ZoneSignArgs, document: &Document) -> Result<Option<Branch>> {
-    let shown = args.file.display();
+fn branch_of(path: &Path, terms: &Terms, document: &Document) -> Result<Option<Branch>> {
+    let shown = path.display();
     let Some(owner) = &document.branch else {
-        return Ok(args.branch.clone());
+        return Ok(terms.branch.clone());
     };
     let named = Branch::new(owner.clone()).ok_or_else(|| {
         CliError::failed(
@@ -141,7 +168,7 @@ fn branch_of(args: &ZoneSignArgs, document: &Document) -> Result<Option<Branch>>
             "name one of letters, digits, hyphens and underscores below the apex",
         )
     })?;
-    match &args.branch {
+    match &terms.branch {
         Some(asked) if *asked != named => Err(CliError::usage(
             format!("{shown} is the branch `{named}`, not `{asked}`"),
             "leave --branch out, or correct `branch` in the file",
@@ -171,11 +198,7 @@ fn resume(
     identity: &Identity,
     context: &Context<'_>,
 ) -> Result<Turn> {
-    if args.seq.is_some()
-        || args.days.is_some()
-        || args.branch.is_some()
-        || args.not_before.is_some()
-    {
+    if args.terms.are_given() {
         return Err(CliError::usage(
             format!(
                 "{} is a record already: what it says is decided, and can only be signed",
@@ -229,7 +252,7 @@ fn resume(
 }
 
 /// What is signed must be what everyone accepts: the same check as theirs, at a time when it holds.
-fn check(bytes: &[u8], claims: &Claims) -> Result<()> {
+pub(super) fn check(bytes: &[u8], claims: &Claims) -> Result<()> {
     let verified = SignedRecord::new(bytes).verify(claims.not_before, None);
     verified.map(|_| ()).map_err(|error| {
         CliError::invalid(
@@ -240,22 +263,25 @@ fn check(bytes: &[u8], claims: &Claims) -> Result<()> {
     })
 }
 
+/// Nothing when a record is complete; else each of the roles that could complete it, the closest first.
+pub(super) fn open(policy: &Policy, branch: Option<&Branch>, draft: &Draft) -> Vec<Quorum> {
+    let roles = policy
+        .thresholds
+        .keys()
+        .filter(|role| role.may_publish(branch));
+    let mut quorums: Vec<_> = roles
+        .map(|role: &Role| Quorum::of_role(policy, role, role.as_text()))
+        .collect();
+    if quorums.iter().any(|quorum| quorum.missing(draft) == 0) {
+        return Vec::new();
+    }
+    quorums.sort_by_key(|quorum| quorum.missing(draft));
+    quorums
+}
+
 impl Turn {
-    /// Nothing when the record is complete; else each of the roles that could complete it, the closest first.
     fn open(&self, draft: &Draft) -> Vec<Quorum> {
-        let roles = self
-            .policy
-            .thresholds
-            .keys()
-            .filter(|role| role.may_publish(self.claims.branch.as_ref()));
-        let mut quorums: Vec<_> = roles
-            .map(|role: &Role| Quorum::of_role(&self.policy, role, role.as_text()))
-            .collect();
-        if quorums.iter().any(|quorum| quorum.missing(draft) == 0) {
-            return Vec::new();
-        }
-        quorums.sort_by_key(|quorum| quorum.missing(draft));
-        quorums
+        open(&self.policy, self.claims.branch.as_ref(), draft)
     }
 
     /// Says what is signed, as far as that is not what the signer just wrote; a person has to agree before a passphrase is asked for.
@@ -287,7 +313,7 @@ impl Turn {
         };
         context.output.note(&format!(
             "You sign this:\n{}{}",
-            super::heading(&self.claims, zone, context),
+            super::show::unverified_heading(&self.claims, zone, context),
             toml::write(&document)
         ));
         context.output.agree("Sign it?")

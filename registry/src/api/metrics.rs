@@ -127,7 +127,8 @@ pub(crate) async fn metrics(
     let mut own = String::new();
     text::encode(&mut own, &shared.metrics.registry).expect("a String takes everything");
     let others = shared.config.metrics.iter().map(|metrics| metrics());
-    let page = join(others.chain([own]));
+    let node = shared.ask(shared.node.metrics()).await?;
+    let page = join([node].into_iter().chain(others).chain([own]));
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
 }
 

@@ -1,0 +1,83 @@
+//! What a node costs that has nothing to do: memory and processor time, as the system counts them.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// What starting leaves to do is done by then.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// The rounds of upkeep come every 30 s, so that each is in it once or twice; `--quick` takes what it gets.
+const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED_QUICK: Duration = Duration::from_secs(10);
+
+/// The kernel's unit of processor time as it shows it to programs, on every Linux (`getconf CLK_TCK`).
+const TICKS_PER_SEC: f64 = 100.0;
+
+/// A node that ends with this program.
+struct Node(Child);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Node {
+    fn start(data: &std::path::Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dotkey"))
+            .args(["up", "--ports", "auto", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it is piped");
+        let read = BufReader::new(stdout).read_line(&mut line);
+        assert!(line.starts_with("ready"), "{read:?} {line}");
+        Self(child)
+    }
+
+    /// A file of the kernel's about it.
+    fn told(&self, what: &str) -> String {
+        let path = format!("/proc/{}/{what}", self.0.id());
+        fs::read_to_string(path).expect("Linux tells it of every process")
+    }
+
+    fn resident_mb(&self) -> f64 {
+        let status = self.told("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.expect("it has a resident size") * 1024.0 / 1e6
+    }
+
+    /// Processor seconds so far, in its own code and in the kernel's.
+    fn processor_secs(&self) -> f64 {
+        let stat = self.told("stat");
+        // The second field is the name, in parentheses, and may have blanks; these are the 14th and the 15th.
+        let (_, after) = stat.rsplit_once(')').expect("a name");
+        let fields = after.split_whitespace().skip(11).take(2);
+        let ticks: f64 = fields.filter_map(|field| field.parse::<f64>().ok()).sum();
+        ticks / TICKS_PER_SEC
+    }
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let watched = if quick { WATCHED_QUICK } else { WATCHED };
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = Node::start(folder.path());
+    sleep(SETTLING);
+    let before = node.processor_secs();
+    sleep(watched);
+    let percent = (node.processor_secs() - before) / watched.as_secs_f64() * 100.0;
+    println!(
+        "idle node = {:.1} MB resident (limit 60 MB), {percent:.2}% of one processor (limit 1%)",
+        node.resident_mb()
+    );
+}

@@ -1,0 +1,184 @@
+//! `dotkey status` and `dotkey node peers`: what the running node says of itself, in one glance.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::{AskArgs, bytes_in_words};
+use crate::client::NodeClient;
+use crate::exit::Result;
+use crate::output::Answer;
+
+pub(super) fn run(ask: &AskArgs, context: &Context<'_>) -> Result<Answer> {
+    let node = NodeClient::find(ask.node.as_deref(), &context.settings)?;
+    let status = node.json("status")?;
+    let text = in_words(&status, node.url());
+    Ok(Answer::new(object(status), text))
+}
+
+pub(super) fn peers(ask: &AskArgs, context: &Context<'_>) -> Result<Answer> {
+    let node = NodeClient::find(ask.node.as_deref(), &context.settings)?;
+    let told = node.json("peers")?;
+    let text = peers_in_words(&told);
+    Ok(Answer::new(object(told), text))
+}
+
+/// One object, whatever the node sent.
+fn object(told: Value) -> Value {
+    if told.is_object() {
+        told
+    } else {
+        json!({"told": told})
+    }
+}
+
+fn in_words(status: &Value, url: &str) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
+    let mut shown = String::new();
+    let mut line = |label: &str, value: String| {
+        // Writing to a string does not fail.
+        let _ = writeln!(shown, "  {label:<13}{value}");
+    };
+    line("api", url.to_owned());
+    for (index, address) in texts(&status["listening"]).iter().enumerate() {
+        // The id stands above.
+        let address = address.split("/p2p/").next().unwrap_or(address);
+        line(if index == 0 { "listens" } else { "" }, address.to_owned());
+    }
+    line("peers", connected(status));
+    line("records", records(&status["records"]));
+    line("replication", replication(&status["replication"]));
+    line("reachability", reachability(&status["reachability"]));
+    if let Some(ahead) = status["clock_ahead_secs"].as_i64() {
+        line("clock", clock(ahead));
+    }
+    for warning in texts(&status["warnings"]) {
+        line("warning", warning);
+    }
+    format!("Node {}\n{shown}", text(&status["peer_id"]))
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    let one = |value: &Value| value.as_str().map(str::to_owned);
+    list.iter().filter_map(one).collect()
+}
+
+fn connected(status: &Value) -> String {
+    let count = |field: &str| status[field].as_u64().unwrap_or_default();
+    let cut_off = match count("cut_off_peers") {
+        0 => String::new(),
+        peers => format!(", {peers} cut off"),
+    };
+    let (connected, known) = (count("connected_peers"), count("known_peers"));
+    format!("{connected} connected, {known} known{cut_off}")
+}
+
+fn records(records: &Value) -> String {
+    let count = |field: &str| records[field].as_u64().unwrap_or_default();
+    format!(
+        "{} in {} of at most {}",
+        count("count"),
+        bytes_in_words(count("bytes")),
+        bytes_in_words(count("bytes_max"))
+    )
+}
+
+fn replication(replication: &Value) -> String {
+    let count = |field: &str| replication[field].as_u64().unwrap_or_default();
+    let neighbours = count("cell_nodes").saturating_sub(1);
+    let in_step = format!("{} of {neighbours} neighbours in step", count("in_step"));
+    let compared = replication["last_compared_secs"].as_u64();
+    let compared = compared.map_or(String::new(), |secs| format!(", compared {secs} s ago"));
+    match replication["health"].as_str().unwrap_or("unknown") {
+        "alone" => "alone: this is the only copy; join others with --join ADDRESS".to_owned(),
+        health => format!("{health}: {in_step}{compared}"),
+    }
+}
+
+fn reachability(reachability: &Value) -> String {
+    let verdict = reachability["verdict"].as_str().unwrap_or("unknown");
+    let relays = texts(&reachability["relays"]).len();
+    let addresses = texts(&reachability["addresses"]);
+    match (verdict, relays) {
+        ("private", 0) => "private: others cannot reach it; no relay was found".to_owned(),
+        ("private", relays) => format!("private: through {relays} relays"),
+        (verdict, _) if addresses.is_empty() => verdict.to_owned(),
+        (verdict, _) => format!("{verdict}: {}", addresses.join(", ")),
+    }
+}
+
+fn clock(ahead: i64) -> String {
+    match ahead {
+        0 => "as most peers' clocks".to_owned(),
+        1.. => format!("{ahead} s ahead of most peers"),
+        _ => format!("{} s behind most peers", ahead.unsigned_abs()),
+    }
+}
+
+fn peers_in_words(told: &Value) -> String {
+    let list = told["peers"].as_array().map_or(&[][..], Vec::as_slice);
+    if list.is_empty() {
+        return "No peer is known.\nNext: join one with `dotkey node --join ADDRESS`.".to_owned();
+    }
+    let mut shown = String::new();
+    for peer in list {
+        let state = match (
+            peer["connected"].as_bool() == Some(true),
+            peer["standing"].as_i64().unwrap_or_default(),
+        ) {
+            (_, ..=-100) => "cut off".to_owned(),
+            (true, 0) => "connected".to_owned(),
+            (false, 0) => "known".to_owned(),
+            (true, standing) => format!("connected, standing {standing}"),
+            (false, standing) => format!("known, standing {standing}"),
+        };
+        let ping = peer["ping_ms"]
+            .as_u64()
+            .map_or(String::new(), |ms| format!(", {ms} ms"));
+        let id = peer["peer_id"].as_str().unwrap_or("unknown");
+        let _ = writeln!(shown, "{id}  {state}{ping}");
+        for address in texts(&peer["addresses"]) {
+            let _ = writeln!(shown, "  {address}");
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_at_one_glance() {
+        let status = json!({
+            "peer_id": "12D3", "listening": ["/ip4/127.0.0.1/tcp/4380/p2p/12D3"], "connected_peers": 3, "known_peers": 4, "cut_off_peers": 1,
+            "records": {"count": 12, "bytes": 4096, "bytes_max": 1_073_741_824},
+            "replication": {"health": "thin", "cell_nodes": 5, "in_step": 4, "last_compared_secs": 12},
+            "reachability": {"verdict": "local", "addresses": [], "relays": []},
+            "clock_ahead_secs": -2, "warnings": ["look here"],
+        });
+        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
+        assert_eq!(in_words(&status, "http://node"), expected);
+    }
+
+    #[test]
+    fn what_a_node_leaves_out_is_unknown() {
+        let shown = in_words(&json!({}), "http://node");
+        assert!(shown.contains("Node unknown") && shown.contains("reachability unknown"));
+        assert!(peers_in_words(&json!([])).contains("Next:"));
+    }
+
+    #[test]
+    fn peers_show_what_they_have_done() {
+        let check = |connected: bool, standing: i64, state: &str| {
+            let peer = json!({"peer_id": "a", "addresses": ["/x"], "connected": connected, "standing": standing, "ping_ms": 3});
+            let shown = peers_in_words(&json!({"peers": [peer]}));
+            assert_eq!(shown, format!("a  {state}, 3 ms\n  /x\n"));
+        };
+        check(true, 0, "connected");
+        check(false, -5, "known, standing -5");
+        check(true, -100, "cut off");
+    }
+}

@@ -1,0 +1,134 @@
+//! Why a node does not run, each with what to do.
+
+use std::io;
+use std::net::SocketAddr;
+
+use dotkey_registry::api::TokenError;
+use dotkey_registry::node::StartError;
+use dotkey_registry::store::StoreError;
+
+use super::plan::Plan;
+use crate::exit::CliError;
+
+const PORTS_AUTO: &str = "stop what uses it, name another with --api IP:PORT, or let free ones be found with --ports auto";
+
+pub(super) fn system(what: &str, error: &io::Error) -> CliError {
+    CliError::failed(
+        "system",
+        format!("{what}: {error}"),
+        "see what limits this machine sets for processes",
+    )
+}
+
+pub(super) fn ended() -> CliError {
+    CliError::failed(
+        "node-ended",
+        "the node ended by itself",
+        "start it again, with --log info to see why; what was acknowledged is on disk",
+    )
+}
+
+pub(super) fn api_port(address: SocketAddr, error: &io::Error) -> CliError {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return CliError::failed(
+            "port-in-use",
+            format!(
+                "port {} (TCP, for the API) is in use by another program",
+                address.port()
+            ),
+            PORTS_AUTO,
+        );
+    }
+    CliError::failed(
+        "no-port",
+        format!("the API cannot listen on {address}: {error}"),
+        "name an address of this machine with --api IP:PORT; ports below 1024 need root",
+    )
+}
+
+pub(super) fn token(error: &TokenError) -> CliError {
+    CliError::failed("bad-token", error, "then start the node again")
+}
+
+pub(super) fn start(error: &StartError, plan: &Plan) -> CliError {
+    match error {
+        StartError::Store(error) => store(error),
+        StartError::Listen { address, reason } => listen(&address.to_string(), reason),
+        StartError::Setting { .. } => {
+            CliError::usage(error, "correct it; `docs/cli.md` has every setting")
+        }
+        StartError::Mdns(_) => CliError::failed("no-mdns", error, "leave --mdns out"),
+        error => CliError::failed(
+            "no-start",
+            error,
+            format!("check the data folder {}", plan.data.display()),
+        ),
+    }
+}
+
+fn listen(address: &str, reason: &str) -> CliError {
+    // The reason is the system's text, in the words of the C library.
+    if reason.contains("in use") {
+        return CliError::failed(
+            "port-in-use",
+            format!(
+                "port {} ({}, for peers) is in use by another program: {address}",
+                number(address),
+                if address.contains("/udp/") {
+                    "UDP"
+                } else {
+                    "TCP"
+                }
+            ),
+            "stop what uses it, name another with --listen, or let free ones be found with --ports auto",
+        );
+    }
+    CliError::failed(
+        "no-port",
+        format!("cannot listen for peers on {address}: {reason}"),
+        "name an address of this machine with --listen",
+    )
+}
+
+/// The port of a multiaddress.
+fn number(address: &str) -> &str {
+    let mut parts = address.split('/');
+    let found = parts.find(|part| *part == "udp" || *part == "tcp");
+    found.and_then(|_| parts.next()).unwrap_or("?")
+}
+
+pub(super) fn store(error: &StoreError) -> CliError {
+    let code = match error {
+        StoreError::InUse { .. } => "in-use",
+        StoreError::Damaged { .. } => "damaged",
+        StoreError::Newer { .. } => "newer-format",
+        StoreError::NoSpace { .. } => "no-space",
+        StoreError::Exists { .. } => "exists",
+        StoreError::Missing { .. } => "no-store",
+        StoreError::System { .. } => "store",
+    };
+    // The store's messages end with the next step.
+    let text = error.to_string();
+    let (message, next) = text
+        .rsplit_once("; ")
+        .unwrap_or((&text, "check the disk of the data folder"));
+    CliError::failed(code, message, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_in_use_are_named() {
+        let error = listen("/ip4/127.0.0.1/udp/4380/quic-v1", "Address already in use");
+        assert_eq!(error.code, "port-in-use");
+        assert!(error.message.starts_with("port 4380 (UDP"), "{error:?}");
+        assert!(error.next.contains("--ports auto"));
+        let busy = io::Error::from(io::ErrorKind::AddrInUse);
+        let error = api_port(([127, 0, 0, 1], 5380).into(), &busy);
+        assert!(error.message.starts_with("port 5380 (TCP"), "{error:?}");
+        let other = listen("/ip4/192.0.2.1/tcp/1", "Cannot assign requested address");
+        assert_eq!(other.code, "no-port");
+    }
+}

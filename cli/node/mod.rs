@@ -1,0 +1,20 @@
+//! A node within this program: what it is started with, what it serves, how it stops. This module owns the process around the
+//! node: ports, `run.json`, the log, signals. Storing and passing on records is the registry's.
+
+mod failures;
+mod log;
+mod offline;
+mod plan;
+mod run_file;
+mod serve;
+
+pub(crate) use offline::{repair, restore};
+pub(crate) use run_file::RunFile;
+pub(crate) use serve::{Extent, serve};
+
+use std::path::{Path, PathBuf};
+
+/// The folder of a node's records, below the data folder.
+fn store_of(data: &Path) -> PathBuf {
+    data.join("store")
+}

@@ -1,0 +1,275 @@
+//! Running a node until someone says stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use dotkey_registry::api::{self, ApiConfig, Server, Token};
+use dotkey_registry::node::{self, Node, NodeConfig, Status};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::failures;
+use super::log;
+use super::plan::Plan;
+use super::run_file::{Placed, RunFile};
+use crate::args::{RunArgs, bytes_in_words};
+use crate::commands::now;
+use crate::config::{Settings, bad};
+use crate::exit::Result;
+use crate::files;
+use crate::output::{Answer, Output};
+
+/// A node waits for peers and for its disk, not for processors; each thread costs memory.
+const WORKERS: usize = 2;
+
+/// File operations and look-ups of host names at once.
+const BLOCKING_THREADS_MAX: usize = 8;
+
+/// At the same time the API's requests and streams end, and the node hands over what it keeps. Then what still runs is left
+/// behind. Together less than the 5 s that are promised.
+const STOP_API: Duration = Duration::from_millis(4_000);
+const STOP_NODE: Duration = Duration::from_millis(4_000);
+const STOP_REST: Duration = Duration::from_millis(500);
+
+const _: () = assert!(
+    STOP_API.as_millis() + STOP_REST.as_millis() < 5_000
+        && STOP_NODE.as_millis() + STOP_REST.as_millis() < 5_000,
+    "`docs/cli.md` promises five seconds"
+);
+
+/// How much of the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The registry node and its API.
+    Node,
+    /// All that there is.
+    Everything,
+}
+
+/// Runs a node until SIGTERM or SIGINT. What is to be said is said on the way.
+pub(crate) fn serve(
+    args: &RunArgs,
+    settings: &Settings,
+    output: &Output,
+    extent: Extent,
+) -> Result<Answer> {
+    let plan = Plan::new(args, settings)?;
+    log::begin(&plan.log, plan.log_format)?;
+    files::make_private_folder(&plan.data)?;
+    let runtime = runtime().map_err(|error| failures::system("no thread can be made", &error))?;
+    let ended = runtime.block_on(run(&plan, output, extent));
+    // What still writes to the disk is done; what waits for peers is not waited for.
+    runtime.shutdown_timeout(STOP_REST);
+    ended.map(|()| Answer::said())
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("dotkey")
+        .enable_all()
+        .build()
+}
+
+async fn run(plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
+    let mut stop = Stop::new().map_err(|error| failures::system("no signal is heard", &error))?;
+    let listener = bind(plan.api).await?;
+    let started = tokio::select! {
+        started = Running::start(plan, listener) => started?,
+        () = stop.asked() => return Ok(()),
+    };
+    let (mut running, placed) = started;
+    let announced = announce(&running, plan, output, extent).await;
+    let ended = match announced {
+        Err(error) => Err(error),
+        Ok(()) => tokio::select! {
+            () = stop.asked() => Ok(()),
+            _ = &mut running.task => Err(failures::ended()),
+        },
+    };
+    // Nobody is sent here any more.
+    drop(placed);
+    running.stop().await;
+    ended
+}
+
+/// The two signals that say stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| failures::api_port(address, &error))
+}
+
+/// What runs.
+struct Running {
+    node: Node,
+    task: JoinHandle<()>,
+    server: Server,
+    api: String,
+}
+
+impl Running {
+    async fn start(plan: &Plan, listener: TcpListener) -> Result<(Self, Placed)> {
+        let address = listener
+            .local_addr()
+            .map_err(|error| failures::system("the API has no address", &error))?;
+        let (node, task) = node::start(config(plan)?)
+            .await
+            .map_err(|error| failures::start(&error, plan))?;
+        let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
+        let mut config = ApiConfig::new(now);
+        config.token = Some(token);
+        let server = api::serve(listener, node.clone(), config)
+            .map_err(|error| failures::system("the API does not serve", &error))?;
+        let running = Self {
+            node,
+            task,
+            server,
+            api: format!("http://{address}"),
+        };
+        let placed = running
+            .run_file()
+            .await?
+            .write(&RunFile::path(&plan.data))?;
+        Ok((running, placed))
+    }
+
+    async fn status(&self) -> Result<Status> {
+        self.node.status().await.map_err(|_| failures::ended())
+    }
+
+    /// Where others find what runs.
+    async fn run_file(&self) -> Result<RunFile> {
+        let status = self.status().await?;
+        let peer = format!("/p2p/{}", status.peer_id);
+        let with_id = |address: &String| match address.contains("/p2p/") {
+            true => address.clone(),
+            false => format!("{address}{peer}"),
+        };
+        Ok(RunFile {
+            pid: std::process::id(),
+            api: Some(self.api.clone()),
+            peers: status.listening.iter().map(with_id).collect(),
+        })
+    }
+
+    async fn stop(self) {
+        let Self {
+            node, task, server, ..
+        } = self;
+        let left = async {
+            node.leave().await;
+            // A task that has given its result must not be asked again.
+            if !task.is_finished() {
+                // Its store is closed with it; that it panicked is in the log.
+                let _ = task.await;
+            }
+        };
+        // Whoever does not end in time is left behind: what was acknowledged is on disk.
+        let _ = tokio::join!(timeout(STOP_API, server.stop()), timeout(STOP_NODE, left));
+    }
+}
+
+fn config(plan: &Plan) -> Result<NodeConfig> {
+    let mut config = NodeConfig::new(&plan.data);
+    config.listen = multiaddresses("listen", &plan.listen)?;
+    config.announce = multiaddresses("announce", &plan.announce)?;
+    config.bootstrap = multiaddresses("join", &plan.join)?;
+    config.mdns = plan.mdns;
+    config.store_bytes_max = plan.store_max;
+    config.connections_max = plan.connections_max;
+    config.local_addresses = plan.private_addresses;
+    Ok(config)
+}
+
+fn multiaddresses<T: FromStr<Err: std::fmt::Display>>(
+    setting: &str,
+    texts: &[String],
+) -> Result<Vec<T>> {
+    let read = |text: &String| {
+        text.parse().map_err(|error| {
+            let why = format!("{error}; it is written as {}", example(setting));
+            bad(setting, text, &why)
+        })
+    };
+    texts.iter().map(read).collect()
+}
+
+fn example(setting: &str) -> &'static str {
+    match setting {
+        "join" => "/ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…",
+        "announce" => "/ip4/192.0.2.7/udp/4380/quic-v1",
+        _ => "/ip4/0.0.0.0/udp/4380/quic-v1",
+    }
+}
+
+/// A few lines for people, then `ready` for whoever waits for it.
+async fn announce(running: &Running, plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
+    let status = running.status().await?;
+    let run = running.run_file().await?;
+    output.note(&start_in_words(&status, plan, &running.api, extent));
+    let mut json = json!(run);
+    json["ready"] = true.into();
+    let text = format!("ready api={} peers={}", running.api, run.peers.join(","));
+    output.answer(&Answer::new(json, text))
+}
+
+fn start_in_words(status: &Status, plan: &Plan, api: &str, extent: Extent) -> String {
+    let mut text = format!("dotkey {}\n", env!("CARGO_PKG_VERSION"));
+    let mut line = |label: &str, value: &str| text.push_str(&format!("  {label:<9}{value}\n"));
+    line("node", &status.peer_id);
+    for (index, address) in status.listening.iter().enumerate() {
+        line(if index == 0 { "peers" } else { "" }, address);
+    }
+    line("api", api);
+    let records = status.records;
+    let held = format!(
+        "{}, with {} records in {}",
+        plan.data.display(),
+        records.count,
+        bytes_in_words(records.bytes)
+    );
+    line("data", &held);
+    match plan.join.len() {
+        0 if status.known_peers == 0 => {
+            line("network", "of its own; join another with --join ADDRESS");
+        }
+        0 => line("network", "joined through peers it met before"),
+        _ => line("network", "joining"),
+    }
+    if extent == Extent::Everything {
+        line(
+            "runs",
+            "registry node and API; the resolver and the gateway come with later versions",
+        );
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! What a node keeps, carried elsewhere and saved from damage.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Place, refused};
+
+#[test]
+fn a_backup_of_a_running_node_is_a_node_elsewhere() {
+    let place = Place::with_alice();
+    let name = place.name_of("alice");
+    let node = place.start("data", &[]);
+    place.publish(&node, "alice");
+    let record = place.shown(&node, &name, &[]);
+
+    let made = place.json(&["node", "backup", "copy"]);
+    assert!(made["bytes"].as_u64() > Some(0), "{made}");
+    let again = place.run(&["node", "backup", "copy", "--json"]);
+    refused(again, "exists");
+    // Nobody's token but the node's own opens it.
+    place
+        .run(&[
+            "node",
+            "backup",
+            "other",
+            "--node",
+            node.api(),
+            "--data",
+            "stranger",
+        ])
+        .fails(1, "api-token");
+    // Records are not put over records.
+    place
+        .run(&["node", "restore", "copy"])
+        .fails(1, "exists already");
+
+    let restored = place.json(&["node", "restore", "copy", "--data", "second"]);
+    assert!(restored["bytes"].as_u64() > Some(0), "{restored}");
+    let second = place.start("second", &[]);
+    assert_eq!(place.shown(&second, &name, &[]), record);
+    let ids = [&node, &second].map(|node| place.status(node)["peer_id"].clone());
+    assert_ne!(ids[0], ids[1], "a copy of the records is not the same node");
+}
+
+#[test]
+fn a_damaged_store_is_said_and_repaired() {
+    let place = Place::with_alice();
+    let name = place.name_of("alice");
+    let node = place.start("data", &[]);
+    place.publish(&node, "alice");
+    place
+        .run(&["node", "repair"])
+        .fails(1, &node.child.id().to_string());
+    assert!(node.stop().success());
+    damage(&place.path("data/store"));
+    place
+        .run(&["node", "--ports", "auto"])
+        .fails(1, "dotkey node repair");
+    let report = place.json(&["node", "repair"]);
+    assert!(
+        report["kept"].is_u64() && report["moved_to"].is_string(),
+        "{report}"
+    );
+    let node = place.start("data", &[]);
+    // Lost or kept, it is one of the two, and what is served verifies.
+    let kept = place.shown(&node, &name, &[]).is_some();
+    assert_eq!(report["kept"].as_u64(), Some(u64::from(kept)), "{report}");
+}
+
+/// Writes over the beginning of what says which files belong to the store.
+fn damage(store: &Path) {
+    let file = manifest(store);
+    let mut bytes = fs::read(&file).expect("a manifest");
+    bytes.iter_mut().take(64).for_each(|byte| *byte ^= 0x5a);
+    fs::write(&file, bytes).expect("written");
+}
+
+fn manifest(store: &Path) -> PathBuf {
+    let entries = fs::read_dir(store).expect("a store");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    let is_manifest = |path: &PathBuf| path.to_string_lossy().contains("MANIFEST");
+    paths.find(is_manifest).expect("RocksDB has a manifest")
+}
