@@ -253,7 +253,8 @@ impl Lookup {
         candidate.state = state;
         for supplier in &candidate.suppliers {
             let credit = self.credits.entry(*supplier).or_default();
-            credit.silent -= usize::from(slow);
+            // A supplier that came after it was passed over was not charged.
+            credit.silent = credit.silent.saturating_sub(usize::from(slow));
             match state {
                 State::Answered => credit.answered += 1,
                 _ => credit.silent += 1,

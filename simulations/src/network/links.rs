@@ -1,0 +1,113 @@
+//! Links and gossip: what is carried, how long it takes, what is lost.
+
+use dotkey_registry::dht::core::{Asked, Input};
+use dotkey_registry::dht::message::{Announcement, Request, Response};
+use dotkey_registry::dht::peer::Peer;
+
+use super::{DELAY_MS_MAX, DELAY_MS_MIN, Event, GIVES_UP_MS, Nature, Network};
+use crate::world::Random;
+
+impl Network {
+    pub(super) fn hears(&mut self, from: usize, to: usize, announcement: Announcement) {
+        let node = &mut self.nodes[to];
+        if !node.alive || node.nature != Nature::Honest || !node.heard.insert(announcement) {
+            return;
+        }
+        if node.has(&announcement.at) >= Some(announcement.summary) {
+            return self.pass_on(to, announcement);
+        }
+        node.waiting
+            .insert((announcement.at, announcement.summary), announcement);
+        let from = self.nodes[from].me;
+        self.feed(to, Input::Announced { from, announcement });
+    }
+
+    pub(super) fn pass_on(&mut self, node: usize, announcement: Announcement) {
+        if !self.gossips {
+            return;
+        }
+        for to in self.nodes[node].gossip.clone() {
+            let delay_ms = self.delay(node, to);
+            let from = node;
+            self.events.plan(
+                delay_ms,
+                Event::Gossip {
+                    from,
+                    to,
+                    announcement,
+                },
+            );
+        }
+    }
+
+    pub(super) fn carry(&mut self, from: usize, to: Peer, asked: Asked, request: Request) {
+        self.nodes[from].open.insert(asked);
+        self.carried += 1;
+        // A contact that was made up leads nowhere.
+        let Some(to) = self.index.get(&to).copied() else {
+            let peer = usize::MAX;
+            return self.events.plan(
+                GIVES_UP_MS,
+                Event::Lost {
+                    node: from,
+                    peer,
+                    asked,
+                },
+            );
+        };
+        self.events.plan(
+            GIVES_UP_MS,
+            Event::Lost {
+                node: from,
+                peer: to,
+                asked,
+            },
+        );
+        if !self.random.percent(self.loss_percent) {
+            let delay_ms = self.delay(from, to);
+            self.events.plan(
+                delay_ms,
+                Event::Asks {
+                    from,
+                    to,
+                    asked,
+                    request,
+                },
+            );
+        }
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        from: usize,
+        to: usize,
+        asked: Asked,
+        response: Response,
+        more_ms: u64,
+    ) {
+        self.carried += 1;
+        if !self.random.percent(self.loss_percent) {
+            let delay_ms = self.delay(from, to) + more_ms;
+            self.events.plan(
+                delay_ms,
+                Event::Answers {
+                    from,
+                    to,
+                    asked,
+                    response,
+                },
+            );
+        }
+    }
+
+    /// A link has a length, and a message some luck.
+    fn delay(&mut self, from: usize, to: usize) -> u64 {
+        let link = self.digest_of(from.min(to) as u64, from.max(to) as u64);
+        let length = DELAY_MS_MIN + link % (DELAY_MS_MAX - DELAY_MS_MIN);
+        length * 9 / 10 + self.random.below(length / 5 + 1)
+    }
+
+    fn digest_of(&self, a: u64, b: u64) -> u64 {
+        Random::new(a << 32 | b).word()
+    }
+}
