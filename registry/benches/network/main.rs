@@ -1,0 +1,87 @@
+//! What a publish and a resolve take in 200 nodes, beside libp2p's own Kademlia over the same transport and beside BitTorrent's
+//! DHT (the `mainline` crate, which pkarr stands on) over loopback, all in one run on one machine.
+//!
+//! Prints one table and the ratio that the project holds itself to: a get, which reads the newest of six replicas, in at most twice the time of one
+//! `get_record` of libp2p-kad, which takes the first value it finds.
+
+mod kad;
+mod mainline;
+mod ours;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Nodes in each of the networks.
+const NODES: usize = 200;
+
+/// Publishes and resolves that are timed.
+const SAMPLES: usize = 100;
+
+/// In the gate, where only the shape counts.
+const SAMPLES_QUICK: usize = 30;
+
+/// A record of about this size is put and got.
+const VALUE_BYTES: usize = 1024;
+
+/// BEP 44: more than this mainline does not carry.
+const MAINLINE_VALUE_BYTES: usize = 1000;
+
+/// A get may take this many times what one `get_record` of libp2p-kad takes.
+const GET_RATIO_MAX: f64 = 2.0;
+
+/// Requests of a get in a settled network.
+const REQUESTS_MAX: usize = 6;
+
+/// Times of one network.
+pub(crate) struct Times {
+    pub(crate) put: Vec<Duration>,
+    pub(crate) get: Vec<Duration>,
+}
+
+fn main() -> ExitCode {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let samples = if quick { SAMPLES_QUICK } else { SAMPLES };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let kad = runtime.block_on(kad::measure(NODES, samples, VALUE_BYTES));
+    let (ours, requests) = runtime.block_on(ours::measure(NODES, samples, VALUE_BYTES));
+    drop(runtime);
+    let mainline = mainline::measure(NODES, samples, MAINLINE_VALUE_BYTES);
+
+    println!("{NODES} nodes, 1 KiB values, {samples} samples, p50 and p99 in ms");
+    println!("network                                      put p50   put p99   get p50   get p99");
+    for (name, times) in [
+        ("dotkey (memory; 20 acknowledge, 6 read)", &ours),
+        ("libp2p-kad (memory; 20 acknowledge, want 1)", &kad),
+        ("mainline, as pkarr (UDP on loopback)", &mainline),
+    ] {
+        let ms = |sorted: &[Duration], share| percentile(sorted, share).as_secs_f64() * 1e3;
+        println!(
+            "{name:<44} {:>7.2}   {:>7.2}   {:>7.2}   {:>7.2}",
+            ms(&times.put, 0.5),
+            ms(&times.put, 0.99),
+            ms(&times.get, 0.5),
+            ms(&times.get, 0.99),
+        );
+    }
+    let median = |times: &[Duration]| percentile(times, 0.5).as_secs_f64();
+    let ratio = median(&ours.get) / median(&kad.get);
+    let requests_p50 = requests[requests.len() / 2];
+    println!(
+        "ratio: get newest-of-six / libp2p-kad get_record: {ratio:.2} (at most {GET_RATIO_MAX}); requests p50 {requests_p50} (at most {REQUESTS_MAX})"
+    );
+    if ratio > GET_RATIO_MAX || requests_p50 > REQUESTS_MAX {
+        println!("above the bound");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Of sorted times.
+fn percentile(sorted: &[Duration], share: f64) -> Duration {
+    let last = sorted.len() - 1;
+    sorted[(last as f64 * share).round() as usize]
+}

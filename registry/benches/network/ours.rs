@@ -1,0 +1,104 @@
+//! Our nodes, whole: libp2p's driver, the core and a store on disk each, over channels in this process instead of sockets.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use dotkey_proto::identity::{Policy, key_id_of};
+use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::signature::{PublicKey, SecretKey};
+use dotkey_proto::time::Timestamp;
+use dotkey_registry::dht::core::Effort;
+use dotkey_registry::dht::message::Expected;
+use dotkey_registry::dht::peer::Position;
+use dotkey_registry::node::{Node, NodeConfig, Transport, start};
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+
+use crate::Times;
+
+/// Where these nodes listen in memory.
+const FIRST_PORT: u64 = 5_000_000;
+
+/// A network that has not settled by then does not.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+
+/// Each node knows at least so many others when the network has settled.
+const KNOWN_MIN: usize = 20;
+
+/// Times, and how many requests each get took, sorted.
+pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Times, Vec<usize>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let network = join(nodes, folder.path()).await;
+    let (mut put, mut get, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    for sample in 0..samples {
+        let record = record(sample, bytes);
+        let at = Position::of_record(&record);
+        let (writer, reader) = (&network[sample * 37 % nodes], &network[(sample * 61 + 11) % nodes]);
+        let begun = Instant::now();
+        let placement = writer.put(record.clone(), Expected::Older, None).await;
+        put.push(begun.elapsed());
+        let placement = placement.expect("the node runs");
+        assert!(placement.succeeded(), "{placement:?}");
+        let begun = Instant::now();
+        let got = reader.get(at, Effort::Usual).await.expect("the node runs");
+        get.push(begun.elapsed());
+        requests.push(got.effort.requests);
+        assert_eq!(got.record.expect("found").digest(), record.digest());
+    }
+    put.sort_unstable();
+    get.sort_unstable();
+    requests.sort_unstable();
+    (Times { put, get }, requests)
+}
+
+/// All join by the first, and are given the time to find each other.
+pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
+    let address = |index: usize| Multiaddr::from(Protocol::Memory(FIRST_PORT + index as u64));
+    let mut network = Vec::new();
+    let mut first: Option<Multiaddr> = None;
+    for index in 0..nodes {
+        let mut config = NodeConfig::new(folder.join(index.to_string()));
+        config.transport = Transport::Memory;
+        config.local_addresses = true;
+        config.listen = vec![address(index)];
+        config.bootstrap = first.iter().cloned().collect();
+        let (node, _running) = start(config).await.expect("a node");
+        if first.is_none() {
+            let status = node.status().await.expect("the node runs");
+            let peer = status.peer_id.parse().expect("a peer id");
+            first = Some(address(0).with(Protocol::P2p(peer)));
+        }
+        network.push(node);
+    }
+    let begun = Instant::now();
+    for node in &network {
+        while node.status().await.expect("the node runs").known_peers < KNOWN_MIN.min(nodes - 1) {
+            assert!(begun.elapsed() < SETTLED_WITHIN, "the network does not settle");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    network
+}
+
+/// A record of about so many bytes, of an identity of its own, that holds now.
+fn record(number: usize, bytes: usize) -> Verified<Record> {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&(number as u64 + 1).to_le_bytes());
+    let secret = SecretKey::from_seed(&seed);
+    let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
+    let policy = policy.encode().expect("sound");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = Timestamp::from_secs(since.as_secs()).expect("before 10000");
+    let claims = Claims {
+        key_id: key_id_of(&policy),
+        sequence: 1,
+        not_before: now.saturating_sub(600),
+        expires: now.saturating_add(86_400),
+        branch: None,
+        chain: vec![policy],
+        body: vec![0; bytes],
+    };
+    let mut draft = claims.draft().expect("sound");
+    draft.sign(&secret);
+    SignedRecord::new(draft.encode()).verify(now, None).expect("valid")
+}
