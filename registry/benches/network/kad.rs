@@ -51,7 +51,11 @@ async fn join(nodes: usize) -> Vec<mpsc::Sender<Command>> {
     let mut swarms: Vec<_> = (0..nodes).map(|index| swarm(&address(index))).collect();
     let peers: Vec<PeerId> = swarms.iter().map(|swarm| *swarm.local_peer_id()).collect();
     for (index, swarm) in swarms.iter_mut().enumerate() {
-        for (other, peer) in peers.iter().enumerate().filter(|(other, _)| *other != index) {
+        for (other, peer) in peers
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index)
+        {
             swarm.behaviour_mut().add_address(peer, address(other));
         }
     }
@@ -68,10 +72,13 @@ async fn join(nodes: usize) -> Vec<mpsc::Sender<Command>> {
     commands
 }
 
-async fn ask<T>(node: &mpsc::Sender<Command>, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> T {
+async fn ask<T>(
+    node: &mpsc::Sender<Command>,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> T {
     let (reply, answer) = oneshot::channel();
     let sent = node.send(command(reply)).await;
-    sent.ok().expect("the node runs");
+    assert!(sent.is_ok(), "the node runs");
     answer.await.expect("the node answers")
 }
 

@@ -48,8 +48,7 @@ fn main() -> ExitCode {
         .expect("a runtime");
     let kad = runtime.block_on(kad::measure(NODES, samples, VALUE_BYTES));
     let (ours, requests) = runtime.block_on(ours::measure(NODES, samples, VALUE_BYTES));
-    drop(runtime);
-    let mainline = mainline::measure(NODES, samples, MAINLINE_VALUE_BYTES);
+    let mainline = runtime.block_on(mainline::measure(NODES, samples, MAINLINE_VALUE_BYTES));
 
     println!("{NODES} nodes, 1 KiB values, {samples} samples, p50 and p99 in ms");
     println!("network                                      put p50   put p99   get p50   get p99");

@@ -33,7 +33,10 @@ pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Time
     for sample in 0..samples {
         let record = record(sample, bytes);
         let at = Position::of_record(&record);
-        let (writer, reader) = (&network[sample * 37 % nodes], &network[(sample * 61 + 11) % nodes]);
+        let (writer, reader) = (
+            &network[sample * 37 % nodes],
+            &network[(sample * 61 + 11) % nodes],
+        );
         let begun = Instant::now();
         let placement = writer.put(record.clone(), Expected::Older, None).await;
         put.push(begun.elapsed());
@@ -73,7 +76,10 @@ pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
     let begun = Instant::now();
     for node in &network {
         while node.status().await.expect("the node runs").known_peers < KNOWN_MIN.min(nodes - 1) {
-            assert!(begun.elapsed() < SETTLED_WITHIN, "the network does not settle");
+            assert!(
+                begun.elapsed() < SETTLED_WITHIN,
+                "the network does not settle"
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -87,7 +93,9 @@ fn record(number: usize, bytes: usize) -> Verified<Record> {
     let secret = SecretKey::from_seed(&seed);
     let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
     let policy = policy.encode().expect("sound");
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     let now = Timestamp::from_secs(since.as_secs()).expect("before 10000");
     let claims = Claims {
         key_id: key_id_of(&policy),
@@ -100,5 +108,7 @@ fn record(number: usize, bytes: usize) -> Verified<Record> {
     };
     let mut draft = claims.draft().expect("sound");
     draft.sign(&secret);
-    SignedRecord::new(draft.encode()).verify(now, None).expect("valid")
+    SignedRecord::new(draft.encode())
+        .verify(now, None)
+        .expect("valid")
 }

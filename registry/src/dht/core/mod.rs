@@ -2,7 +2,7 @@
 //!
 //! This module owns every decision: whom to ask, which value it is, when it is enough, what to repair, whom to cut off. It
 //! promises that the same inputs give the same actions, that every queue has a bound, and that no input panics it. Carrying
-//! messages and writing to disk is for [`super::driver`]; the routing table and the store are read through [`View`].
+//! messages and writing to disk is for the driver; the routing table and the store are read through [`View`].
 
 mod bounded;
 mod desk;
