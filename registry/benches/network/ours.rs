@@ -19,8 +19,14 @@ use crate::Times;
 /// Where these nodes listen in memory.
 const FIRST_PORT: u64 = 5_000_000;
 
+/// Connections of each node: enough for its neighbours and a lookup, and few enough that a thousand nodes fit one machine.
+const CONNECTIONS_MAX: u32 = 48;
+
 /// A network that has not settled by then does not.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+
+/// How often the network is looked at while it settles.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Each node knows at least so many others when the network has settled.
 const KNOWN_MIN: usize = 20;
@@ -63,6 +69,7 @@ pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
         let mut config = NodeConfig::new(folder.join(index.to_string()));
         config.transport = Transport::Memory;
         config.local_addresses = true;
+        config.connections_max = CONNECTIONS_MAX;
         config.listen = vec![address(index)];
         config.bootstrap = first.iter().cloned().collect();
         let (node, _running) = start(config).await.expect("a node");
@@ -73,15 +80,33 @@ pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
         }
         network.push(node);
     }
+    eprintln!("{nodes} nodes started");
     let begun = Instant::now();
-    for node in &network {
-        while node.status().await.expect("the node runs").known_peers < KNOWN_MIN.min(nodes - 1) {
-            assert!(
-                begun.elapsed() < SETTLED_WITHIN,
-                "the network does not settle"
-            );
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    loop {
+        let (mut known, mut connected) = (Vec::new(), Vec::new());
+        for node in &network {
+            let status = node.status().await.expect("the node runs");
+            known.push(status.known_peers);
+            connected.push(status.connected_peers);
         }
+        known.sort_unstable();
+        connected.sort_unstable();
+        eprintln!(
+            "after {:.0?}: each knows {} to {} others (median {}), median {} connections",
+            begun.elapsed(),
+            known[0],
+            known[nodes - 1],
+            known[nodes / 2],
+            connected[nodes / 2]
+        );
+        if known[0] >= KNOWN_MIN.min(nodes - 1) {
+            break;
+        }
+        assert!(
+            begun.elapsed() < SETTLED_WITHIN,
+            "the network does not settle"
+        );
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
     network
 }

@@ -7,6 +7,7 @@ use libp2p::{Multiaddr, PeerId, allow_block_list, connection_limits};
 use super::actions::peer;
 use super::actor::Actor;
 use super::behaviour::BehaviourEvent;
+use super::room;
 use crate::dht::core::Input;
 use crate::dht::message::CLOSER_MAX;
 use crate::dht::peer::Peer;
@@ -22,8 +23,11 @@ impl Actor {
                 endpoint,
                 ..
             } => {
-                let to = remote(&endpoint);
-                self.peers.opened(peer_id, connection_id, to);
+                let (to, now_ms) = (remote(&endpoint), self.now().ms);
+                let dialled = endpoint.is_dialer();
+                self.peers
+                    .opened(peer_id, connection_id, to, dialled, now_ms);
+                self.make_room(now_ms);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -79,6 +83,18 @@ impl Actor {
         // asked. If it does not answer, it leaves the table.
         if last && broken && peer(id).is_some_and(|peer| self.is_neighbour(&peer)) {
             self.dial(*id, Vec::new());
+        }
+    }
+
+    fn make_room(&mut self, now_ms: u64) {
+        let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
+        let keep = |id: &PeerId| {
+            peer(id).is_some_and(|peer| closest.iter().any(|contact| contact.peer == peer))
+        };
+        let max = self.config.connections_max;
+        if let Some(guest) = room::to_let_go(&self.peers, max, now_ms, keep) {
+            // It may have gone by itself.
+            let _ = self.swarm.disconnect_peer_id(guest);
         }
     }
 

@@ -25,6 +25,10 @@ pub(crate) struct Peers {
 #[derive(Debug, Default)]
 pub(crate) struct Connected {
     connections: BTreeMap<ConnectionId, Multiaddr>,
+    /// Whether it was we who opened the first of them.
+    pub(crate) dialled: bool,
+    /// When that was.
+    pub(crate) since_ms: u64,
     /// The last round trip.
     pub(crate) ping: Option<Duration>,
     /// What its software calls itself.
@@ -90,9 +94,20 @@ impl Peers {
         self.peers.iter()
     }
 
-    pub(crate) fn opened(&mut self, peer: PeerId, connection: ConnectionId, to: Multiaddr) {
-        let connections = &mut self.peers.entry(peer).or_default().connections;
-        connections.insert(connection, to);
+    pub(crate) fn opened(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        to: Multiaddr,
+        dialled: bool,
+        now_ms: u64,
+    ) {
+        let connected = self.peers.entry(peer).or_insert_with(|| Connected {
+            dialled,
+            since_ms: now_ms,
+            ..Connected::default()
+        });
+        connected.connections.insert(connection, to);
     }
 
     /// A connection ended. Whether it was the peer's last.

@@ -5,6 +5,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::actor::Actor;
 use super::addresses::{self, is_relayed, place};
+use super::joining::Company;
 use crate::dht::core::{Failure, Input};
 
 /// How often the met peers are written down and the expired records removed.
@@ -41,8 +42,8 @@ impl Actor {
     }
 
     fn look_for_company(&mut self, now_ms: u64) {
-        let alone = self.table.len() == 0;
-        let Some(count) = self.joining.due(now_ms, alone) else {
+        let company = Company::of(self.table.len());
+        let Some(count) = self.joining.due(now_ms, company) else {
             return;
         };
         for address in self.config.bootstrap.clone() {
