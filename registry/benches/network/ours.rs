@@ -22,6 +22,9 @@ const FIRST_PORT: u64 = 5_000_000;
 /// Connections of each node: enough for its neighbours and a lookup, and few enough that a thousand nodes fit one machine.
 const CONNECTIONS_MAX: u32 = 48;
 
+/// Nodes by which the others join, as a network's bootstrap list has them.
+const DOORS: usize = 8;
+
 /// A network that has not settled by then does not.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -60,23 +63,26 @@ pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Time
     (Times { put, get }, requests)
 }
 
-/// All join by the first, and are given the time to find each other.
+/// Each joins by one of the first few, and all are given the time to find each other.
 pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
     let address = |index: usize| Multiaddr::from(Protocol::Memory(FIRST_PORT + index as u64));
     let mut network = Vec::new();
-    let mut first: Option<Multiaddr> = None;
+    let mut doors: Vec<Multiaddr> = Vec::new();
     for index in 0..nodes {
         let mut config = NodeConfig::new(folder.join(index.to_string()));
         config.transport = Transport::Memory;
         config.local_addresses = true;
         config.connections_max = CONNECTIONS_MAX;
         config.listen = vec![address(index)];
-        config.bootstrap = first.iter().cloned().collect();
+        config.bootstrap = match index {
+            0 => Vec::new(),
+            _ => vec![doors[index % doors.len()].clone()],
+        };
         let (node, _running) = start(config).await.expect("a node");
-        if first.is_none() {
+        if doors.len() < DOORS {
             let status = node.status().await.expect("the node runs");
             let peer = status.peer_id.parse().expect("a peer id");
-            first = Some(address(0).with(Protocol::P2p(peer)));
+            doors.push(address(index).with(Protocol::P2p(peer)));
         }
         network.push(node);
     }

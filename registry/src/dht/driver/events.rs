@@ -27,7 +27,6 @@ impl Actor {
                 let dialled = endpoint.is_dialer();
                 self.peers
                     .opened(peer_id, connection_id, to, dialled, now_ms);
-                self.make_room(now_ms);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -86,7 +85,7 @@ impl Actor {
         }
     }
 
-    fn make_room(&mut self, now_ms: u64) {
+    pub(super) fn make_room(&mut self, now_ms: u64) {
         let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
         let keep = |id: &PeerId| {
             peer(id).is_some_and(|peer| closest.iter().any(|contact| contact.peer == peer))

@@ -9,7 +9,7 @@ use libp2p::PeerId;
 use super::peers::{Connected, Peers};
 
 /// So long a newcomer may stay at least: a few round trips to ask who else there is.
-const STAY_MS_MIN: u64 = 10_000;
+const STAY_MS_MIN: u64 = 3_000;
 
 /// Of the connections that others may open, this share is kept free for newcomers: an eighth.
 const FREE_SHARE: u32 = 8;

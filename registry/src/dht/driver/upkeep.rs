@@ -33,6 +33,7 @@ impl Actor {
         for id in over {
             self.readmit(&id);
         }
+        self.make_room(now_ms);
         self.look_for_company(now_ms);
         if now_ms >= self.chores_ms {
             self.chores_ms = now_ms + CHORES_MS;
