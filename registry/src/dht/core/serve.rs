@@ -15,8 +15,8 @@ use crate::dht::message::{
 use crate::dht::peer::{Peer, Position};
 
 /// Writes of peers that wait for the disk, of all and of one.
-const WRITES_MAX: usize = 1024;
-const WRITES_OF_ONE_MAX: usize = 128;
+pub(super) const WRITES_MAX: usize = 1024;
+pub(super) const WRITES_OF_ONE_MAX: usize = 128;
 
 /// What an answer costs beside its record: contacts.
 const ANSWER_BYTES: usize = 2048;
