@@ -1,9 +1,13 @@
 //! The core as one node sees it: a virtual clock, a disk in memory, and peers that answer as a test says.
 
 mod get;
+mod hints;
+mod leaving;
+mod properties;
 mod put;
 mod refusals;
 mod serve;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -233,8 +237,22 @@ impl Bench {
         self.core.standing(self.now, peer)
     }
 
-    /// Gives an input and lets time pass, while `peer` answers for everyone, until `over` is so.
+    /// Gives an input and lets time pass, while `peer` answers for everyone, until `over` is so, which is soon.
     fn run(
+        &mut self,
+        input: Input,
+        over: impl Fn(&Self) -> bool,
+        peer: impl FnMut(Peer, &Request) -> Reply,
+    ) {
+        let end = self.now.ms + JOB_MS_MAX;
+        let over = |it: &Self| {
+            assert!(it.now.ms < end, "it ends");
+            over(it)
+        };
+        self.run_until(input, over, peer);
+    }
+
+    fn run_until(
         &mut self,
         input: Input,
         over: impl Fn(&Self) -> bool,
@@ -242,7 +260,6 @@ impl Bench {
     ) {
         let mut late: BTreeMap<(u64, Asked), Response> = BTreeMap::new();
         let mut inputs = vec![input];
-        let end = self.now.ms + JOB_MS_MAX;
         loop {
             while let Some(input) = inputs.pop() {
                 for action in self.step(input) {
@@ -259,7 +276,6 @@ impl Bench {
             if over(self) {
                 return;
             }
-            assert!(self.now.ms < end, "it ends");
             self.pass(50);
             while let Some(entry) = late.first_entry()
                 && entry.key().0 <= self.now.ms

@@ -1,6 +1,7 @@
 //! What peers may ask: shares, bounds, and one answer to each request.
 
-use super::super::serve::{WRITES_MAX, WRITES_OF_ONE_MAX};
+use super::super::desk::WRITES_MAX;
+use super::super::serve::WRITES_OF_ONE_MAX;
 use super::super::standing::{Cost, RETRY_MS, Standing};
 use super::*;
 use crate::dht::core::reconcile::{PROBES_MAX, Probe};
