@@ -20,6 +20,7 @@ mod peers;
 mod protocols;
 mod reach;
 mod records;
+mod refresh;
 mod routing;
 mod status;
 mod transport;
