@@ -28,7 +28,7 @@ const JOB: Job = Job(1);
 /// Longer than anything that a job may take.
 const JOB_MS_MAX: u64 = 60_000;
 
-/// What half of [`Offence::Garbage`] and its like cost, in points, whatever was forgiven since.
+/// Below this is who did one thing that no honest peer does: 34 points, less what was forgiven since.
 const BAD: i32 = -30;
 
 fn time(secs: u64) -> Timestamp {
