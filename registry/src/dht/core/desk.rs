@@ -16,6 +16,9 @@ use crate::dht::peer::{Contact, Peer, Position};
 /// Requests of ours on their way. Beyond it a new one fails at once.
 pub(super) const ASKED_MAX: usize = 4096;
 
+/// Writes that wait for the disk. Beyond it peers are refused and repair waits.
+pub(super) const WRITES_MAX: usize = 1024;
+
 /// Newest records remembered, whether kept here or not.
 const SEEN_MAX: usize = 65_536;
 
@@ -179,6 +182,10 @@ impl Cx<'_> {
         expected: Expected,
         writer: Writer,
     ) {
+        if writer == Writer::Repair && self.desk.writes.len() >= WRITES_MAX {
+            // The disk is behind; reconciliation finds it again.
+            return;
+        }
         let writing = Writing(self.desk.number());
         let underway = Underway {
             writer,

@@ -198,7 +198,11 @@ impl Get {
                 }
                 Ok(Some(summary))
             }
-            Checked::OutOfTime(_) => Ok(None),
+            Checked::OutOfTime(_) => {
+                // It has what it said, and that is as good as nothing.
+                self.claims.insert(from, None);
+                Ok(None)
+            }
             Checked::Invalid(_) => {
                 cx.offend(from, Offence::InvalidRecord);
                 self.trouble = true;
@@ -256,7 +260,7 @@ impl Get {
             return false;
         }
         if self.lookup.is_over() {
-            return true;
+            return self.claims.len() >= ENOUGH || !self.lookup.is_mostly_late();
         }
         let waited_ms = cx.now.ms.saturating_sub(self.begun_ms);
         let late = waited_ms >= TROUBLE_MS_MAX && !self.is_behind(cx);

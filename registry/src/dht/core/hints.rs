@@ -14,7 +14,7 @@ use crate::dht::message::{Announcement, Expected, Summary};
 use crate::dht::peer::{Peer, Position};
 
 /// Hints that are being looked into. More are remembered, so that a get looks further, and not fetched: reconciliation brings them.
-const LOOKING_MAX: usize = 256;
+pub(super) const LOOKING_MAX: usize = 256;
 
 /// Hints that proved false, so that they are not looked into again.
 const FALSE_MAX: usize = 4096;
@@ -37,6 +37,20 @@ struct Looking {
     looks: u32,
     /// None while a get is under way.
     again_ms: Option<u64>,
+    /// A newer one that came meanwhile, to be looked into after it.
+    next: Option<(Peer, Announcement)>,
+}
+
+impl Looking {
+    fn new(from: Peer, announcement: Announcement) -> Self {
+        Self {
+            from,
+            announcement,
+            looks: 1,
+            again_ms: None,
+            next: None,
+        }
+    }
 }
 
 impl Hints {
@@ -70,18 +84,19 @@ impl Hints {
             return false;
         }
         cx.desk.hinted.insert(at, summary);
-        let looking = self.looking.len() < LOOKING_MAX && !self.looking.contains_key(&at);
-        if !cares && !cx.in_cell(&at) || !looking {
+        if !cares && !cx.in_cell(&at) {
             return false;
         }
-        let looking = Looking {
-            from,
-            announcement,
-            looks: 1,
-            again_ms: None,
-        };
-        self.looking.insert(at, looking);
-        true
+        if let Some(looking) = self.looking.get_mut(&at) {
+            looking.next = Some((from, announcement));
+            return false;
+        }
+        let fits = self.looking.len() < LOOKING_MAX;
+        if fits {
+            let looking = Looking::new(from, announcement);
+            self.looking.insert(at, looking);
+        }
+        fits
     }
 
     /// A get for a hint is over.
@@ -101,6 +116,7 @@ impl Hints {
                 cx.write(record.clone(), Expected::Older, Writer::Repair);
             }
             if Summary::of(&record) >= summary {
+                self.look_at_next(cx, at, looking.next);
                 if record.key_id() != looking.announcement.key_id {
                     cx.offend(looking.from, Offence::FalseAnnouncement);
                 }
@@ -117,10 +133,27 @@ impl Hints {
             cx.desk.hinted.remove(&at);
         }
         self.proved_false.insert((at, summary), ());
+        self.look_at_next(cx, at, looking.next);
         // Who hears few others cannot tell a lie from a cut link.
         if reached {
             cx.offend(looking.from, Offence::FalseAnnouncement);
         }
+    }
+
+    /// What came while another was looked into gets its look, unless that one brought it.
+    fn look_at_next(&mut self, cx: &Cx<'_>, at: Position, next: Option<(Peer, Announcement)>) {
+        let news = |(_, it): &(Peer, Announcement)| cx.newest(&at) < Some(it.summary);
+        if let Some((from, announcement)) = next.filter(news) {
+            let mut looking = Looking::new(from, announcement);
+            looking.again_ms = Some(cx.now.ms);
+            self.looking.insert(at, looking);
+        }
+    }
+
+    /// Hints that are being looked into.
+    #[cfg(test)]
+    pub(super) fn looking(&self) -> usize {
+        self.looking.len()
     }
 
     /// Hints to look into again.

@@ -144,6 +144,17 @@ impl Lookup {
             .all(|(_, candidate)| candidate.state == State::Answered)
     }
 
+    /// Whether more are late than have answered: what was found so far says little.
+    pub(super) fn is_mostly_late(&self) -> bool {
+        let count = |state| {
+            self.candidates
+                .values()
+                .filter(|it| it.state == state)
+                .count()
+        };
+        count(State::Slow) > count(State::Answered)
+    }
+
     /// Whether a peer is one of the closest of all that were named and may be up.
     pub(super) fn is_among_closest(&self, peer: &Peer) -> bool {
         let distance = peer.position().distance(&self.at);
@@ -164,6 +175,15 @@ impl Lookup {
         let answered = |candidate: &&Candidate| candidate.state == State::Answered;
         let found = self.candidates.values().filter(answered).take(CLOSEST);
         found.map(|candidate| candidate.contact.clone()).collect()
+    }
+
+    /// The closest of our own routing table, whether they answer or not.
+    pub(super) fn known(&self) -> Vec<Contact> {
+        let known = self
+            .candidates
+            .values()
+            .filter(|it| it.suppliers.is_empty());
+        known.take(CLOSEST).map(|it| it.contact.clone()).collect()
     }
 
     /// The contact of a peer that this lookup knows.

@@ -47,6 +47,16 @@ pub struct Core {
     upkeep: Upkeep,
 }
 
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Sizes {
+    pub(super) asked: usize,
+    pub(super) writes: usize,
+    pub(super) tasks: usize,
+    pub(super) looking: usize,
+    pub(super) moves: usize,
+}
+
 #[derive(Debug)]
 enum Task {
     Get(Box<Get>),
@@ -143,6 +153,18 @@ impl Core {
     #[must_use]
     pub fn standing(&self, now: Now, peer: &Peer) -> i32 {
         self.desk.standing.points(now.ms, peer)
+    }
+
+    /// How full everything is that strangers can fill.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            asked: self.desk.sent.len(),
+            writes: self.desk.writes.len(),
+            tasks: self.tasks.len(),
+            looking: self.hints.looking(),
+            moves: self.moves(),
+        }
     }
 
     fn cx<'a>(&'a mut self, now: Now, view: &'a dyn View) -> Cx<'a> {

@@ -14,6 +14,8 @@ mod put;
 pub mod reconcile;
 mod serve;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use machine::{Config, Core, JOBS_MAX};

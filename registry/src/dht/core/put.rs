@@ -10,12 +10,15 @@ use dotkey_proto::record::{Record, Verified};
 use super::desk::{Checked, Cx, Purpose, Writer, check};
 use super::get::LOOKUP_MS_MAX;
 use super::lookup::{CLOSEST, Lookup, PARALLEL};
-use super::{Action, Failure, Job, Offence, Outcome, Placement, Written};
+use super::{ANSWER_MS_MAX, Action, Failure, Job, Offence, Outcome, Placement, Written};
 use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
 
 /// Once a majority has it, the rest gets so long before the put ends; what they store later counts all the same, unseen.
 const LATE_MS_MAX: u64 = 1_000;
+
+/// Peers are given up before this; it is for a disk that does not answer.
+const PLACED_MS_MAX: u64 = 2 * ANSWER_MS_MAX;
 
 /// One put.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Put {
     record: Box<Verified<Record>>,
     bytes: Arc<[u8]>,
     expected: Expected,
+    /// What is expected to be there, where this node knows it: what is older is nobody's conflict.
+    replaces: Option<Summary>,
     lookup: Lookup,
     /// How many were asked to store, and how many of them have not answered. `None` while they are looked for.
     asked: Option<(usize, usize)>,
@@ -49,6 +54,9 @@ impl Put {
             bytes: record.as_bytes().into(),
             record,
             expected,
+            replaces: cx
+                .newest(&at)
+                .filter(|newest| Expected::Digest(newest.digest) == expected),
             lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, CLOSEST)),
             asked: None,
             stored: 0,
@@ -71,15 +79,16 @@ impl Put {
                 }
             }
             let late = cx.now.ms.saturating_sub(self.begun_ms) >= LOOKUP_MS_MAX;
-            if self.lookup.is_over() || late {
+            if late || self.lookup.is_over() && !self.lookup.is_mostly_late() {
                 self.store(cx, id);
             }
         }
         let Some((of, waiting)) = self.asked else {
             return false;
         };
-        let late = cx.now.ms.saturating_sub(self.asked_ms) >= LATE_MS_MAX;
-        if waiting > 0 && !(late && self.stored > of / 2) {
+        let waited_ms = cx.now.ms.saturating_sub(self.asked_ms);
+        let enough = waited_ms >= LATE_MS_MAX && self.stored > of / 2;
+        if waiting > 0 && !enough && waited_ms < PLACED_MS_MAX {
             return false;
         }
         let placement = Placement {
@@ -134,6 +143,10 @@ impl Put {
 
     fn store(&mut self, cx: &mut Cx<'_>, id: u64) {
         let mut targets = self.lookup.found();
+        if targets.is_empty() {
+            // Cut off from all that it knows, a node is no majority.
+            targets = self.lookup.known();
+        }
         let own = cx.desk.here.distance(&self.at);
         let closer = |it: &Contact| it.peer.position().distance(&self.at) < own;
         let keeps = targets.len() < CLOSEST || !targets.iter().all(closer);
@@ -178,34 +191,57 @@ impl Put {
     }
 
     fn on_refusal(&mut self, cx: &mut Cx<'_>, from: Peer, refusal: Refusal) {
-        let ours = Summary::of(&self.record);
         let shown = match &refusal {
             Refusal::Older(bytes) | Refusal::Unexpected(Some(bytes)) => Some(bytes),
             _ => None,
         };
         if let Some(bytes) = shown {
-            let fits = |theirs: &Record| match refusal {
-                Refusal::Older(_) => Summary::of(theirs) > ours,
-                _ => {
-                    self.expected != Expected::Older
-                        && Expected::Digest(theirs.digest()) != self.expected
-                }
-            };
             match check(bytes, Some(&self.at), cx.now.calendar) {
-                Checked::Valid(theirs) if fits(&theirs) => {
-                    cx.notice(&theirs);
-                    if self
-                        .conflict
-                        .as_ref()
-                        .is_none_or(|it| it.cmp_age(&theirs).is_lt())
-                    {
-                        self.conflict = Some(theirs);
+                Checked::Valid(theirs) => match self.weigh(&refusal, &theirs) {
+                    Shown::Conflict => {
+                        cx.notice(&theirs);
+                        let newest = |it: &Verified<Record>| it.cmp_age(&theirs).is_lt();
+                        if self.conflict.as_deref().is_none_or(newest) {
+                            self.conflict = Some(theirs);
+                        }
                     }
-                }
+                    Shown::Behind => {}
+                    Shown::Pretext => cx.offend(from, Offence::InvalidRecord),
+                },
                 Checked::OutOfTime(_) => {}
-                Checked::Valid(_) | Checked::Invalid(_) => cx.offend(from, Offence::InvalidRecord),
+                Checked::Invalid(_) => cx.offend(from, Offence::InvalidRecord),
             }
         }
         self.refused.push((from, refusal));
     }
+
+    /// What a verified record in a refusal is worth.
+    fn weigh(&self, refusal: &Refusal, theirs: &Record) -> Shown {
+        let (ours, theirs) = (Summary::of(&self.record), Summary::of(theirs));
+        if matches!(refusal, Refusal::Older(_)) {
+            return if theirs > ours {
+                Shown::Conflict
+            } else {
+                Shown::Pretext
+            };
+        }
+        let as_expected = Expected::Digest(theirs.digest) == self.expected;
+        if self.expected == Expected::Older || as_expected || theirs == ours {
+            Shown::Pretext
+        } else if self.replaces.is_some_and(|replaces| theirs < replaces) {
+            Shown::Behind
+        } else {
+            Shown::Conflict
+        }
+    }
+}
+
+/// What a record in a refusal is.
+enum Shown {
+    /// A reason that the put fails.
+    Conflict,
+    /// Older than what is expected: its holder missed something.
+    Behind,
+    /// No reason to refuse.
+    Pretext,
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::desk::{Checked, Cx, Shown, Underway, Writer, check};
+use super::desk::{Checked, Cx, Shown, Underway, WRITES_MAX, Writer, check};
 use super::reconcile::respond;
 use super::standing::{Cost, RETRY_MS};
 use super::{Action, Inbound, Offence, Written};
@@ -14,9 +14,8 @@ use crate::dht::message::{
 };
 use crate::dht::peer::{Peer, Position};
 
-/// Writes of peers that wait for the disk, of all and of one.
-const WRITES_MAX: usize = 1024;
-const WRITES_OF_ONE_MAX: usize = 128;
+/// Of [`WRITES_MAX`], those of one peer.
+pub(super) const WRITES_OF_ONE_MAX: usize = 128;
 
 /// What an answer costs beside its record: contacts.
 const ANSWER_BYTES: usize = 2048;

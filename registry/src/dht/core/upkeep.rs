@@ -33,6 +33,9 @@ const LEAVE_MS_MAX: u64 = 4_000;
 /// Clocks remembered: enough for a median that a few liars do not move.
 const CLOCKS_MAX: usize = 64;
 
+/// With fewer clocks one liar is the median.
+const CLOCKS_MIN: usize = 3;
+
 /// A comparison with a neighbour.
 #[derive(Debug)]
 struct Round {
@@ -110,11 +113,12 @@ impl Upkeep {
         self.rounds.values().map(left).sum()
     }
 
-    /// How many seconds our clock is ahead of the median of those asked.
+    /// How many seconds our clock is ahead of the median of those asked, where they are enough.
     pub(super) fn clock_ahead_secs(&self) -> Option<i64> {
         let mut ahead: Vec<i64> = self.clocks.values().copied().collect();
         ahead.sort_unstable();
-        ahead.get(ahead.len() / 2).copied()
+        let enough = ahead.len() >= CLOCKS_MIN;
+        enough.then(|| ahead[ahead.len() / 2])
     }
 
     /// The routing table changed: the cell may have, and who is new should be compared with soon.
@@ -153,6 +157,11 @@ impl Upkeep {
 
     /// This node stops: what it keeps goes to the closest.
     pub(super) fn on_leave(&mut self, cx: &mut Cx<'_>, job: Job) {
+        if self.leaving.is_some() {
+            let outcome = Outcome::Overloaded;
+            cx.desk.out.push(Action::Done { job, outcome });
+            return;
+        }
         self.rounds.clear();
         let heirs = cx.closest(&cx.desk.here, HEIRS);
         let until_ms = cx.now.ms.saturating_add(LEAVE_MS_MAX);

@@ -77,9 +77,8 @@ impl Actor {
     }
 
     fn announce(&mut self, announcement: &Announcement) {
-        let key = (announcement.at, announcement.summary);
         // Someone else's message with the same bytes may wait here for just this.
-        if self.let_on(key) {
+        if self.let_on(announcement) {
             return;
         }
         let gossip = &mut self.swarm.behaviour_mut().gossip;
@@ -97,14 +96,14 @@ impl Actor {
     }
 
     fn changed(&mut self, record: Verified<Record>) {
-        self.let_on((Position::of_record(&record), Summary::of(&record)));
+        self.let_on(&announcement_of(&record));
         // Nobody may be listening.
         let _ = self.changes.send(record);
     }
 
     /// Passes on the announcement that waits for a record which is now verified, if there is one.
-    fn let_on(&mut self, (at, summary): (Position, Summary)) -> bool {
-        let verdict = self.waiting.verified(at, summary);
+    fn let_on(&mut self, announcement: &Announcement) -> bool {
+        let verdict = self.waiting.verified(announcement);
         verdict.is_some_and(|verdict| {
             self.judge(verdict);
             true
@@ -143,6 +142,15 @@ impl Actor {
     pub(super) fn readmit(&mut self, id: &PeerId) {
         self.cut_off.remove(id);
         self.swarm.behaviour_mut().blocked.unblock_peer(*id);
+    }
+}
+
+/// What is said of a record when it changes.
+pub(super) fn announcement_of(record: &Record) -> Announcement {
+    Announcement {
+        key_id: record.key_id(),
+        at: Position::of_record(record),
+        summary: Summary::of(record),
     }
 }
 

@@ -31,6 +31,7 @@ use super::joining::Joining;
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::reach::Reach;
+use super::refresh::Refresh;
 use super::routing::Table;
 use super::transport::swarm;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
@@ -73,6 +74,7 @@ pub(crate) struct Actor {
     pub(super) peers: Peers,
     pub(super) book: Book,
     pub(super) joining: Joining,
+    pub(super) refresh: Refresh,
     pub(super) reach: Reach,
     pub(super) metrics: Metrics,
     pub(super) waiting: Waiting,
@@ -137,6 +139,7 @@ impl Actor {
             peers: Peers::default(),
             book,
             joining: Joining::new(),
+            refresh: Refresh::default(),
             reach: Reach::default(),
             metrics: Metrics::new(registry),
             waiting: Waiting::default(),

@@ -16,7 +16,7 @@ use libp2p::gossipsub::{
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
-use crate::dht::message::{Announcement, Summary};
+use crate::dht::message::Announcement;
 use crate::dht::peer::Position;
 
 /// Gossip under a name of our own: peers of other networks have nothing to say here.
@@ -98,7 +98,7 @@ pub(crate) fn announcement(topic_hash: &TopicHash, data: &[u8]) -> Option<Announ
 /// Announcements whose records are being fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    messages: BTreeMap<(Position, Summary), (MessageId, PeerId, u64)>,
+    messages: BTreeMap<Announcement, (MessageId, PeerId, u64)>,
 }
 
 /// A message to let go, and how.
@@ -116,18 +116,17 @@ impl Waiting {
         if self.messages.len() >= WAITING_MAX {
             return Some((id, from, MessageAcceptance::Ignore));
         }
-        let key = (announcement.at, announcement.summary);
-        // Another key id may be claimed for the same record: one of the two is false, and the first is waited for.
-        if self.messages.contains_key(&key) {
+        // Another key id may be claimed for the same record: both wait, and the false one is never let on.
+        if self.messages.contains_key(announcement) {
             return Some((id, from, MessageAcceptance::Ignore));
         }
-        self.messages.insert(key, (id, from, now_ms));
+        self.messages.insert(*announcement, (id, from, now_ms));
         None
     }
 
-    /// The record is verified: its announcement goes on.
-    pub(crate) fn verified(&mut self, at: Position, summary: Summary) -> Option<Verdict> {
-        let (id, from, _) = self.messages.remove(&(at, summary))?;
+    /// The record is verified: what announces just that goes on.
+    pub(crate) fn verified(&mut self, announcement: &Announcement) -> Option<Verdict> {
+        let (id, from, _) = self.messages.remove(announcement)?;
         Some((id, from, MessageAcceptance::Accept))
     }
 
@@ -144,6 +143,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dht::message::Summary;
     use dotkey_proto::identity::KeyId;
 
     fn announced(first: u8, sequence: u64) -> Announcement {
@@ -187,20 +187,23 @@ mod tests {
         let (id, from) = (MessageId::new(b"1"), PeerId::random());
         let first = announced(1, 1);
         assert!(waiting.add(&first, (id.clone(), from), 10).is_none());
-        assert!(
-            waiting
-                .verified(first.at, announced(1, 2).summary)
-                .is_none()
-        );
-        let (accepted, source, how) = waiting.verified(first.at, first.summary).expect("waits");
+        let twisted = Announcement {
+            key_id: KeyId::from_bytes([4; 32]),
+            ..first
+        };
+        let other = (MessageId::new(b"2"), from);
+        assert!(waiting.add(&twisted, other, 10).is_none());
+        assert!(waiting.verified(&announced(1, 2)).is_none());
+        let (accepted, source, how) = waiting.verified(&first).expect("waits");
         assert_eq!((accepted, source), (id.clone(), from));
         assert!(matches!(how, MessageAcceptance::Accept));
 
         assert!(waiting.add(&first, (id, from), 10).is_none());
         assert!(waiting.overdue(WAITING_MS_MAX + 9).is_empty());
         let verdicts = waiting.overdue(WAITING_MS_MAX + 10);
-        assert!(matches!(verdicts[..], [(_, _, MessageAcceptance::Ignore)]));
-        assert!(waiting.verified(first.at, first.summary).is_none());
+        let ignored = |it: &Verdict| matches!(it.2, MessageAcceptance::Ignore);
+        assert!(verdicts.len() == 2 && verdicts.iter().all(ignored));
+        assert!(waiting.verified(&first).is_none());
     }
 
     #[test]

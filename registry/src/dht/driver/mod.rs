@@ -20,6 +20,7 @@ mod peers;
 mod protocols;
 mod reach;
 mod records;
+mod refresh;
 mod room;
 mod routing;
 mod status;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use dotkey_proto::record::SignedRecord;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::kad::{self, RoutingUpdate};
 use libp2p::multiaddr::Protocol;
@@ -9,7 +10,7 @@ use libp2p::request_response::{self as exchange, OutboundFailure};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
 
-use super::actions::{peer, peer_id};
+use super::actions::{announcement_of, peer, peer_id};
 use super::actor::Actor;
 use super::addresses::{self, Rules, is_local, place};
 use super::behaviour::BehaviourEvent;
@@ -18,7 +19,7 @@ use super::metrics::kind;
 use super::peers::takes_part;
 use super::records::Undecodable;
 use crate::dht::core::{Failure, Input};
-use crate::dht::message::{Refusal, Request, Response, Summary};
+use crate::dht::message::{Refusal, Request, Response};
 use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact, Peer};
 
 /// Neighbours taken from one answer on the local network: anyone there may answer anything.
@@ -299,20 +300,27 @@ impl Actor {
             }
             return;
         };
-        let here = match self.store.get(&announcement.at) {
-            Ok(held) => held.map(|held| held.summary),
+        let held = match self.store.get(&announcement.at) {
+            Ok(held) => held,
             Err(error) => {
                 tracing::error!(%error, "a record does not read");
                 None
             }
         };
-        let verdict = match here {
-            // It is true: the record is here.
-            Some(here) if here == announcement.summary => {
-                Some((message_id, id, MessageAcceptance::Accept))
+        let verdict = match held {
+            Some(held) if held.summary == announcement.summary => {
+                // The record is here, but not everything that is said of it has to be so.
+                let record = SignedRecord::new(held.bytes).verify(self.now().calendar, None);
+                let is_so = record.is_ok_and(|record| announcement_of(&record) == announcement);
+                let acceptance = if is_so {
+                    MessageAcceptance::Accept
+                } else {
+                    MessageAcceptance::Ignore
+                };
+                Some((message_id, id, acceptance))
             }
             // It may have been true.
-            Some(here) if Summary::gt(&here, &announcement.summary) => {
+            Some(held) if held.summary > announcement.summary => {
                 Some((message_id, id, MessageAcceptance::Ignore))
             }
             _ => {

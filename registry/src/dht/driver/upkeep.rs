@@ -35,6 +35,7 @@ impl Actor {
         }
         self.make_room(now_ms);
         self.look_for_company(now_ms);
+        self.refresh_table(now_ms);
         if now_ms >= self.chores_ms {
             self.chores_ms = now_ms + CHORES_MS;
             self.do_chores();

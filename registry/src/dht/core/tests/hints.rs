@@ -1,0 +1,225 @@
+//! Announcements: who is asked because of them, and who answers for false ones.
+
+use super::super::hints::LOOKING_MAX;
+use super::*;
+
+/// Longer than three looks at a hint that nobody confirms.
+const LOOKS_MS: u64 = 40_000;
+
+fn announcement(record: &Verified<Record>) -> Announcement {
+    Announcement {
+        key_id: record.key_id(),
+        at: Position::of_record(record),
+        summary: Summary::of(record),
+    }
+}
+
+fn announced(from: u16, announcement: Announcement) -> Input {
+    let from = contact(from).peer;
+    Input::Announced { from, announcement }
+}
+
+/// Hears an announcement and lets everyone answer for so long; how many requests it led to.
+fn hear(
+    bench: &mut Bench,
+    from: u16,
+    announcement: Announcement,
+    peer: impl Fn(Want) -> Reply,
+) -> usize {
+    let before = bench.log.asked.len();
+    let end = bench.now.ms + LOOKS_MS;
+    bench.run(
+        announced(from, announcement),
+        |it| it.now.ms >= end,
+        |_, request| match request {
+            Request::Get { want, .. } => peer(*want),
+            Request::Put { .. } => Reply::Now(Response::Stored),
+            Request::Reconcile { .. } => Reply::Now(Response::Refused(Refusal::Disk)),
+        },
+    );
+    let gets = |(_, request): &&(Peer, Request)| matches!(request, Request::Get { .. });
+    bench.log.asked[before..].iter().filter(gets).count()
+}
+
+#[test]
+fn a_change_is_fetched_once_stored_and_told() {
+    let mut bench = Bench::new(20);
+    let newest = record(1, 2);
+    let asked = hear(&mut bench, 1, announcement(&newest), |want| {
+        gives(&newest, want)
+    });
+    assert!((1..=3).contains(&asked), "{asked}");
+    assert_eq!(bench.log.changed, [Summary::of(&newest)]);
+    let at = Position::of_record(&newest);
+    assert_eq!(bench.disk.records[&at].summary, Summary::of(&newest));
+    for from in [1, 2, 3] {
+        let again = hear(&mut bench, from, announcement(&newest), |_| Reply::Never);
+        assert_eq!(again, 0, "from {from}");
+    }
+    assert_eq!(bench.points(&contact(1).peer), 0);
+}
+
+#[test]
+fn what_several_say_at_once_is_looked_for_once() {
+    let mut bench = Bench::new(20);
+    let newest = announcement(&record(1, 2));
+    let first = bench.step(announced(1, newest)).len();
+    assert!(first > 0);
+    for from in 2..=10 {
+        assert!(
+            bench.step(announced(from, newest)).is_empty(),
+            "from {from}"
+        );
+    }
+}
+
+#[test]
+fn older_and_known_ones_lead_to_nothing() {
+    let mut bench = Bench::new(20);
+    bench.disk.put(&record(1, 5));
+    for sequence in [1, 4, 5] {
+        let actions = bench.step(announced(1, announcement(&record(1, sequence))));
+        assert!(actions.is_empty(), "{sequence}: {actions:?}");
+    }
+    assert_eq!(bench.points(&contact(1).peer), 0, "it may have been true");
+}
+
+#[test]
+fn a_false_one_is_held_against_who_passed_it_on() {
+    let old = record(1, 1);
+    let check = |peer: fn(Want) -> Reply, charged: bool| {
+        let mut bench = Bench::new(20);
+        let false_one = announcement(&record(1, 9));
+        assert!(hear(&mut bench, 4, false_one, peer) > 0);
+        assert_eq!(bench.points(&contact(4).peer) <= -20, charged);
+        for from in (1..=20).filter(|from| *from != 4) {
+            assert!(
+                bench.points(&contact(from).peer) > -20,
+                "{from} is innocent"
+            );
+        }
+        // It is known to be false: no look, and nobody else is blamed.
+        assert_eq!(hear(&mut bench, 5, false_one, peer), 0);
+        assert!(bench.points(&contact(5).peer) > -20);
+    };
+    check(|_| got(Value::Nothing), true);
+    check(|want| gives(&record(1, 1), want), true);
+    // Who hears nobody cannot tell a lie from a cut link.
+    check(|_| Reply::Never, false);
+
+    // The old record comes to notice all the same.
+    let mut bench = Bench::new(20);
+    hear(&mut bench, 4, announcement(&record(1, 9)), |want| {
+        gives(&old, want)
+    });
+    assert_eq!(bench.log.changed, [Summary::of(&old)]);
+}
+
+#[test]
+fn one_with_another_owner_is_false() {
+    let mut bench = Bench::new(20);
+    let newest = record(1, 2);
+    let key_id = record(2, 2).key_id();
+    let twisted = Announcement {
+        key_id,
+        ..announcement(&newest)
+    };
+    hear(&mut bench, 4, twisted, |want| gives(&newest, want));
+    assert!(bench.points(&contact(4).peer) <= -20);
+    assert_eq!(bench.log.changed, [Summary::of(&newest)]);
+}
+
+#[test]
+fn one_that_comes_while_an_older_is_looked_into_is_not_lost() {
+    let mut bench = Bench::new(20);
+    let (second, third) = (record(1, 2), record(1, 3));
+    let mut asked = bench.step(announced(1, announcement(&second)));
+    assert!(bench.step(announced(2, announcement(&third))).is_empty());
+    // Those that are asked for the second have not heard of the third.
+    let value = Value::Record(bytes(&second));
+    let closer = Vec::new();
+    let Some(Action::Ask { asked, .. }) = asked.pop() else {
+        panic!("{asked:?}");
+    };
+    let response = Response::Got { value, closer };
+    for action in bench.step(Input::Response { asked, response }) {
+        bench.note(action, &mut |_, _| Reply::Never);
+    }
+    assert_eq!(bench.log.changed, [Summary::of(&second)]);
+    let end = bench.now.ms + LOOKS_MS;
+    bench.run(
+        Input::Tick,
+        |it| it.now.ms >= end,
+        |_, request| match request {
+            Request::Get { want, .. } => gives(&third, *want),
+            _ => Reply::Never,
+        },
+    );
+    let both = [Summary::of(&second), Summary::of(&third)];
+    assert_eq!(bench.log.changed, both);
+    assert!((1..=2).all(|from| bench.points(&contact(from).peer) > -20));
+}
+
+#[test]
+fn hints_that_are_looked_into_have_a_bound() {
+    let mut bench = Bench::new(20);
+    let any = announcement(&record(1, 2));
+    let mut looked = 0;
+    for number in 0..2 * u16::try_from(LOOKING_MAX).expect("few") {
+        let mut at = Position([7; 32]);
+        at.0[..2].copy_from_slice(&number.to_be_bytes());
+        let actions = bench.step(announced(1, Announcement { at, ..any }));
+        looked += usize::from(!actions.is_empty());
+    }
+    let sizes = bench.core.sizes();
+    assert_eq!([looked, sizes.looking, sizes.tasks], [LOOKING_MAX; 3]);
+}
+
+#[test]
+fn who_announces_too_much_is_not_heard() {
+    let mut bench = Bench::new(0);
+    let any = announcement(&record(1, 2));
+    let mut cut = 0;
+    for number in 0..3_000_u64 {
+        let mut at = Position([7; 32]);
+        at.0[..8].copy_from_slice(&number.to_be_bytes());
+        let actions = bench.step(announced(1, Announcement { at, ..any }));
+        cut += actions
+            .iter()
+            .filter(|it| matches!(it, Action::CutOff { .. }))
+            .count();
+    }
+    assert_eq!(cut, 1);
+}
+
+#[test]
+fn who_follows_only_its_own_fetches_only_what_is_in_its_cell() {
+    let check = |follow_all: bool, near: bool, fetches: bool| {
+        let config = Config {
+            follow_all,
+            ..Config::default()
+        };
+        let mut bench = Bench::with(ME, 120, config);
+        assert!(bench.core.cell_nodes() < 121, "the cell is a part of all");
+        let here = ME.position();
+        let person = (1..=200).find(|person| {
+            let at = Position::of_record(&record(*person, 1));
+            if near {
+                at.shared_bits(&here) >= 4
+            } else {
+                at.shared_bits(&here) == 0
+            }
+        });
+        let newest = record(person.expect("people are scattered"), 2);
+        let actions = bench.step(announced(1, announcement(&newest)));
+        assert_eq!(
+            !actions.is_empty(),
+            fetches,
+            "all: {follow_all}, near: {near}"
+        );
+    };
+    check(true, true, true);
+    check(true, false, true);
+    check(false, true, true);
+    check(false, false, false);
+}
