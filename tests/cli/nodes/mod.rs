@@ -4,6 +4,9 @@ mod asked;
 mod cut;
 mod kept;
 mod life;
+mod machines;
+mod nat;
+mod neighbours;
 mod published;
 mod several;
 
