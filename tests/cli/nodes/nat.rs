@@ -71,7 +71,8 @@ fn nodes_behind_routers_take_part_and_reach_each_other() {
         .map(|name| machines.start(&place, name, &joining))
         .collect();
 
-    for (name, _) in PUBLIC {
+    // The first is left out: whom everyone dialled and who dialled nobody has nobody to ask, for AutoNAT asks over connections that it made.
+    for (name, _) in &PUBLIC[1..] {
         eventually("who is on the internet finds that out", || {
             (status(name)["reachability"]["verdict"] == "public").then_some(())
         });
