@@ -1,4 +1,7 @@
-//! The second implementation, in `tests/interop/`, agrees: on its own tests, on every vector, and on what the program signs.
+//! The second implementation, in `tests/interop/`, agrees: on its own tests, on every vector, and on what the program signs. An
+//! independent libp2p takes part in the network.
+
+mod libp2p;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -3,7 +3,7 @@
 mod backups;
 mod contract;
 mod keys;
-mod nodes;
+pub(crate) mod nodes;
 mod turns;
 mod verify;
 mod zones;

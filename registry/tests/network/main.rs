@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps for a time that is hoped to be enough: every wait is for a condition, with a deadline that only a failure reaches.
 
+mod flood;
 mod many;
 mod sockets;
 mod strangers;

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::support::{Running, in_memory, network, until};
 
-fn stranger<B: NetworkBehaviour>(behaviour: impl FnOnce(&Keypair) -> B) -> Swarm<B> {
+pub(super) fn stranger<B: NetworkBehaviour>(behaviour: impl FnOnce(&Keypair) -> B) -> Swarm<B> {
     let key = Keypair::generate_ed25519();
     let transport = MemoryTransport::default()
         .upgrade(Version::V1Lazy)
@@ -52,7 +52,7 @@ fn foreign() -> Swarm<Foreign> {
     })
 }
 
-async fn address_of(node: &Running) -> (PeerId, Multiaddr) {
+pub(super) async fn address_of(node: &Running) -> (PeerId, Multiaddr) {
     let address = node.addresses().await.remove(0);
     let status = node.node.status().await.expect("it runs");
     (status.peer_id.parse().expect("a peer id"), address)
@@ -109,9 +109,9 @@ async fn a_foreign_network_does_not_merge_with_ours() {
     driven.abort();
 }
 
-/// Sends bytes that are no request.
+/// Sends any bytes as a request, and takes no answer.
 #[derive(Clone)]
-struct Garbage;
+pub(super) struct Garbage;
 
 impl exchange::Codec for Garbage {
     type Protocol = StreamProtocol;

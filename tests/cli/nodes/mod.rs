@@ -4,6 +4,9 @@ mod asked;
 mod cut;
 mod kept;
 mod life;
+mod machines;
+mod nat;
+mod neighbours;
 mod published;
 mod several;
 
@@ -20,7 +23,7 @@ use super::{Place, Run, text};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A node that runs, and ends with the test that started it.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     /// Its data folder, within the place.
     data: String,
@@ -42,7 +45,7 @@ impl Running {
     }
 
     /// As `--join` takes it.
-    pub(super) fn run_file(&self) -> String {
+    pub(crate) fn run_file(&self) -> String {
         format!("{}/run.json", self.data)
     }
 
@@ -69,7 +72,7 @@ impl Running {
 
 impl Place {
     /// Starts a node on free ports and waits until it is ready.
-    pub(super) fn start(&self, data: &str, more: &[&str]) -> Running {
+    pub(crate) fn start(&self, data: &str, more: &[&str]) -> Running {
         let args = [&["node", "--data", data, "--ports", "auto", "--json"], more].concat();
         self.started(self.command(&args), data)
     }
@@ -97,7 +100,7 @@ impl Place {
     }
 
     /// What a node says of itself.
-    pub(super) fn status(&self, node: &Running) -> Value {
+    pub(crate) fn status(&self, node: &Running) -> Value {
         self.json(&["status", "--node", node.api()])
     }
 
@@ -116,7 +119,7 @@ impl Place {
     }
 
     /// The self-certifying name of a key of this place.
-    pub(super) fn name_of(&self, key: &str) -> String {
+    pub(crate) fn name_of(&self, key: &str) -> String {
         text(&self.json(&["key", "show", key])["domains"][0]).to_owned()
     }
 
@@ -127,14 +130,14 @@ impl Place {
     }
 
     /// Publishes the zone of this place.
-    pub(super) fn publish(&self, node: &Running, key: &str) -> Value {
+    pub(crate) fn publish(&self, node: &Running, key: &str) -> Value {
         let args = ["zone", "publish", "my.toml", "--key", key];
         self.json(&[&args[..], &["--node", node.api()]].concat())
     }
 }
 
 /// The body that a node's API gives for a path, and its status.
-pub(super) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
+pub(crate) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
@@ -152,7 +155,7 @@ pub(super) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
 }
 
 /// Asks again and again until there is something.
-pub(super) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = ask() {

@@ -1,5 +1,7 @@
-// A js-libp2p node takes part in dotkey's network: it dials a node, learns who it is, pings it, and walks the routing table by
-// our protocol's name. Prints one JSON object. Usage: node peer.mjs MULTIADDRESS
+// A js-libp2p node takes part in dotkey's network: it dials a node, learns who it is, pings it, walks the routing table by our protocol's
+// name, gets a record and puts a newer one. Prints one JSON object; bytes are in hexadecimal.
+// Usage: node peer.mjs MULTIADDRESS RECORD NEWER-RECORD
+import { readFileSync } from 'node:fs'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -8,8 +10,28 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { expected, get, placeOf, positionOf, put, want } from './records.mjs'
 
-const [address] = process.argv.slice(2)
+const hex = (bytes) => Buffer.from(bytes).toString('hex')
+
+// Only a failure takes so long.
+setTimeout(() => {
+  console.error('not done within a minute')
+  process.exit(1)
+}, 60_000)
+
+// Its Kademlia pings as well, and a node answers one ping at a time: the later one takes the place of the earlier.
+async function pinged(tries = 5) {
+  try {
+    return await node.services.ping.ping(connection.remotePeer, { signal: AbortSignal.timeout(5_000) })
+  } catch (error) {
+    if (tries === 1) throw error
+    return pinged(tries - 1)
+  }
+}
+
+const [address, ...files] = process.argv.slice(2)
+const [record, newer] = files.map((file) => new Uint8Array(readFileSync(file)))
 const node = await createLibp2p({
   addresses: { listen: [] },
   transports: [tcp()],
@@ -25,14 +47,45 @@ const node = await createLibp2p({
 const identified = new Promise((resolve) => node.addEventListener('peer:identify', (event) => resolve(event.detail), { once: true }))
 const connection = await node.dial(multiaddr(address))
 const { agentVersion, protocolVersion, protocols } = await identified
-const ping_ms = await node.services.ping.ping(connection.remotePeer)
+const ping_ms = await pinged()
 
-const closest = []
-const key = new Uint8Array(32).fill(7)
-for await (const event of node.services.dht.getClosestPeers(key, { signal: AbortSignal.timeout(20_000) })) {
-  if (event.name === 'FINAL_PEER') closest.push(event.peer.id.toString())
+const place = placeOf(record)
+// Who answered the query and who was named in an answer. The query may wait for one that is slow to answer; what it has heard by then counts.
+const closest = new Set()
+try {
+  for await (const event of node.services.dht.getClosestPeers(place, { signal: AbortSignal.timeout(5_000) })) {
+    if (event.name !== 'PEER_RESPONSE') continue
+    for (const id of [event.from, ...event.closer.map((peer) => peer.id)]) closest.add(id.toString())
+  }
+} catch (error) {
+  if (error.name !== 'TimeoutError' && error.name !== 'AbortError') throw error
 }
 
-console.log(JSON.stringify({ peer: connection.remotePeer.toString(), agentVersion, protocolVersion, protocols, ping_ms, closest }))
+const position = positionOf(place)
+const none = await get(connection, new Uint8Array(32), want.record)
+const got = await get(connection, position, want.record)
+const summary = await get(connection, position, want.summary)
+const [policy, sequence, digest] = summary.value
+const stranger = await put(connection, newer, expected.nothing)
+const stored = await put(connection, newer, digest)
+const older = await put(connection, record, expected.older)
+
+console.log(
+  JSON.stringify({
+    peer: connection.remotePeer.toString(),
+    agentVersion,
+    protocolVersion,
+    protocols,
+    ping_ms,
+    closest: [...closest],
+    nothing: none.value,
+    got: hex(got.value),
+    closer: got.closer.map(([peer]) => hex(peer)),
+    summary: { policy, sequence, digest: hex(digest) },
+    unexpected: { number: stranger.refusal?.[0], shows: hex(stranger.refusal?.[1] ?? []) },
+    stored: stored.stored,
+    older: { number: older.refusal?.[0], shows: hex(older.refusal?.[1] ?? []) },
+  }),
+)
 await node.stop()
 process.exit(0)

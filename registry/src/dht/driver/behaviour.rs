@@ -28,8 +28,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// So long a ping may take: a slow satellite's round trip, ten times.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections of one peer: both sides may have dialled at once; a third is the one that hole punching makes.
-const CONNECTIONS_OF_PEER_MAX: u32 = 3;
+/// Connections of one peer: both sides may have dialled at once, a relayed one and the direct one that hole punching makes of it, and AutoNAT calls back
+/// on each transport at once. A call back that is refused makes a public node look like one behind a NAT.
+const CONNECTIONS_OF_PEER_MAX: u32 = 6;
 
 /// Connections being made at once.
 const PENDING_MAX: u32 = 64;

@@ -1,11 +1,13 @@
 //! What happens to connections and listeners. The protocols on them are in [`super::protocols`].
 
 use libp2p::core::ConnectedPoint;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, allow_block_list, connection_limits};
 
 use super::actions::peer;
 use super::actor::Actor;
+use super::addresses::place;
 use super::behaviour::BehaviourEvent;
 use super::room;
 use crate::dht::core::Input;
@@ -23,7 +25,7 @@ impl Actor {
                 endpoint,
                 ..
             } => {
-                let (to, now_ms) = (remote(&endpoint), self.now().ms);
+                let (to, now_ms) = (remote(peer_id, &endpoint), self.now().ms);
                 let dialled = endpoint.is_dialer();
                 self.peers
                     .opened(peer_id, connection_id, to, dialled, now_ms);
@@ -129,8 +131,14 @@ impl Actor {
     }
 }
 
-fn remote(endpoint: &ConnectedPoint) -> Multiaddr {
-    endpoint.get_remote_address().clone()
+/// Where a connection leads. One that came through a relay says only who is at its end: the way there is through that relay.
+fn remote(id: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
+    match endpoint {
+        ConnectedPoint::Listener { local_addr, .. } if endpoint.is_relayed() => {
+            place(local_addr).with(Protocol::P2p(id))
+        }
+        _ => endpoint.get_remote_address().clone(),
+    }
 }
 
 fn denied(cause: &libp2p::swarm::ConnectionDenied) -> &'static str {

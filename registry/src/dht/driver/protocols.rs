@@ -8,7 +8,7 @@ use libp2p::kad::{self, RoutingUpdate};
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self as exchange, OutboundFailure};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, PeerId, identify, mdns, ping};
+use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
 use super::actions::{announcement_of, peer, peer_id};
 use super::actor::Actor;
@@ -62,7 +62,12 @@ impl Actor {
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Reach(event) => {
                 self.reach.tried(&event.tested_addr, event.result.is_ok());
+                self.ask_relays();
             }
+            BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            }) => self.reach.relay_agreed(&relay_peer_id),
             BehaviourEvent::Relay(event) => self.metrics.record(&event),
             BehaviourEvent::HolePunching(event) => self.metrics.record(&event),
             _ => {}

@@ -1,7 +1,7 @@
 //! Whether others reach this node, and through whom if they do not.
 //!
-//! AutoNAT asks peers to dial each address under which someone saw us. One that works is announced; when public ones were tried and none works, the node is
-//! behind a NAT and asks two relays for a reservation. Hole punching then makes direct connections of relayed ones.
+//! AutoNAT asks a peer to dial each address under which someone saw us, once. One that works is announced; when public ones were tried and none works, the
+//! node is behind a NAT and asks two relays for a reservation. Hole punching then makes direct connections of relayed ones.
 
 use std::collections::HashMap;
 
@@ -17,16 +17,23 @@ const ADDRESSES_MAX: usize = 16;
 /// Relays used at once: one may stop.
 const RELAYS_MAX: usize = 2;
 
-/// Failed tries after which the node counts as not reachable: peers may be at fault for one or two.
-const FAILURES_MAX: u32 = 3;
+/// Addresses that failed after which the node counts as not reachable whatever else is untried: a NAT may make up new ones without end.
+const FAILURES_MAX: usize = 3;
 
 /// What is known about how others reach us.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
     confirmed: Vec<Multiaddr>,
     seen: Vec<Multiaddr>,
-    failures: u32,
-    relays: HashMap<ListenerId, PeerId>,
+    failed: Vec<Multiaddr>,
+    relays: HashMap<ListenerId, Relay>,
+}
+
+#[derive(Debug)]
+struct Relay {
+    peer: PeerId,
+    /// Whether it agreed.
+    agreed: bool,
 }
 
 impl Reach {
@@ -47,31 +54,32 @@ impl Reach {
 
     /// A peer tried an address.
     pub(crate) fn tried(&mut self, address: &Multiaddr, reached: bool) {
-        if reached {
-            self.failures = 0;
-        } else if addresses::ip(address).is_some_and(addresses::is_public) {
-            self.failures = self.failures.saturating_add(1);
+        self.failed.retain(|known| known != address);
+        if !reached {
+            keep(&mut self.failed, address.clone());
         }
     }
 
     /// The verdict, in the words of [`Reachability`].
     pub(crate) fn verdict(&self) -> &'static str {
-        let public = |address: &Multiaddr| {
+        let public = |address: &&Multiaddr| {
             !addresses::is_relayed(address)
                 && addresses::ip(address).is_some_and(addresses::is_public)
         };
-        if self.confirmed.iter().any(public) {
+        let failed = self.failed.iter().filter(public).count();
+        let untried = |address: &Multiaddr| !self.failed.contains(address);
+        if self.confirmed.iter().any(|address| public(&address)) {
             "public"
-        } else if self.failures >= FAILURES_MAX {
+        } else if failed >= FAILURES_MAX {
             "private"
+        } else if self.seen.iter().filter(public).any(untried) {
+            "unknown"
+        } else if failed > 0 {
+            "private"
+        } else if self.seen.is_empty() && self.confirmed.is_empty() {
+            "unknown"
         } else {
-            let nothing = self.seen.is_empty() && self.confirmed.is_empty();
-            let untried = self.seen.iter().any(public);
-            if nothing || untried {
-                "unknown"
-            } else {
-                "local"
-            }
+            "local"
         }
     }
 
@@ -81,11 +89,19 @@ impl Reach {
     }
 
     pub(crate) fn relays_through(&self, peer: &PeerId) -> bool {
-        self.relays.values().any(|relay| relay == peer)
+        self.relays.values().any(|relay| relay.peer == *peer)
     }
 
-    pub(crate) fn relay_asked(&mut self, listener: ListenerId, relay: PeerId) {
-        self.relays.insert(listener, relay);
+    pub(crate) fn relay_asked(&mut self, listener: ListenerId, peer: PeerId) {
+        let agreed = false;
+        self.relays.insert(listener, Relay { peer, agreed });
+    }
+
+    /// A relay passes on to us who asks it for us.
+    pub(crate) fn relay_agreed(&mut self, peer: &PeerId) {
+        for relay in self.relays.values_mut() {
+            relay.agreed |= relay.peer == *peer;
+        }
     }
 
     /// A listener ended; it may have been a relay's.
@@ -100,10 +116,11 @@ impl Reach {
                 addresses.push(address.to_string());
             }
         }
+        let agreed = self.relays.values().filter(|relay| relay.agreed);
         Reachability {
             verdict: self.verdict(),
             addresses,
-            relays: self.relays.values().map(PeerId::to_string).collect(),
+            relays: agreed.map(|relay| relay.peer.to_string()).collect(),
         }
     }
 }
@@ -123,27 +140,52 @@ mod tests {
 
     #[test]
     fn the_verdict_follows_from_what_others_tried() {
-        let public: Multiaddr = "/ip4/8.8.8.8/tcp/1".parse().expect("one");
-        let private: Multiaddr = "/ip4/10.0.0.1/tcp/1".parse().expect("one");
+        let address = |text: &str| -> Multiaddr { text.parse().expect("an address") };
+        let private = address("/ip4/10.0.0.1/tcp/1");
+        let public = address("/ip4/8.8.8.8/tcp/1");
         let mut reach = Reach::default();
         assert_eq!(reach.verdict(), "unknown");
         reach.seen(private.clone());
+        reach.tried(&private, false);
         assert_eq!(reach.verdict(), "local");
+        let others: Vec<_> = (2..5)
+            .map(|port| address(&format!("/ip4/8.8.8.8/tcp/{port}")))
+            .collect();
         reach.seen(public.clone());
         assert_eq!(reach.verdict(), "unknown");
-        for _ in 0..FAILURES_MAX {
-            assert!(!reach.wants_relay());
-            reach.tried(&private, false);
-            reach.tried(&public, false);
+        reach.tried(&public, false);
+        assert_eq!(reach.verdict(), "private", "all that there are failed");
+        reach.seen(others[0].clone());
+        assert!(!reach.wants_relay(), "one is not tried yet");
+        for other in &others {
+            reach.seen(other.clone());
+            reach.tried(other, false);
         }
-        assert_eq!(reach.verdict(), "private");
-        assert!(reach.wants_relay());
+        reach.seen(address("/ip4/8.8.8.8/tcp/9"));
+        assert!(
+            reach.wants_relay(),
+            "a NAT that makes up ports is no excuse"
+        );
         reach.tried(&public, true);
         reach.confirmed(public.clone());
         assert_eq!(reach.verdict(), "public");
-        assert_eq!(reach.status().addresses.len(), 2);
+        assert!(reach.status().addresses.contains(&public.to_string()));
         reach.expired(&public);
-        assert_eq!(reach.verdict(), "unknown");
+        assert_eq!(reach.verdict(), "private");
+    }
+
+    #[test]
+    fn a_relay_is_shown_when_it_agreed() {
+        let mut reach = Reach::default();
+        let (listener, relay) = (ListenerId::next(), PeerId::random());
+        reach.relay_asked(listener, relay);
+        assert!(reach.relays_through(&relay) && reach.status().relays.is_empty());
+        reach.relay_agreed(&PeerId::random());
+        assert!(reach.status().relays.is_empty());
+        reach.relay_agreed(&relay);
+        assert_eq!(reach.status().relays, [relay.to_string()]);
+        reach.listener_closed(listener);
+        assert!(!reach.relays_through(&relay));
     }
 
     #[test]

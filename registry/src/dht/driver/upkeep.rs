@@ -64,9 +64,7 @@ impl Actor {
         for (id, addresses) in self.book.next(count, known) {
             self.dial(id, addresses);
         }
-        if self.reach.wants_relay() {
-            self.ask_relay();
-        }
+        self.ask_relays();
     }
 
     fn is_mine(&self, address: &Multiaddr) -> bool {
@@ -79,24 +77,33 @@ impl Actor {
                 .any(|mine| place(mine) == place(address))
     }
 
-    /// Asks one more connected peer to relay for us.
-    fn ask_relay(&mut self) {
-        let public = |to: &&Multiaddr| {
-            !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public)
-        };
-        let relay = self.peers.iter().find_map(|(id, connected)| {
-            let address = connected.addresses().find(public)?;
-            let usable = connected.relays && !self.reach.relays_through(id);
-            usable.then(|| (*id, place(address)))
-        });
-        let Some((id, address)) = relay else {
-            return;
-        };
-        let circuit = address.with(Protocol::P2p(id)).with(Protocol::P2pCircuit);
-        match self.swarm.listen_on(circuit) {
-            Ok(listener) => self.reach.relay_asked(listener, id),
-            Err(error) => tracing::debug!(%error, "a relay is not used"),
+    /// Asks connected peers to relay for us, as many as are wanted.
+    pub(super) fn ask_relays(&mut self) {
+        while self.reach.wants_relay()
+            && let Some((id, address)) = self.relay()
+        {
+            let circuit = address.with(Protocol::P2p(id)).with(Protocol::P2pCircuit);
+            match self.swarm.listen_on(circuit) {
+                Ok(listener) => self.reach.relay_asked(listener, id),
+                Err(error) => {
+                    tracing::debug!(%error, "a relay is not used");
+                    return;
+                }
+            }
         }
+    }
+
+    /// One that could relay, and where others reach it: by its own word, for a connection to someone behind a NAT leads to where only we are let in.
+    fn relay(&self) -> Option<(PeerId, Multiaddr)> {
+        let public =
+            |to: &Multiaddr| !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public);
+        self.table.peers().find_map(|contact| {
+            let id = super::actions::peer_id(&contact.peer)?;
+            let connected = self.peers.get(&id)?;
+            let address = self.trust.of_contact(contact).into_iter().find(public)?;
+            let usable = connected.relays && !self.reach.relays_through(&id);
+            usable.then(|| (id, place(&address)))
+        })
     }
 
     fn do_chores(&mut self) {
