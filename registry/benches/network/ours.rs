@@ -19,8 +19,8 @@ use crate::Times;
 /// Where these nodes listen in memory.
 const FIRST_PORT: u64 = 5_000_000;
 
-/// Connections of each node: enough for its neighbours and a lookup, and few enough that a thousand nodes fit one machine.
-const CONNECTIONS_MAX: u32 = 48;
+/// Connections of each node: as many as its table has entries, so that none is made anew all the time.
+const CONNECTIONS_MAX: u32 = 128;
 
 /// Nodes by which the others join, as a network's bootstrap list has them.
 const DOORS: usize = 8;
@@ -30,6 +30,12 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
 /// How often the network is looked at while it settles.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// A network that does not fall quiet is measured as it is.
+const QUIET_WITHIN: Duration = Duration::from_secs(90);
+
+/// Quiet is less than this share of one processor, for all nodes together.
+const QUIET_SHARE: f64 = 0.4;
 
 /// Each node knows at least so many others when the network has settled.
 const KNOWN_MIN: usize = 20;
@@ -114,7 +120,35 @@ pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
         );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+    quieten().await;
     network
+}
+
+/// Waits until this process does little: connections are made, tables are full, and what is timed next is not the joining.
+async fn quieten() {
+    let begun = Instant::now();
+    while begun.elapsed() < QUIET_WITHIN {
+        let before = processor_secs();
+        tokio::time::sleep(LOOK_AGAIN).await;
+        if processor_secs() - before < QUIET_SHARE * LOOK_AGAIN.as_secs_f64() {
+            break;
+        }
+    }
+    eprintln!("quiet after {:.0?} more", begun.elapsed());
+}
+
+/// Processor time of this process so far.
+fn processor_secs() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux says");
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .expect("fields")
+        .split(' ')
+        .collect();
+    // utime and stime, in hundredths of a second: fields 14 and 15 of the line, whose second ends at the parenthesis.
+    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
+    (ticks(12) + ticks(13)) / 100.0
 }
 
 /// A record of about so many bytes, of an identity of its own, that holds now.

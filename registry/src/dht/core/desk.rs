@@ -78,8 +78,8 @@ pub(super) struct Desk {
     pub(super) standing: Standing,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
-    /// The newest verified record that came to notice, by position.
-    pub(super) seen: Recent<Position, Summary>,
+    /// The newest verified record that came to notice, by position, and when it expires: from then on an older one may be in force again.
+    pub(super) seen: Recent<Position, (Summary, Timestamp)>,
     /// The newest that others announced, verified or not: a reason to look further, never an answer.
     pub(super) hinted: Recent<Position, Summary>,
     /// The last that was announced from here.
@@ -233,14 +233,31 @@ impl Cx<'_> {
     /// The newest verified record at a position that this node knows of.
     pub(super) fn newest(&self, at: &Position) -> Option<Summary> {
         let held = self.held(at).map(|held| held.summary);
-        held.max(self.desk.seen.get(at).copied())
+        held.max(self.seen(at))
+    }
+
+    /// The newest that came to notice and has not expired.
+    fn seen(&self, at: &Position) -> Option<Summary> {
+        let (summary, expires) = self.desk.seen.get(at)?;
+        (*expires > self.now.calendar).then_some(*summary)
+    }
+
+    /// The newest that others announced, unless it is known to have expired.
+    pub(super) fn hinted(&self, at: &Position) -> Option<Summary> {
+        let hinted = *self.desk.hinted.get(at)?;
+        let over = self
+            .desk
+            .seen
+            .get(at)
+            .is_some_and(|(seen, expires)| *seen >= hinted && *expires <= self.now.calendar);
+        (!over).then_some(hinted)
     }
 
     /// A verified record came to notice: who listens here is told, once.
     pub(super) fn notice(&mut self, record: &Verified<Record>) {
         let (at, summary) = (Position::of_record(record), Summary::of(record));
-        if self.desk.seen.get(&at).is_none_or(|seen| *seen < summary) {
-            self.desk.seen.insert(at, summary);
+        if self.seen(&at).is_none_or(|seen| seen < summary) {
+            self.desk.seen.insert(at, (summary, record.expires()));
             self.desk
                 .out
                 .push(Action::Changed(Box::new(record.clone())));
@@ -261,11 +278,11 @@ impl Cx<'_> {
         }
     }
 
-    /// What a peer says it has, held against what it acknowledged.
+    /// What a peer says it has, held against what it acknowledged, as long as that is in force.
     pub(super) fn hold_to_word(&mut self, peer: Peer, at: Position, has: &Summary) {
-        let key = (peer, at);
-        let acknowledged = self.desk.acknowledged.get(&key);
-        if acknowledged.is_some_and(|acknowledged| acknowledged > has) {
+        let acknowledged = self.desk.acknowledged.get(&(peer, at)).copied();
+        let in_force = acknowledged.is_some() && acknowledged == self.newest(&at);
+        if in_force && acknowledged.is_some_and(|acknowledged| acknowledged > *has) {
             self.offend(peer, Offence::Stale);
         }
     }

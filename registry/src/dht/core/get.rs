@@ -148,6 +148,8 @@ impl Get {
         } else {
             self.wants.get(&from).copied()
         };
+        // It may have expired there since it was claimed, so this is no lie; but it cost us a question.
+        let gone = matches!(value, Value::Nothing);
         let claim = match value {
             Value::Nothing => None,
             Value::Summary(summary) if wanted == Some(Want::Summary) => {
@@ -171,7 +173,12 @@ impl Get {
             && claim.is_none_or(|claim| claim < *before)
         {
             // It does not have what it said.
-            cx.offend(from, Offence::Garbage);
+            let offence = if gone {
+                Offence::Silent
+            } else {
+                Offence::Garbage
+            };
+            cx.offend(from, offence);
             self.trouble = true;
         }
         self.claims.insert(from, claim);
@@ -291,8 +298,7 @@ impl Get {
 
     /// Whether something newer was seen or announced.
     fn is_behind(&self, cx: &Cx<'_>) -> bool {
-        let hinted = cx.desk.hinted.get(&self.at).copied();
-        cx.newest(&self.at).max(hinted) > self.best_summary()
+        cx.newest(&self.at).max(cx.hinted(&self.at)) > self.best_summary()
     }
 
     fn best_summary(&self) -> Option<Summary> {

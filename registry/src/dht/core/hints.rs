@@ -79,7 +79,7 @@ impl Hints {
             }
             return false;
         }
-        let known = cx.newest(&at).max(cx.desk.hinted.get(&at).copied());
+        let known = cx.newest(&at).max(cx.hinted(&at));
         if known >= Some(summary) {
             return false;
         }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::dht::message::CLOSER_MAX;
-use crate::dht::peer::{Contact, Distance, Peer, Position};
+use crate::dht::peer::{ADDRESSES_MAX, Contact, Distance, Peer, Position};
 
 /// Nodes that keep a record: Kademlia's k.
 pub(super) const CLOSEST: usize = 20;
@@ -24,6 +24,9 @@ const CANDIDATES_MAX: usize = 256;
 
 /// Suppliers remembered of one candidate. More make it no surer.
 const SUPPLIERS_MAX: usize = 4;
+
+/// Addresses of one candidate taken from one supplier: what one says leaves room for what another says.
+const ADDRESSES_EACH: usize = ADDRESSES_MAX / 2;
 
 /// A peer that has not answered for so long still may, but nobody waits for it any more.
 const SLOW_MS: u64 = 800;
@@ -243,8 +246,21 @@ impl Lookup {
                 && !known.suppliers.contains(&supplier)
             {
                 known.suppliers.push(supplier);
+                // Whoever named it first may have named it with addresses that lead nowhere.
+                let more = contact.addresses.into_iter();
+                let addresses = &mut known.contact.addresses;
+                for address in more.take(ADDRESSES_EACH) {
+                    if addresses.len() < ADDRESSES_MAX && !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
             }
             return;
+        }
+        let mut contact = contact;
+        if supplier.is_some() {
+            // Room is left for what others say.
+            contact.addresses.truncate(ADDRESSES_EACH);
         }
         let candidate = Candidate {
             contact,

@@ -264,7 +264,8 @@ impl Core {
         };
         match &answer {
             Err(Failure::Garbage) => self.cx(now, view).offend(to, Offence::Garbage),
-            Err(Failure::TimedOut | Failure::Unreachable) => {
+            // Who is not in the table was named by a stranger, who may have named it with an address that is not its own.
+            Err(Failure::TimedOut) if is_met(view, &to) => {
                 self.cx(now, view).offend(to, Offence::Silent);
             }
             _ => {}
@@ -324,4 +325,10 @@ impl Core {
             }
         }
     }
+}
+
+/// Whether this node has met a peer itself: it is in the routing table.
+fn is_met(view: &dyn View, peer: &Peer) -> bool {
+    let nearest = view.closest(&peer.position(), 1);
+    nearest.first().is_some_and(|contact| contact.peer == *peer)
 }

@@ -91,6 +91,11 @@ impl Put {
         if waiting > 0 && !enough && waited_ms < PLACED_MS_MAX {
             return false;
         }
+        // One that missed an update, or pretends to, does not undo what a majority has on disk; a newer record does.
+        let ours = Summary::of(&self.record);
+        if self.stored > of / 2 {
+            self.conflict.take_if(|theirs| Summary::of(theirs) < ours);
+        }
         let placement = Placement {
             stored: self.stored,
             of,

@@ -8,8 +8,11 @@ use super::addresses::{self, is_relayed, place};
 use super::joining::Company;
 use crate::dht::core::{Failure, Input};
 
-/// How often the met peers are written down and the expired records removed.
+/// How often the met peers are written down and the expired records removed, once a node runs for so long.
 const CHORES_MS: u64 = 120_000;
+
+/// How often at first: whoever has just joined and is killed must know next time whom it met.
+const CHORES_MS_MIN: u64 = 3_000;
 
 impl Actor {
     pub(super) fn on_tick(&mut self) {
@@ -37,7 +40,7 @@ impl Actor {
         self.look_for_company(now_ms);
         self.refresh_table(now_ms);
         if now_ms >= self.chores_ms {
-            self.chores_ms = now_ms + CHORES_MS;
+            self.chores_ms = now_ms + now_ms.clamp(CHORES_MS_MIN, CHORES_MS);
             self.do_chores();
         }
         self.feed(Input::Tick);

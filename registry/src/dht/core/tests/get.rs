@@ -55,19 +55,20 @@ fn what_is_out_of_time_never_wins_and_is_nobodys_fault() {
 #[test]
 fn who_claims_more_than_it_gives_is_found_out() {
     let newer = record(1, 9);
-    let lies: [fn(&Verified<Record>) -> Reply; 3] = [
-        |_| got(Value::Nothing),
-        |_| gives(&record(1, 1), Want::Record),
-        |newer| gives(newer, Want::Summary),
+    // It may have expired since, so that nothing is not held against it as much.
+    let lies: [(fn(&Verified<Record>) -> Reply, i32); 3] = [
+        (|_| got(Value::Nothing), 0),
+        (|_| gives(&record(1, 1), Want::Record), BAD),
+        (|newer| gives(newer, Want::Summary), BAD),
     ];
     let mut summaries = 0;
-    for lie in lies {
+    for (lie, worse_than) in lies {
         let points = with_one_odd(|want| match want {
             Want::Record => lie(&newer),
             _ => gives(&newer, want),
         });
         // Where it was asked for the record at once, an older one is no lie.
-        summaries += usize::from(points < BAD);
+        summaries += usize::from(points < worse_than);
     }
     assert_eq!(summaries, 3);
 }
