@@ -10,6 +10,9 @@ const MALICIOUS_PERCENT: usize = 30;
 /// Ids that an attacker tries for each of its nodes, to stand next to a record.
 const GROUND: usize = 256;
 
+/// While one peer floods, half of the gets take at most this many times what half of them took before.
+const FLOODED_RATIO_MAX: u64 = 2;
+
 /// They serve what they had before.
 pub(super) fn stale(seed: u64, size: Size) -> Result<Report, Violation> {
     malicious(seed, size, Nature::Stale)
@@ -83,6 +86,11 @@ pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
     })?;
     before.hold()?;
     during.hold()?;
+    let took = |gets: &super::Gets| gets.share(50, |effort| effort.took_ms);
+    let (calm_ms, flooded_ms) = (took(&before), took(&during));
+    check(flooded_ms <= calm_ms * FLOODED_RATIO_MAX, || {
+        format!("half of the gets took {calm_ms} ms before the flood, {flooded_ms} ms in it")
+    })?;
     Ok(Report {
         lines,
         digest: network.digest,
@@ -110,6 +118,10 @@ pub(super) fn eclipse(seed: u64, size: Size) -> Result<Report, Violation> {
         .take(20)
         .filter(|node| network.nodes[**node].nature != Nature::Honest)
         .count();
+    let (least, most) = (attackers * 4 / 5, attackers);
+    check((least..=most).contains(&bad), || {
+        format!("{bad} of the 20 closest are the attacker's, not {least} to {most}")
+    })?;
     let all = [super::Published { person, at, newest }];
     let gets = read(&mut network, &all, size.gets / 10);
     let lines = vec![format!("{bad} of the 20 closest lie: {}", gets.in_words())];
