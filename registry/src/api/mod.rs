@@ -19,20 +19,15 @@ mod stall;
 mod state;
 
 use core::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_proto::time::Timestamp;
 
 pub use admin::{Token, TokenError};
-pub use metrics::join;
 pub use server::{Server, serve};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
-
-/// Gives metrics as OpenMetrics text, with or without the line `# EOF` at its end.
-pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What a server is told.
 #[derive(Clone)]
@@ -43,8 +38,6 @@ pub struct ApiConfig {
     pub hosts: Vec<String>,
     /// Opens the paths for who runs the node; without one they are closed.
     pub token: Option<Token>,
-    /// Metrics that `/metrics` shows before the server's own.
-    pub metrics: Vec<Metrics>,
     /// How much a client may have.
     pub limits: Limits,
 }
@@ -57,7 +50,6 @@ impl ApiConfig {
             clock,
             hosts: Vec::new(),
             token: None,
-            metrics: Vec::new(),
             limits: Limits::default(),
         }
     }

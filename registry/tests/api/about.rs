@@ -39,12 +39,7 @@ async fn the_node_tells_about_itself() {
 #[tokio::test]
 async fn requests_are_counted_by_route() {
     let record = Draft::default().sign();
-    let world = World::with(Mood::Honest, |config| {
-        config
-            .metrics
-            .push(std::sync::Arc::new(|| "dotkey_records 1\n# EOF\n".into()));
-    });
-    let world = world.await;
+    let world = World::new(Mood::Honest).await;
     for ask in [
         Ask::put(&path(&record), &record),
         Ask::get("/none/of/it"),

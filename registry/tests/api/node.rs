@@ -225,7 +225,7 @@ async fn run(
             }
             Command::Status(reply) => drop(reply.send(status(kept.len()))),
             Command::Peers(reply) => drop(reply.send(vec![peer()])),
-            Command::Metrics(reply) => drop(reply.send(String::new())),
+            Command::Metrics(reply) => drop(reply.send("dotkey_records 1\n# EOF\n".to_owned())),
             Command::Backup { to, reply } => {
                 let made = std::fs::create_dir(&to).map(|()| 0);
                 drop(reply.send(made.map_err(|_| NodeError::Overloaded)));

@@ -245,7 +245,7 @@ async fn a_record_that_does_not_verify_is_refused_by_its_rule() {
 }
 
 #[tokio::test]
-async fn an_expired_record_is_none() {
+async fn an_expired_record_is_not_taken() {
     let record = Draft::default().sign();
     let world = World::with(Mood::Honest, |config| {
         config.clock = || crate::node::now().saturating_add(40 * 86_400);

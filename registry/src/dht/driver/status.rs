@@ -78,15 +78,7 @@ impl Actor {
                 "{errors} reads of the store failed since the start; stop the node and run `dotkey node repair`"
             ));
         }
-        if let Some(ahead) = clock_ahead_secs
-            && ahead.unsigned_abs() > CLOCK_SECS_MAX
-        {
-            let days = ahead.unsigned_abs() / CLOCK_SECS_MAX;
-            let way = if ahead > 0 { "ahead of" } else { "behind" };
-            warnings.push(format!(
-                "this machine's clock is {days} days {way} most peers': records look expired or not yet valid; set the clock"
-            ));
-        }
+        warnings.extend(clock_ahead_secs.and_then(clock_warning));
         if self.table.len() == 0 && self.joining.in_vain() && !self.config.bootstrap.is_empty() {
             let count = self.config.bootstrap.len();
             warnings.push(format!(
@@ -150,6 +142,50 @@ impl Actor {
             standing: peer.map_or(0, |peer| self.core.standing(self.now(), &peer)),
             ping_ms,
             agent: connected.and_then(|connected| connected.agent.clone()),
+        }
+    }
+}
+
+/// What to say of a clock that is so many seconds ahead of most peers' (negative: behind).
+fn clock_warning(ahead_secs: i64) -> Option<String> {
+    let off_secs = ahead_secs.unsigned_abs();
+    if off_secs <= CLOCK_SECS_MAX {
+        return None;
+    }
+    let days = match off_secs / 86_400 {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let way = if ahead_secs > 0 { "ahead of" } else { "behind" };
+    Some(format!(
+        "this machine's clock is {days} {way} most peers': records look expired or not yet valid; set the clock"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock_warning;
+
+    #[test]
+    fn a_clock_that_is_off_by_more_than_a_day_is_said() {
+        let cases = [
+            (0, None),
+            (86_400, None),
+            (-86_400, None),
+            (86_401, Some("1 day ahead of most peers'")),
+            (-86_401, Some("1 day behind most peers'")),
+            (40 * 86_400, Some("40 days ahead of most peers'")),
+            (i64::MIN, Some("days behind most peers'")),
+        ];
+        for (ahead_secs, expected) in cases {
+            let warning = clock_warning(ahead_secs);
+            match expected {
+                Some(words) => {
+                    let warning = warning.unwrap_or_else(|| panic!("{ahead_secs} is said"));
+                    assert!(warning.contains(words), "{ahead_secs}: {warning}");
+                }
+                None => assert_eq!(warning, None, "{ahead_secs}"),
+            }
         }
     }
 }

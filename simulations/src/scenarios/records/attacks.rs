@@ -10,35 +10,43 @@ const MALICIOUS_PERCENT: usize = 30;
 /// Ids that an attacker tries for each of its nodes, to stand next to a record.
 const GROUND: usize = 256;
 
+/// While one peer floods, half of the gets take at most this many times what half of them took before.
+const FLOODED_RATIO_MAX: u64 = 2;
+
 /// They serve what they had before.
 pub(super) fn stale(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Stale)
+    malicious(seed, size, Nature::Stale, MALICIOUS_PERCENT)
 }
 
 /// They answer with what is no record.
 pub(super) fn garbage(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Garbage)
+    malicious(seed, size, Nature::Garbage, MALICIOUS_PERCENT)
 }
 
 /// They do not answer.
 pub(super) fn silent(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Silent)
+    malicious(seed, size, Nature::Silent, MALICIOUS_PERCENT)
 }
 
 /// They answer late.
 pub(super) fn slow(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Slow)
+    malicious(seed, size, Nature::Slow, MALICIOUS_PERCENT)
 }
 
 /// They know only their friends, and peers that do not exist.
 pub(super) fn lying(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Lying)
+    malicious(seed, size, Nature::Lying, MALICIOUS_PERCENT)
 }
 
-fn malicious(seed: u64, size: Size, nature: Nature) -> Result<Report, Violation> {
+pub(super) fn malicious(
+    seed: u64,
+    size: Size,
+    nature: Nature,
+    percent: usize,
+) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     let mut all = settle(&mut network, size)?;
-    network.turn(nature, MALICIOUS_PERCENT);
+    network.turn(nature, percent);
     update(&mut network, &mut all)?;
     network.run(3_000);
     let gets = read(&mut network, &all, size.gets);
@@ -83,6 +91,11 @@ pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
     })?;
     before.hold()?;
     during.hold()?;
+    let took = |gets: &super::Gets| gets.share(50, |effort| effort.took_ms);
+    let (calm_ms, flooded_ms) = (took(&before), took(&during));
+    check(flooded_ms <= calm_ms * FLOODED_RATIO_MAX, || {
+        format!("half of the gets took {calm_ms} ms before the flood, {flooded_ms} ms in it")
+    })?;
     Ok(Report {
         lines,
         digest: network.digest,
@@ -91,13 +104,17 @@ pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// Half of the nodes closest to a record are an attacker's, who tried many ids to stand there.
 pub(super) fn eclipse(seed: u64, size: Size) -> Result<Report, Violation> {
+    eclipsed(seed, size, GROUND)
+}
+
+pub(super) fn eclipsed(seed: u64, size: Size, ground: usize) -> Result<Report, Violation> {
     let victim = Position::of_record(&Person::new(0).record(1));
     let attackers = 10.min(size.nodes / 3);
     let mut network = Network::of(seed, size.nodes, |random, number| {
         if number >= attackers {
             return (drawn(random), Nature::Honest);
         }
-        let ground = (0..GROUND).map(|_| drawn(random));
+        let ground = (0..ground).map(|_| drawn(random));
         let closest = ground.min_by_key(|peer| peer.position().distance(&victim));
         (closest.expect("some were drawn"), Nature::Lying)
     });
@@ -110,6 +127,10 @@ pub(super) fn eclipse(seed: u64, size: Size) -> Result<Report, Violation> {
         .take(20)
         .filter(|node| network.nodes[**node].nature != Nature::Honest)
         .count();
+    let (least, most) = (attackers * 4 / 5, attackers);
+    check((least..=most).contains(&bad), || {
+        format!("{bad} of the 20 closest are the attacker's, not {least} to {most}")
+    })?;
     let all = [super::Published { person, at, newest }];
     let gets = read(&mut network, &all, size.gets / 10);
     let lines = vec![format!("{bad} of the 20 closest lie: {}", gets.in_words())];

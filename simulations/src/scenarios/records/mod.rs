@@ -187,6 +187,7 @@ fn read(network: &mut Network, all: &[Published], count: usize) -> Gets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Nature;
 
     const TINY: Size = Size {
         nodes: 30,
@@ -203,6 +204,34 @@ mod tests {
             let first = played(81);
             assert_eq!(first, played(81), "{name}");
             assert_ne!(first.digest, played(82).digest, "{name}");
+        }
+    }
+
+    /// Too wide for every node to keep everything.
+    const WIDE: Size = Size { nodes: 150, ..TINY };
+
+    /// A world that is worse than a story says, with the words in which its oracle complains.
+    type Fault = (&'static str, fn(u64) -> Result<Report, Violation>);
+
+    const FAULTS: &[Fault] = &[
+        ("did not give the newest", |seed| {
+            attacks::malicious(seed, WIDE, Nature::Stale, 95)
+        }),
+        ("nodes saw a change", |seed| {
+            quiet::changed(seed, TINY, false)
+        }),
+        ("are the attacker's", |seed| {
+            attacks::eclipsed(seed, Size::SMALL, 1)
+        }),
+    ];
+
+    #[test]
+    fn oracles_see_what_they_are_for() {
+        for (words, play) in FAULTS {
+            match play(81) {
+                Err(Violation(said)) => assert!(said.contains(words), "{words}: {said}"),
+                Ok(report) => panic!("{words}: nothing is seen in {:?}", report.lines),
+            }
         }
     }
 }

@@ -91,8 +91,13 @@ pub(super) fn partial(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// A change is told to who listens, everywhere.
 pub(super) fn change(seed: u64, size: Size) -> Result<Report, Violation> {
+    changed(seed, size, true)
+}
+
+pub(super) fn changed(seed: u64, size: Size, gossips: bool) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     let all = settle(&mut network, size)?;
+    network.gossips = gossips;
     let mut took = Vec::new();
     for published in &all {
         let begun_ms = network.now().ms;
