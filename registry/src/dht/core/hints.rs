@@ -110,8 +110,8 @@ impl Hints {
             cx.notice(&record);
             if cx.in_cell(&at)
                 && cx
-                    .held(&at)
-                    .is_none_or(|held| held.summary < Summary::of(&record))
+                    .known(&at)
+                    .is_none_or(|known| known.summary < Summary::of(&record))
             {
                 cx.write(record.clone(), Expected::Older, Writer::Repair);
             }

@@ -23,6 +23,7 @@ pub use machine::{Config, Core, JOBS_MAX};
 use core::fmt;
 use std::sync::Arc;
 
+use dotkey_proto::identity::KeyId;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 
@@ -44,11 +45,32 @@ pub trait View: reconcile::Shelf {
     fn closest(&self, position: &Position, count: usize) -> Vec<Contact>;
     /// The record at a position.
     fn record(&self, position: &Position) -> Option<Held>;
+    /// What is known of the record at a position, without its bytes where they cost a read.
+    fn summary(&self, position: &Position) -> Option<Known> {
+        self.record(position).map(|held| Known {
+            key_id: held.key_id,
+            summary: held.summary,
+            expires: held.expires,
+        })
+    }
+}
+
+/// What the store knows of a record that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Whose it is.
+    pub key_id: KeyId,
+    /// What it is.
+    pub summary: Summary,
+    /// From then on it is as good as gone.
+    pub expires: Timestamp,
 }
 
 /// A record that the store has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    /// Whose it is.
+    pub key_id: KeyId,
     /// What it is.
     pub summary: Summary,
     /// Its bytes, verified when they were stored.

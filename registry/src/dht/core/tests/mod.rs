@@ -80,6 +80,7 @@ struct Disk {
 impl Disk {
     fn put(&mut self, record: &Verified<Record>) {
         let held = Held {
+            key_id: record.key_id(),
             summary: Summary::of(record),
             bytes: bytes(record),
             expires: record.expires(),
