@@ -233,6 +233,14 @@ pub enum Action {
     },
     /// Gossip this.
     Announce(Announcement),
+    /// An announcement that came by gossip ([`Input::Announced`]) waits no longer. One of which nothing is said waits until its
+    /// record is [`Action::Changed`], or too long.
+    Judge {
+        /// What came.
+        announcement: Announcement,
+        /// What becomes of it.
+        verdict: Verdict,
+    },
     /// A record that came to this node's notice is verified, and newer than any before: tell who listens here.
     Changed(Box<Verified<Record>>),
     /// Tell who waits how far it is.
@@ -260,6 +268,17 @@ pub enum Action {
         /// For what.
         offence: Offence,
     },
+}
+
+/// What becomes of an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The record is here, and is what is said: others may hear it.
+    PassOn,
+    /// It is old, or too much: nobody is blamed for what it says.
+    Drop,
+    /// It is false.
+    Refuse,
 }
 
 /// How a job ended.

@@ -362,6 +362,7 @@ impl Bench {
             Action::Progress { stored, of, .. } => self.log.progress.push((stored, of)),
             Action::Done { job, outcome } => self.log.done.push((job, outcome)),
             Action::CutOff { peer, .. } => self.log.cut.push(peer),
+            Action::Judge { .. } => {}
         }
         Noted::Nothing
     }
