@@ -14,7 +14,7 @@ use super::format::{Header, position};
 use super::index::Index;
 use super::plan::{Differences, Plan};
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf, Sums};
-use crate::dht::core::{Held, Written};
+use crate::dht::core::{Held, Known, Written};
 use crate::dht::message::{Expected, Refusal, Summary};
 use crate::dht::peer::Position;
 use crate::node::RecordStatus;
@@ -109,6 +109,20 @@ impl RecordStore {
     pub fn get(&self, position: &Position) -> Result<Option<Held>, StoreError> {
         let read = read_record(&self.inner.store, position);
         read.inspect_err(|error| self.note(error))
+    }
+
+    /// What is known of the record at a position, as [`RecordStore::get`] without reading the record.
+    ///
+    /// # Errors
+    /// When the disk fails or is damaged there.
+    pub fn summary(&self, position: &Position) -> Result<Option<Known>, StoreError> {
+        let header = read_summary(&self.inner.store, position);
+        let header = header.inspect_err(|error| self.note(error))?;
+        Ok(header.map(|header| Known {
+            key_id: header.key_id,
+            summary: header.summary,
+            expires: header.expires,
+        }))
     }
 
     /// Stores each record that is newer than what is there (on disk or earlier in `records`) and as expected, and says how each
@@ -333,6 +347,7 @@ pub(super) fn read_record(store: &Store, position: &Position) -> Result<Option<H
     let (header, bytes) =
         Header::decode_with_record(&value).map_err(|reason| damaged(store, &reason))?;
     Ok(Some(Held {
+        key_id: header.key_id,
         summary: header.summary,
         bytes: bytes.into(),
         expires: header.expires,

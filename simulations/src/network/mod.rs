@@ -400,6 +400,8 @@ impl Network {
                     self.pass_on(node, announcement);
                 }
             }
+            // What it has already it passes on before the core hears of it.
+            Action::Judge { .. } => {}
             Action::Changed(record) => {
                 let (at, summary) = (Position::of_record(&record), Summary::of(&record));
                 let now_ms = self.now().ms;

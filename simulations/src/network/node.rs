@@ -156,6 +156,7 @@ impl Node {
         let bytes: Arc<[u8]> = record.as_bytes().into();
         let expires = record.expires();
         let held = Held {
+            key_id: record.key_id(),
             summary,
             bytes,
             expires,

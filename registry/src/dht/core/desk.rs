@@ -9,7 +9,7 @@ use dotkey_proto::time::Timestamp;
 use super::bounded::Recent;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
 use super::standing::Standing;
-use super::{ANSWER_MS_MAX, Action, Asked, Held, Inbound, Now, Offence, View, Writing};
+use super::{ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, View, Writing};
 use crate::dht::message::{Announcement, Expected, Request, Summary};
 use crate::dht::peer::{Contact, Peer, Position};
 
@@ -226,13 +226,19 @@ impl Cx<'_> {
         (held.expires > self.now.calendar).then_some(held)
     }
 
+    /// The same, without reading the record.
+    pub(super) fn known(&self, at: &Position) -> Option<Known> {
+        let known = self.view.summary(at)?;
+        (known.expires > self.now.calendar).then_some(known)
+    }
+
     pub(super) fn in_cell(&self, at: &Position) -> bool {
         self.desk.here.shared_bits(at) >= self.desk.cell_bits
     }
 
     /// The newest verified record at a position that this node knows of.
     pub(super) fn newest(&self, at: &Position) -> Option<Summary> {
-        let held = self.held(at).map(|held| held.summary);
+        let held = self.known(at).map(|known| known.summary);
         held.max(self.seen(at))
     }
 

@@ -3,13 +3,14 @@
 //! A hint that this node cares about becomes a get for what it names. What is found and verified is told to who listens here, and only then
 //! passed on by the driver; so whoever passes on a false one has not looked, or lies.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::Offence;
 use super::bounded::Recent;
 use super::desk::{Cx, Writer};
 use super::get::{ENOUGH, Found};
 use super::standing::Cost;
+use super::{Action, Offence, Verdict};
 use crate::dht::message::{Announcement, Expected, Summary};
 use crate::dht::peer::{Peer, Position};
 
@@ -70,13 +71,11 @@ impl Hints {
         cares: bool,
     ) -> bool {
         let Announcement { at, summary, .. } = announcement;
-        if cx.is_cut_off(&from) || self.proved_false.contains(&(at, summary)) {
-            return false;
-        }
-        if let Err(offence) = cx.desk.standing.admit(cx.now.ms, from, Cost::Hint) {
-            if let Some(offence) = offence {
-                cx.offend(from, offence);
-            }
+        if let Some(verdict) = self.judge(cx, from, &announcement) {
+            cx.desk.out.push(Action::Judge {
+                announcement,
+                verdict,
+            });
             return false;
         }
         let known = cx.newest(&at).max(cx.hinted(&at));
@@ -99,6 +98,40 @@ impl Hints {
         fits
     }
 
+    /// What becomes of an announcement, where that shows without looking further. A look at what is known of the record held here is all that it costs,
+    /// and only who has its share left gets that: no record is read, and nothing verified again.
+    fn judge(&self, cx: &mut Cx<'_>, from: Peer, announcement: &Announcement) -> Option<Verdict> {
+        let Announcement {
+            key_id,
+            at,
+            summary,
+        } = *announcement;
+        if cx.is_cut_off(&from) {
+            return Some(Verdict::Drop);
+        }
+        if let Err(offence) = cx.desk.standing.admit(cx.now.ms, from, Cost::Hint) {
+            if let Some(offence) = offence {
+                cx.offend(from, offence);
+            }
+            return Some(Verdict::Drop);
+        }
+        if self.proved_false.contains(&(at, summary)) {
+            return Some(Verdict::Drop);
+        }
+        let known = cx.known(&at)?;
+        if known.key_id != key_id {
+            // A place is of one owner, whatever it is now.
+            cx.offend(from, Offence::FalseAnnouncement);
+            return Some(Verdict::Refuse);
+        }
+        match known.summary.cmp(&summary) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(Verdict::PassOn),
+            // It may have been true.
+            Ordering::Greater => Some(Verdict::Drop),
+        }
+    }
+
     /// A get for a hint is over.
     pub(super) fn on_found(&mut self, cx: &mut Cx<'_>, at: Position, found: Found) {
         let Some(mut looking) = self.looking.remove(&at) else {
@@ -110,8 +143,8 @@ impl Hints {
             cx.notice(&record);
             if cx.in_cell(&at)
                 && cx
-                    .held(&at)
-                    .is_none_or(|held| held.summary < Summary::of(&record))
+                    .known(&at)
+                    .is_none_or(|known| known.summary < Summary::of(&record))
             {
                 cx.write(record.clone(), Expected::Older, Writer::Repair);
             }

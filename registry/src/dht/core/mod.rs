@@ -23,6 +23,7 @@ pub use machine::{Config, Core, JOBS_MAX};
 use core::fmt;
 use std::sync::Arc;
 
+use dotkey_proto::identity::KeyId;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 
@@ -44,11 +45,32 @@ pub trait View: reconcile::Shelf {
     fn closest(&self, position: &Position, count: usize) -> Vec<Contact>;
     /// The record at a position.
     fn record(&self, position: &Position) -> Option<Held>;
+    /// What is known of the record at a position, without its bytes where they cost a read.
+    fn summary(&self, position: &Position) -> Option<Known> {
+        self.record(position).map(|held| Known {
+            key_id: held.key_id,
+            summary: held.summary,
+            expires: held.expires,
+        })
+    }
+}
+
+/// What the store knows of a record that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Whose it is.
+    pub key_id: KeyId,
+    /// What it is.
+    pub summary: Summary,
+    /// From then on it is as good as gone.
+    pub expires: Timestamp,
 }
 
 /// A record that the store has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    /// Whose it is.
+    pub key_id: KeyId,
     /// What it is.
     pub summary: Summary,
     /// Its bytes, verified when they were stored.
@@ -211,6 +233,14 @@ pub enum Action {
     },
     /// Gossip this.
     Announce(Announcement),
+    /// An announcement that came by gossip ([`Input::Announced`]) waits no longer. One of which nothing is said waits until its
+    /// record is [`Action::Changed`], or too long.
+    Judge {
+        /// What came.
+        announcement: Announcement,
+        /// What becomes of it.
+        verdict: Verdict,
+    },
     /// A record that came to this node's notice is verified, and newer than any before: tell who listens here.
     Changed(Box<Verified<Record>>),
     /// Tell who waits how far it is.
@@ -238,6 +268,17 @@ pub enum Action {
         /// For what.
         offence: Offence,
     },
+}
+
+/// What becomes of an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The record is here, and is what is said: others may hear it.
+    PassOn,
+    /// It is old, or too much: nobody is blamed for what it says.
+    Drop,
+    /// It is false.
+    Refuse,
 }
 
 /// How a job ended.

@@ -58,13 +58,14 @@ pub(super) fn on_written(cx: &mut Cx<'_>, inbound: Inbound, underway: &Underway,
 }
 
 fn on_get(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, at: Position, want: Want) {
-    let held = if want == Want::Contacts {
-        None
-    } else {
-        cx.held(&at)
+    let value = match want {
+        Want::Contacts => None,
+        Want::Summary => cx.known(&at).map(|known| Value::Summary(known.summary)),
+        Want::Record => cx.held(&at).map(|held| Value::Record(held.bytes)),
     };
-    let bytes = match (&held, want) {
-        (Some(held), Want::Record) => held.bytes.len(),
+    let value = value.unwrap_or(Value::Nothing);
+    let bytes = match &value {
+        Value::Record(bytes) => bytes.len(),
         _ => 0,
     };
     if !admit(cx, from, Cost::Bytes(bytes + ANSWER_BYTES)) {
@@ -73,11 +74,6 @@ fn on_get(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, at: Position, want: Wan
     let mut closer = cx.closest(&at, CLOSER_MAX + 1);
     closer.retain(|it| it.peer != from);
     closer.truncate(CLOSER_MAX);
-    let value = match (held, want) {
-        (Some(held), Want::Record) => Value::Record(held.bytes),
-        (Some(held), Want::Summary) => Value::Summary(held.summary),
-        _ => Value::Nothing,
-    };
     answer(cx, inbound, Response::Got { value, closer });
 }
 

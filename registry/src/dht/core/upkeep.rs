@@ -232,8 +232,8 @@ impl Upkeep {
                     cx.hold_to_word(from, at, &Summary::of(&record));
                     cx.notice(&record);
                     if cx
-                        .held(&at)
-                        .is_none_or(|held| held.summary < Summary::of(&record))
+                        .known(&at)
+                        .is_none_or(|known| known.summary < Summary::of(&record))
                     {
                         cx.write(record, Expected::Older, Writer::Repair);
                     }
@@ -416,7 +416,7 @@ fn cell_bits(cx: &Cx<'_>, of: &Position) -> u32 {
 fn prepare(cx: &Cx<'_>, round: u64, next: Move) -> Option<(Request, Purpose)> {
     match next {
         Move::Fetch(at, summary) => {
-            if cx.held(&at).is_some_and(|held| held.summary >= summary) {
+            if cx.known(&at).is_some_and(|known| known.summary >= summary) {
                 return None;
             }
             let want = Want::Record;

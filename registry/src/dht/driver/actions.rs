@@ -6,7 +6,7 @@ use libp2p::gossipsub::PublishError;
 use super::actor::Actor;
 use super::gossip::{Verdict, topic};
 use super::metrics::kind;
-use crate::dht::core::{Action, Asked, Failure, Inbound, Input, Offence, Writing, Written};
+use crate::dht::core::{self, Action, Asked, Failure, Inbound, Input, Offence, Writing, Written};
 use crate::dht::message::{Announcement, Expected, Request, Response, Summary};
 use crate::dht::peer::{Contact, Peer, Position};
 use dotkey_proto::record::{Record, Verified};
@@ -26,6 +26,10 @@ impl Actor {
                 expected,
             } => return self.write(writing, record, expected),
             Action::Announce(announcement) => self.announce(&announcement),
+            Action::Judge {
+                announcement,
+                verdict,
+            } => self.let_go(&announcement, verdict),
             Action::Changed(record) => self.changed(*record),
             Action::Progress { job, stored, of } => self.jobs.progress(job, stored, of),
             Action::Done { job, outcome } => self.jobs.done(job, outcome),
@@ -108,6 +112,19 @@ impl Actor {
             self.judge(verdict);
             true
         })
+    }
+
+    /// Lets the message go that says this.
+    fn let_go(&mut self, announcement: &Announcement, verdict: core::Verdict) {
+        use libp2p::gossipsub::MessageAcceptance;
+        let acceptance = match verdict {
+            core::Verdict::PassOn => MessageAcceptance::Accept,
+            core::Verdict::Drop => MessageAcceptance::Ignore,
+            core::Verdict::Refuse => MessageAcceptance::Reject,
+        };
+        if let Some(verdict) = self.waiting.judged(announcement, acceptance) {
+            self.judge(verdict);
+        }
     }
 
     /// Tells gossip what became of a message.

@@ -35,11 +35,11 @@ use super::refresh::Refresh;
 use super::routing::Table;
 use super::transport::swarm;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
-use crate::dht::core::{Config, Core, Held, Input, Now, TICK_MS, View, Writing, Written};
+use crate::dht::core::{Config, Core, Held, Input, Known, Now, TICK_MS, View, Writing, Written};
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
 use crate::node::{Command, Node, NodeConfig, StartError, Transport};
-use crate::store::{RecordStore, StoreConfig, Writer};
+use crate::store::{RecordStore, StoreConfig, StoreError, Writer};
 
 /// Commands that wait for the loop; who asks more waits.
 const COMMANDS_MAX: usize = 256;
@@ -352,6 +352,16 @@ struct Sight<'a> {
     errors: &'a Counter,
 }
 
+impl Sight<'_> {
+    fn found<T>(&self, read: Result<Option<T>, StoreError>) -> Option<T> {
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "a record does not read");
+            self.errors.inc();
+            None
+        })
+    }
+}
+
 impl Shelf for Sight<'_> {
     fn fingerprint(&self, prefix: &Prefix) -> Fingerprint {
         self.store.fingerprint(prefix)
@@ -368,10 +378,10 @@ impl View for Sight<'_> {
     }
 
     fn record(&self, position: &Position) -> Option<Held> {
-        self.store.get(position).unwrap_or_else(|error| {
-            tracing::error!(%error, "a record does not read");
-            self.errors.inc();
-            None
-        })
+        self.found(self.store.get(position))
+    }
+
+    fn summary(&self, position: &Position) -> Option<Known> {
+        self.found(self.store.summary(position))
     }
 }

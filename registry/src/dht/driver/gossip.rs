@@ -126,8 +126,17 @@ impl Waiting {
 
     /// The record is verified: what announces just that goes on.
     pub(crate) fn verified(&mut self, announcement: &Announcement) -> Option<Verdict> {
+        self.judged(announcement, MessageAcceptance::Accept)
+    }
+
+    /// It is decided what becomes of the message.
+    pub(crate) fn judged(
+        &mut self,
+        announcement: &Announcement,
+        acceptance: MessageAcceptance,
+    ) -> Option<Verdict> {
         let (id, from, _) = self.messages.remove(announcement)?;
-        Some((id, from, MessageAcceptance::Accept))
+        Some((id, from, acceptance))
     }
 
     /// What has waited too long.

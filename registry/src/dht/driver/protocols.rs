@@ -2,7 +2,6 @@
 
 use std::io;
 
-use dotkey_proto::record::SignedRecord;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::kad::{self, RoutingUpdate};
 use libp2p::multiaddr::Protocol;
@@ -10,7 +9,7 @@ use libp2p::request_response::{self as exchange, OutboundFailure};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
-use super::actions::{announcement_of, peer, peer_id};
+use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::{self, Rules, is_local, place};
 use super::behaviour::BehaviourEvent;
@@ -305,38 +304,12 @@ impl Actor {
             }
             return;
         };
-        let held = match self.store.get(&announcement.at) {
-            Ok(held) => held,
-            Err(error) => {
-                tracing::error!(%error, "a record does not read");
-                None
-            }
-        };
-        let verdict = match held {
-            Some(held) if held.summary == announcement.summary => {
-                // The record is here, but not everything that is said of it has to be so.
-                let record = SignedRecord::new(held.bytes).verify(self.now().calendar, None);
-                let is_so = record.is_ok_and(|record| announcement_of(&record) == announcement);
-                let acceptance = if is_so {
-                    MessageAcceptance::Accept
-                } else {
-                    MessageAcceptance::Ignore
-                };
-                Some((message_id, id, acceptance))
-            }
-            // It may have been true.
-            Some(held) if held.summary > announcement.summary => {
-                Some((message_id, id, MessageAcceptance::Ignore))
-            }
-            _ => {
-                let now_ms = self.now().ms;
-                self.waiting.add(&announcement, (message_id, id), now_ms)
-            }
-        };
-        match verdict {
-            Some(verdict) => self.judge(verdict),
-            None => self.feed(Input::Announced { from, announcement }),
+        // It waits first: the core's verdict, at once or later, is about what waits. Who announces is charged for it also where there is no room.
+        let now_ms = self.now().ms;
+        if let Some(verdict) = self.waiting.add(&announcement, (message_id, id), now_ms) {
+            self.judge(verdict);
         }
+        self.feed(Input::Announced { from, announcement });
     }
 
     fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {

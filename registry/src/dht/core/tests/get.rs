@@ -56,7 +56,8 @@ fn what_is_out_of_time_never_wins_and_is_nobodys_fault() {
 fn who_claims_more_than_it_gives_is_found_out() {
     let newer = record(1, 9);
     // It may have expired since, so that nothing is not held against it as much.
-    let lies: [(fn(&Verified<Record>) -> Reply, i32); 3] = [
+    type Lie = fn(&Verified<Record>) -> Reply;
+    let lies: [(Lie, i32); 3] = [
         (|_| got(Value::Nothing), 0),
         (|_| gives(&record(1, 1), Want::Record), BAD),
         (|newer| gives(newer, Want::Summary), BAD),

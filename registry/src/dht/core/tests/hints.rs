@@ -19,6 +19,13 @@ fn announced(from: u16, announcement: Announcement) -> Input {
     Input::Announced { from, announcement }
 }
 
+fn verdict(actions: &[Action]) -> Option<Verdict> {
+    actions.iter().find_map(|action| match action {
+        Action::Judge { verdict, .. } => Some(*verdict),
+        _ => None,
+    })
+}
+
 /// Hears an announcement and lets everyone answer for so long; how many requests it led to.
 fn hear(
     bench: &mut Bench,
@@ -77,10 +84,14 @@ fn what_several_say_at_once_is_looked_for_once() {
 fn older_and_known_ones_lead_to_nothing() {
     let mut bench = Bench::new(20);
     bench.disk.put(&record(1, 5));
-    for sequence in [1, 4, 5] {
+    let check = |bench: &mut Bench, sequence, expected| {
         let actions = bench.step(announced(1, announcement(&record(1, sequence))));
-        assert!(actions.is_empty(), "{sequence}: {actions:?}");
-    }
+        assert_eq!(verdict(&actions), Some(expected), "{sequence}: {actions:?}");
+        assert_eq!(actions.len(), 1, "{sequence}: {actions:?}");
+    };
+    check(&mut bench, 1, Verdict::Drop);
+    check(&mut bench, 4, Verdict::Drop);
+    check(&mut bench, 5, Verdict::PassOn);
     assert_eq!(bench.points(&contact(1).peer), 0, "it may have been true");
 }
 
@@ -127,6 +138,60 @@ fn one_with_another_owner_is_false() {
     hear(&mut bench, 4, twisted, |want| gives(&newest, want));
     assert!(bench.points(&contact(4).peer) <= -20);
     assert_eq!(bench.log.changed, [Summary::of(&newest)]);
+}
+
+/// A disk whose records cannot be read, only what is known of them.
+struct SummariesOnly<'a>(&'a Disk);
+
+impl Shelf for SummariesOnly<'_> {
+    fn fingerprint(&self, prefix: &Prefix) -> Fingerprint {
+        self.0.fingerprint(prefix)
+    }
+
+    fn list(&self, prefix: &Prefix, most: usize) -> Vec<(Position, Summary)> {
+        self.0.list(prefix, most)
+    }
+}
+
+impl View for SummariesOnly<'_> {
+    fn closest(&self, position: &Position, count: usize) -> Vec<Contact> {
+        self.0.closest(position, count)
+    }
+
+    fn record(&self, _: &Position) -> Option<Held> {
+        panic!("a record is read");
+    }
+
+    fn summary(&self, position: &Position) -> Option<Known> {
+        self.0.summary(position)
+    }
+}
+
+#[test]
+fn twisted_and_true_ones_of_what_is_held_read_no_record_and_have_an_end() {
+    let held = record(1, 5);
+    let check = |key_id, first, heard: usize| {
+        let mut bench = Bench::new(20);
+        bench.disk.put(&held);
+        let it = Announcement {
+            key_id,
+            ..announcement(&held)
+        };
+        let (mut before, mut cut) = (0, false);
+        while !cut {
+            let disk = SummariesOnly(&bench.disk);
+            let actions = bench.core.step(bench.now, announced(4, it), &disk);
+            let asks = actions.iter().any(|it| matches!(it, Action::Ask { .. }));
+            assert!(!asks, "{actions:?}");
+            before += usize::from(verdict(&actions) == Some(first));
+            cut = actions.iter().any(|it| matches!(it, Action::CutOff { .. }));
+        }
+        assert_eq!(before, heard, "{first:?}");
+        let after = bench.step(announced(4, it));
+        assert_eq!(verdict(&after), Some(Verdict::Drop));
+    };
+    check(record(2, 2).key_id(), Verdict::Refuse, 4);
+    check(held.key_id(), Verdict::PassOn, 2_000);
 }
 
 #[test]

@@ -80,6 +80,7 @@ struct Disk {
 impl Disk {
     fn put(&mut self, record: &Verified<Record>) {
         let held = Held {
+            key_id: record.key_id(),
             summary: Summary::of(record),
             bytes: bytes(record),
             expires: record.expires(),
@@ -361,6 +362,7 @@ impl Bench {
             Action::Progress { stored, of, .. } => self.log.progress.push((stored, of)),
             Action::Done { job, outcome } => self.log.done.push((job, outcome)),
             Action::CutOff { peer, .. } => self.log.cut.push(peer),
+            Action::Judge { .. } => {}
         }
         Noted::Nothing
     }
