@@ -13,4 +13,4 @@ mod verify;
 pub(crate) use claims::read_time;
 pub use claims::{Claims, Kind, SEQUENCE_MAX, VALIDITY_SECS_DEFAULT, VALIDITY_SECS_MAX, place};
 pub use error::RecordError;
-pub use verify::{Record, SignedRecord, Verified};
+pub use verify::{Outline, Record, SignedRecord, Verified};

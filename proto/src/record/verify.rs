@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 use core::ops::{Deref, Range};
 
 use super::claims::Parts;
-use super::{Kind, RecordError};
+use super::{Kind, RecordError, place};
 use crate::cbor::check_size;
 use crate::identity::{Anchor, Authority, Branch, KeyId, PublicKey, Role};
 use crate::limits::RECORD_SIGNATURES_MAX;
@@ -38,6 +38,18 @@ impl<T> Deref for Verified<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRecord(Arc<[u8]>);
 
+/// What bytes say of themselves before anything of it is verified: enough to see whether they are held already, and what
+/// verifying them costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Where it would live: section 5.6.
+    pub place: [u8; 32],
+    /// Of what was signed: section 5.4.
+    pub digest: [u8; 32],
+    /// Its own and those of its chain.
+    pub signatures: usize,
+}
+
 /// What a verified record says. Cloning shares its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -63,6 +75,22 @@ impl SignedRecord {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// What the bytes say of themselves, with nothing verified.
+    ///
+    /// # Errors
+    /// A malformed record, or one with more signatures than any may have.
+    pub fn outline(&self) -> Result<Outline, RecordError> {
+        check_size("a record", &self.0)?;
+        let envelope = Envelope::decode(&self.0)?;
+        let parts = Parts::read(envelope.payload)?;
+        check_signature_count(&envelope, &parts)?;
+        Ok(Outline {
+            place: place(parts.kind, parts.key_id, parts.branch.as_ref()),
+            digest: digest(envelope.payload),
+            signatures: envelope.signatures.len() + parts.chain.signature_count(),
+        })
     }
 
     /// Verifies the record at a time, and against what a ledger says of its identity where that is known. It says whose
@@ -134,6 +162,10 @@ impl SignedRecord {
             authority,
         }
     }
+}
+
+fn digest(payload: &[u8]) -> [u8; 32] {
+    blake3::derive_key("dotkey record v1", payload)
 }
 
 fn check_time(parts: &Parts<'_>, now: Timestamp) -> Result<(), RecordError> {
@@ -293,7 +325,7 @@ impl Record {
     /// The digest of what was signed: section 5.4.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        blake3::derive_key("dotkey record v1", &self.bytes[self.payload.clone()])
+        digest(&self.bytes[self.payload.clone()])
     }
 
     /// Whether this record or `other` is newer, of two of the same place: section 5.5. Equal are those that differ at most

@@ -167,6 +167,13 @@ impl Core {
         }
     }
 
+    /// Takes from a peer's share.
+    #[cfg(test)]
+    pub(super) fn spend(&mut self, now: Now, peer: Peer, cost: super::standing::Cost) {
+        let spent = self.desk.standing.admit(now.ms, peer, cost);
+        assert_eq!(spent, Ok(()), "it has that much");
+    }
+
     fn cx<'a>(&'a mut self, now: Now, view: &'a dyn View) -> Cx<'a> {
         let desk = &mut self.desk;
         Cx { desk, now, view }

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use dotkey_proto::record::{Outline, SignedRecord};
+
 use super::desk::{Checked, Cx, Shown, Underway, WRITES_MAX, Writer, check};
-use super::reconcile::respond;
+use super::reconcile::respond_counting;
 use super::standing::{Cost, RETRY_MS};
 use super::{Action, Inbound, Offence, Written};
 use crate::dht::message::{
@@ -19,6 +21,9 @@ pub(super) const WRITES_OF_ONE_MAX: usize = 128;
 
 /// What an answer costs beside its record: contacts.
 const ANSWER_BYTES: usize = 2048;
+
+/// What is read of a record to sum it up, about.
+const SUMMARY_BYTES: usize = 128;
 
 /// Answers a request, now or when the disk has.
 pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request: Request) {
@@ -34,9 +39,14 @@ pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request:
             if !admit(cx, from, Cost::Bytes(bytes)) {
                 return busy(cx, inbound);
             }
+            let (compared, read) = respond_counting(&Shown(cx.view), &probes);
+            // How much there is to read shows only by reading it: who has no share left for that pays with the next.
+            let read = usize::try_from(read).unwrap_or(usize::MAX);
+            let bytes = read.saturating_mul(SUMMARY_BYTES);
+            cx.desk.standing.charge_bytes(cx.now.ms, from, bytes);
             let response = Response::Reconciled {
                 clock: cx.now.calendar,
-                compared: respond(&Shown(cx.view), &probes),
+                compared,
             };
             answer(cx, inbound, response);
         }
@@ -81,7 +91,21 @@ fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expe
     let waiting = |it: &&Underway| matches!(it.writer, Writer::Peer(peer, _) if peer == from);
     let full = cx.desk.writes.len() >= WRITES_MAX
         || cx.desk.writes.values().filter(waiting).count() >= WRITES_OF_ONE_MAX;
-    if full || !admit(cx, from, Cost::Bytes(bytes.len())) || !admit(cx, from, Cost::Signature) {
+    if full || !admit(cx, from, Cost::Bytes(bytes.len())) {
+        return busy(cx, inbound);
+    }
+    let outline = match SignedRecord::new(bytes.clone()).outline() {
+        Ok(outline) => outline,
+        Err(error) => {
+            cx.offend(from, Offence::InvalidRecord);
+            return invalid(cx, inbound, error.code());
+        }
+    };
+    // What is held was verified when it came.
+    if is_held(cx, &outline, bytes) {
+        return answer(cx, inbound, Response::Stored);
+    }
+    if !admit(cx, from, Cost::Signatures(outline.signatures)) {
         return busy(cx, inbound);
     }
     let record = match check(bytes, None, cx.now.calendar) {
@@ -101,6 +125,14 @@ fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expe
         }
         _ => cx.write(record, expected, Writer::Peer(from, inbound)),
     }
+}
+
+/// Whether just these bytes are held: with the same digest other signatures may be on it.
+fn is_held(cx: &Cx<'_>, outline: &Outline, bytes: &[u8]) -> bool {
+    let at = Position::of_place(&outline.place);
+    let known = cx.known(&at);
+    known.is_some_and(|known| known.summary.digest == outline.digest)
+        && cx.held(&at).is_some_and(|held| *held.bytes == *bytes)
 }
 
 fn admit(cx: &mut Cx<'_>, from: Peer, cost: Cost) -> bool {

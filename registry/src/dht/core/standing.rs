@@ -85,7 +85,7 @@ pub(super) enum Cost {
     /// Bytes, in and out.
     Bytes(usize),
     /// Signatures to verify.
-    Signature,
+    Signatures(usize),
     /// Announcements.
     Hint,
 }
@@ -149,7 +149,7 @@ impl Standing {
         let fits = match cost {
             Cost::Request => entry.requests.take(now_ms, 1, REQUESTS),
             Cost::Bytes(count) => entry.bytes.take(now_ms, count as u64, BYTES),
-            Cost::Signature => entry.signatures.take(now_ms, 1, SIGNATURES),
+            Cost::Signatures(count) => entry.signatures.take(now_ms, count as u64, SIGNATURES),
             Cost::Hint => entry.hints.take(now_ms, 1, HINTS),
         };
         if fits {
@@ -161,6 +161,14 @@ impl Standing {
             entry.refused = 0;
         }
         Err(flood.then_some(Offence::Flood))
+    }
+
+    /// Takes for what is done already: what is not left of the share is not owed.
+    pub(super) fn charge_bytes(&mut self, now_ms: u64, peer: Peer, count: usize) {
+        let bytes = &mut self.entry(now_ms, peer).bytes;
+        if !bytes.take(now_ms, count as u64, BYTES) {
+            bytes.gone = BYTES.burst * 1000;
+        }
     }
 
     /// Whether a peer is cut off.
@@ -242,6 +250,14 @@ mod tests {
         check(Offence::Flood, 1_000, Some(5));
         check(Offence::Silent, 100, Some(51));
         check(Offence::Silent, 20_000, None);
+    }
+
+    #[test]
+    fn what_was_read_is_taken_from_the_next() {
+        let mut standing = Standing::default();
+        standing.charge_bytes(1, PEER, 64 << 20);
+        assert_eq!(standing.admit(1, PEER, Cost::Bytes(1)), Err(None));
+        assert_eq!(standing.admit(1_001, PEER, Cost::Bytes(4 << 20)), Ok(()));
     }
 
     #[test]

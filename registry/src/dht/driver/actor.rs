@@ -229,9 +229,13 @@ impl Actor {
     }
 
     async fn stop(mut self) {
-        if let Err(error) = self.book.save(&self.book_file()) {
-            tracing::warn!(%error, "the peers that were met are not kept");
-        }
+        let (book, file) = (self.book.clone(), self.book_file());
+        // It waits for the disk while the goodbyes are said.
+        let saving = tokio::task::spawn_blocking(move || {
+            if let Err(error) = book.save(&file) {
+                tracing::warn!(%error, "the peers that were met are not kept");
+            }
+        });
         let connected: Vec<_> = self.swarm.connected_peers().copied().collect();
         for peer in connected {
             let _ = self.swarm.disconnect_peer_id(peer);
@@ -243,6 +247,9 @@ impl Actor {
         };
         // Peers notice anyway; this is manners.
         let _ = timeout(CLOSE_TIMEOUT, closed).await;
+        if let Err(error) = saving.await {
+            tracing::warn!(%error, "the peers that were met are not kept");
+        }
         let replies = self.jobs.take_leavers();
         // What is on its way to the disk gets there, and the folder is free before anyone hears that the node has left.
         let Self {

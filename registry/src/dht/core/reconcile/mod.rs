@@ -16,6 +16,7 @@ mod tests;
 pub use memory::MemoryShelf;
 pub use prefix::{NIBBLES_MAX, Prefix};
 pub use respond::respond;
+pub(crate) use respond::respond_counting;
 pub use session::{DIFFERENCES_MAX, Mismatch, REQUESTS_MAX, Session};
 pub use sums::{Fingerprint, SUMS_NIBBLES, Sums};
 

@@ -9,6 +9,11 @@ const READ_MAX: u64 = 20_000;
 /// Compares what a peer says it has with what is here: the answers to the first probes, to one at least where there are any.
 #[must_use]
 pub fn respond(shelf: &impl Shelf, probes: &[Probe]) -> Vec<Compared> {
+    respond_counting(shelf, probes).0
+}
+
+/// As [`respond`], and about how many records were read for it.
+pub(crate) fn respond_counting(shelf: &impl Shelf, probes: &[Probe]) -> (Vec<Compared>, u64) {
     let mut read = 0_u64;
     let mut answers = Vec::with_capacity(probes.len().min(PROBES_MAX));
     for probe in probes.iter().take(PROBES_MAX) {
@@ -20,9 +25,13 @@ pub fn respond(shelf: &impl Shelf, probes: &[Probe]) -> Vec<Compared> {
             // Once for the sum, once more for those of the children.
             read = read.saturating_add(here.count.saturating_mul(2));
         }
-        answers.push(compare(shelf, probe, here));
+        let answer = compare(shelf, probe, here);
+        if let Compared::Listed(listed) = &answer {
+            read = read.saturating_add(listed.len() as u64);
+        }
+        answers.push(answer);
     }
-    answers
+    (answers, read)
 }
 
 /// The store may change between two looks at it, so the last word is by what is sent.

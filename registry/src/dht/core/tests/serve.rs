@@ -89,7 +89,8 @@ fn every_cost_has_a_share_of_its_own() {
         assert_eq!(standing.admit(1, other, cost), Ok(()), "{cost:?}");
     };
     check(Cost::Request, 1_000);
-    check(Cost::Signature, 1_000);
+    check(Cost::Signatures(1), 1_000);
+    check(Cost::Signatures(64), 1_000 / 64);
     check(Cost::Bytes(1 << 20), 16);
     check(Cost::Hint, 2_000);
 }
@@ -188,6 +189,23 @@ fn a_put_is_answered_by_what_it_is() {
     );
     let later = record_of(2, 1, (90_000, 100_000), 1);
     check(bytes(&later), invalid("not-yet-valid"), false);
+}
+
+#[test]
+fn an_exact_replay_costs_no_signature() {
+    let mut bench = Bench::new(1);
+    let (old, held) = (record(1, 1), record(1, 2));
+    bench.disk.put(&held);
+    let from = contact(5).peer;
+    let all = Cost::Signatures(1_000);
+    bench.core.spend(bench.now, from, all);
+    let replayed = request(&mut bench, 5, put(&held));
+    assert_eq!(answer(&replayed), Some(&Response::Stored));
+    // What is not held has to be verified.
+    assert_eq!(answer(&request(&mut bench, 5, put(&old))), Some(&BUSY));
+    bench.pass(1_000);
+    let refused = Response::Refused(Refusal::Older(bytes(&held)));
+    assert_eq!(answer(&request(&mut bench, 5, put(&old))), Some(&refused));
 }
 
 #[test]
