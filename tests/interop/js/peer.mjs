@@ -2,6 +2,7 @@
 // name, gets a record and puts a newer one. Prints one JSON object; bytes are in hexadecimal.
 // Usage: node peer.mjs MULTIADDRESS RECORD NEWER-RECORD
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -20,7 +21,8 @@ setTimeout(() => {
   process.exit(1)
 }, 60_000)
 
-// Its Kademlia pings as well, and a node answers one ping at a time: the later one takes the place of the earlier.
+// Its Kademlia pings a node before its table takes it up, and a node answers one ping at a time: the later one takes the place of the earlier. So
+// this comes when the table is known to have the node, and may have to be repeated.
 async function pinged(tries = 5) {
   try {
     return await node.services.ping.ping(connection.remotePeer, { signal: AbortSignal.timeout(5_000) })
@@ -47,20 +49,30 @@ const node = await createLibp2p({
 const identified = new Promise((resolve) => node.addEventListener('peer:identify', (event) => resolve(event.detail), { once: true }))
 const connection = await node.dial(multiaddr(address))
 const { agentVersion, protocolVersion, protocols } = await identified
-const ping_ms = await pinged()
 
 const place = placeOf(record)
-// Who answered the query and who was named in an answer. The query may wait for one that is slow to answer; what it has heard by then counts.
-const closest = new Set()
-try {
-  for await (const event of node.services.dht.getClosestPeers(place, { signal: AbortSignal.timeout(5_000) })) {
-    if (event.name !== 'PEER_RESPONSE') continue
-    for (const id of [event.from, ...event.closer.map((peer) => peer.id)]) closest.add(id.toString())
+// Who answered a query and who was named in an answer. The query may wait for one that is slow to answer; what it has heard by then counts.
+async function walk() {
+  const met = new Set()
+  try {
+    for await (const event of node.services.dht.getClosestPeers(place, { signal: AbortSignal.timeout(5_000) })) {
+      if (event.name !== 'PEER_RESPONSE') continue
+      for (const id of [event.from, ...event.closer.map((peer) => peer.id)]) met.add(id.toString())
+    }
+  } catch (error) {
+    if (error.name !== 'TimeoutError' && error.name !== 'AbortError') throw error
   }
-} catch (error) {
-  if (error.name !== 'TimeoutError' && error.name !== 'AbortError') throw error
+  return met
 }
 
+// Its table takes up the node some time after they have identified each other; until then a query has nobody to ask and ends at once.
+let closest = new Set()
+for (let tries = 0; tries < 50 && closest.size === 0; tries += 1) {
+  if (tries > 0) await sleep(100)
+  closest = await walk()
+}
+
+const ping_ms = await pinged()
 const position = positionOf(place)
 const none = await get(connection, new Uint8Array(32), want.record)
 const got = await get(connection, position, want.record)

@@ -86,7 +86,7 @@ impl Actor {
             return;
         }
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        let result = match gossip.publish(topic(&announcement.at), announcement.encode()) {
+        let result = match gossip.publish(topic(announcement), announcement.encode()) {
             Ok(_) => "published",
             Err(PublishError::Duplicate) => "known",
             // The neighbours are told by reconciliation.

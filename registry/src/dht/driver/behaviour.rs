@@ -119,14 +119,18 @@ impl Behaviour {
     }
 }
 
+/// How many of a node's connections others may open. A quarter is kept for those that it makes: who fills it up from outside must not
+/// take its eyes.
+pub(crate) fn incoming_max(connections_max: u32) -> u32 {
+    connections_max - connections_max / 4
+}
+
 fn limits(connections_max: u32) -> ConnectionLimits {
-    // A quarter is kept for connections that we make: who fills a node up from outside must not take its eyes.
-    let incoming_max = connections_max - connections_max / 4;
     ConnectionLimits::default()
         .with_max_pending_incoming(Some(PENDING_MAX))
         .with_max_pending_outgoing(Some(PENDING_MAX))
         .with_max_established(Some(connections_max))
-        .with_max_established_incoming(Some(incoming_max))
+        .with_max_established_incoming(Some(incoming_max(connections_max)))
         .with_max_established_per_peer(Some(CONNECTIONS_OF_PEER_MAX))
 }
 

@@ -1,18 +1,19 @@
 //! What happens to connections and listeners. The protocols on them are in [`super::protocols`].
 
+use std::collections::BTreeSet;
+
 use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, allow_block_list, connection_limits};
 
-use super::actions::peer;
+use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::place;
 use super::behaviour::BehaviourEvent;
 use super::room;
 use crate::dht::core::Input;
 use crate::dht::message::CLOSER_MAX;
-use crate::dht::peer::Peer;
 
 impl Actor {
     pub(super) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -82,29 +83,25 @@ impl Actor {
         let broken = matches!(cause, Some(ConnectionError::IO(_)));
         // A neighbour that went without a word keeps what we keep: whether it is still there matters at once, not when it is next
         // asked. If it does not answer, it leaves the table.
-        if last && broken && peer(id).is_some_and(|peer| self.is_neighbour(&peer)) {
+        if last && broken && self.neighbours().contains(id) {
             self.dial(*id, Vec::new());
         }
     }
 
     pub(super) fn make_room(&mut self, now_ms: u64) {
-        let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
-        let keep = |id: &PeerId| {
-            peer(id).is_some_and(|peer| closest.iter().any(|contact| contact.peer == peer))
-        };
         let max = self.config.connections_max;
-        if let Some(guest) = room::to_let_go(&self.peers, max, now_ms, keep) {
+        let guest = room::to_let_go(&self.peers, max, now_ms, || self.neighbours());
+        if let Some(guest) = guest {
             // It may have gone by itself.
             let _ = self.swarm.disconnect_peer_id(guest);
         }
     }
 
-    /// Whether a peer is one of the closest that we know.
-    fn is_neighbour(&self, peer: &Peer) -> bool {
-        self.table.contains(peer) && {
-            let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
-            closest.iter().any(|contact| contact.peer == *peer)
-        }
+    /// The closest that we know.
+    fn neighbours(&self) -> BTreeSet<PeerId> {
+        let closest = self.table.closest(&self.me.position(), CLOSER_MAX);
+        let ids = closest.iter().filter_map(|contact| peer_id(&contact.peer));
+        ids.collect()
     }
 
     fn on_dial_failed(&mut self, id: Option<PeerId>, error: &DialError) {

@@ -16,14 +16,10 @@ use libp2p::gossipsub::{
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
-use crate::dht::message::Announcement;
-use crate::dht::peer::Position;
+use crate::dht::message::{Announcement, TOPICS};
 
 /// Gossip under a name of our own: peers of other networks have nothing to say here.
 const PROTOCOL_PREFIX: &str = "/dotkey/meshsub";
-
-/// Topics, one for each first half byte of a position, so that a node can follow a part.
-const TOPICS: u8 = 16;
 
 /// An announcement has at most 128 bytes, gossipsub's own envelope as much again; its control messages are longer and are
 /// split at this.
@@ -41,13 +37,9 @@ const WAITING_MS_MAX: u64 = 4_000;
 pub(crate) type Gossip =
     gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
 
-/// The topic of what happens at a position.
-pub(crate) fn topic(at: &Position) -> IdentTopic {
-    numbered(at.0[0] >> 4)
-}
-
-fn numbered(number: u8) -> IdentTopic {
-    IdentTopic::new(format!("/dotkey/changes/1/{number:x}"))
+/// Where an announcement is gossiped.
+pub(crate) fn topic(announcement: &Announcement) -> IdentTopic {
+    IdentTopic::new(announcement.topic())
 }
 
 pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static str> {
@@ -69,7 +61,7 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
         .duplicate_cache_time(Duration::from_secs(120))
         .build()
         .map_err(|_| "gossipsub's settings contradict each other")?;
-    let topics = (0..TOPICS).map(|number| numbered(number).hash()).collect();
+    let topics = TOPICS.map(|name| IdentTopic::new(name).hash()).into();
     let filter = WhitelistSubscriptionFilter(topics);
     let mut gossip =
         Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
@@ -77,9 +69,9 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
         let registry = registry.sub_registry_with_prefix("gossipsub");
         gossip = gossip.with_metrics(registry, gossipsub::MetricsConfig::default());
     }
-    for number in 0..TOPICS {
+    for name in TOPICS {
         gossip
-            .subscribe(&numbered(number))
+            .subscribe(&IdentTopic::new(name))
             .map_err(|_| "the filter refuses our own topics")?;
     }
     Ok(gossip)
@@ -92,7 +84,7 @@ fn message_id(message: &Message) -> MessageId {
 /// What a message says, if it says something and where it belongs.
 pub(crate) fn announcement(topic_hash: &TopicHash, data: &[u8]) -> Option<Announcement> {
     let announcement = Announcement::decode(data).ok()?;
-    (topic(&announcement.at).hash() == *topic_hash).then_some(announcement)
+    (topic(&announcement).hash() == *topic_hash).then_some(announcement)
 }
 
 /// Announcements whose records are being fetched.
@@ -153,6 +145,7 @@ impl Waiting {
 mod tests {
     use super::*;
     use crate::dht::message::Summary;
+    use crate::dht::peer::Position;
     use dotkey_proto::identity::KeyId;
 
     fn announced(first: u8, sequence: u64) -> Announcement {
@@ -171,7 +164,7 @@ mod tests {
     #[test]
     fn a_topic_is_the_first_half_byte_of_the_position() {
         let check = |first: u8, name: &str| {
-            assert_eq!(topic(&Position([first; 32])).hash().as_str(), name);
+            assert_eq!(topic(&announced(first, 1)).hash().as_str(), name);
         };
         check(0x00, "/dotkey/changes/1/0");
         check(0x9f, "/dotkey/changes/1/9");
@@ -183,7 +176,8 @@ mod tests {
         let right = announced(0x12, 1);
         let bytes = right.encode();
         let check = |number, data: &[u8], expected| {
-            assert_eq!(announcement(&numbered(number).hash(), data), expected);
+            let topic = IdentTopic::new(format!("/dotkey/changes/1/{number}"));
+            assert_eq!(announcement(&topic.hash(), data), expected);
         };
         check(1, &bytes, Some(right));
         check(2, &bytes, None);

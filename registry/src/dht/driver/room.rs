@@ -4,8 +4,11 @@
 //! others opened, the one that is open for longest, whose peer has had the time to find more of the network. It keeps its neighbours, with whom it reconciles, and
 //! whom it dialled itself: who fills a node up from outside must not take these.
 
+use std::collections::BTreeSet;
+
 use libp2p::PeerId;
 
+use super::behaviour::incoming_max;
 use super::peers::{Connected, Peers};
 
 /// So long a newcomer may stay at least: a few round trips to ask who else there is.
@@ -15,25 +18,26 @@ const STAY_MS_MIN: u64 = 3_000;
 const FREE_SHARE: u32 = 8;
 
 /// How many peers a node is connected with before it lets one go.
-pub(crate) fn full(connections_max: u32) -> usize {
-    let incoming_max = connections_max - connections_max / 4;
+fn full(connections_max: u32) -> usize {
+    let incoming_max = incoming_max(connections_max);
     (incoming_max - (incoming_max / FREE_SHARE).max(1)) as usize
 }
 
-/// Whom to let go, if the node is full; `keep` names neighbours.
+/// Whom to let go, if the node is full; `neighbours` finds out whom to keep, where that matters.
 pub(crate) fn to_let_go(
     peers: &Peers,
     connections_max: u32,
     now_ms: u64,
-    keep: impl Fn(&PeerId) -> bool,
+    neighbours: impl FnOnce() -> BTreeSet<PeerId>,
 ) -> Option<PeerId> {
     if peers.len() <= full(connections_max) {
         return None;
     }
+    let keep = neighbours();
     let settled = |peer: &Connected| now_ms.saturating_sub(peer.since_ms) >= STAY_MS_MIN;
     let candidates = peers
         .iter()
-        .filter(|(id, peer)| !peer.dialled && settled(peer) && !keep(id));
+        .filter(|(id, peer)| !peer.dialled && settled(peer) && !keep.contains(id));
     candidates
         .min_by_key(|(_, peer)| peer.since_ms)
         .map(|(id, _)| *id)
@@ -61,7 +65,7 @@ mod tests {
             );
         }
         let check = |now_ms, max, keep: &[PeerId], expected: Option<PeerId>| {
-            let gone = to_let_go(&peers, max, now_ms, |id| keep.contains(id));
+            let gone = to_let_go(&peers, max, now_ms, || keep.iter().copied().collect());
             assert_eq!(gone, expected);
         };
         // The first was dialled, the second is a neighbour.
