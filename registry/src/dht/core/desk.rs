@@ -233,7 +233,12 @@ impl Cx<'_> {
     }
 
     pub(super) fn in_cell(&self, at: &Position) -> bool {
-        self.desk.here.shared_bits(at) >= self.desk.cell_bits
+        self.is_cell_of(at, &self.desk.here)
+    }
+
+    /// Whether a node there should have what is at a position, if cells are everywhere about as large as here.
+    pub(super) fn is_cell_of(&self, at: &Position, node: &Position) -> bool {
+        node.shared_bits(at) >= self.desk.cell_bits
     }
 
     /// The newest verified record at a position that this node knows of.
