@@ -19,8 +19,8 @@ const STORE_BYTES_MAX_DEFAULT: u64 = 1 << 30;
 const STORE_BYTES_MAX_LEAST: u64 = 1 << 20;
 /// Enough for the routing table and the gossip, few enough for a small machine.
 const CONNECTIONS_MAX_DEFAULT: u32 = 256;
-/// Fewer than the nodes that keep a record, and none would be found.
-const CONNECTIONS_MAX_LEAST: u32 = 32;
+/// A lookup's, its neighbours', and what comes in: as the registry has it.
+const CONNECTIONS_MAX_LEAST: u32 = 16;
 
 /// Quiet. libp2p warns of what is in order here: a network of one has no other node, and the announcements of the nodes that
 /// store a record are one message.

@@ -69,7 +69,7 @@ fn check(path: &Path, context: &Context<'_>) -> Result<Answer> {
     json["bytes"] = bytes.into();
     let shown = path.display();
     let text = format!(
-        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: sign it with `dotkey zone sign {} --key NAME`.",
+        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: publish it with `dotkey zone publish {} --key NAME`.",
         count_words(&zone),
         files::quoted(path)
     );

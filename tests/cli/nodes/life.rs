@@ -1,6 +1,8 @@
 //! One node's life: it starts, says where it is, refuses to be two, and stops in order.
 
+use std::fs::{self, Permissions};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
@@ -139,6 +141,69 @@ fn mistakes_are_said_before_anything_starts() {
     place
         .run(&["node", "--config", "config.toml"])
         .fails(1, "listen");
+}
+
+#[test]
+fn what_others_may_change_is_not_trusted() {
+    let place = Place::new();
+    place.start("data", &[]).stop();
+    let open = |path: &str, mode: u32| {
+        fs::set_permissions(place.path(path), Permissions::from_mode(mode)).expect("ours");
+    };
+    for mode in [0o777, 0o720, 0o702] {
+        open("data", mode);
+        for args in [
+            &["node", "--ports", "auto"][..],
+            &["up", "--ports", "auto"],
+            &["node", "repair"],
+        ] {
+            place
+                .run(args)
+                .fails(1, "data is open to others")
+                .fails(1, "chmod 700 data");
+        }
+    }
+    open("data", 0o755);
+    open("data/node.key", 0o640);
+    place
+        .run(&["node", "--ports", "auto"])
+        .fails(1, "chmod 600 data/node.key");
+    open("data/node.key", 0o600);
+    place.start("data", &[]);
+}
+
+#[test]
+fn a_restart_says_by_whom_it_comes_back() {
+    let place = Place::new();
+    let said = |data: &str| String::from_utf8(place.read(&format!("{data}.errors"))).expect("text");
+    let first = place.start("first", &[]);
+    assert!(said("first").contains("network  of its own"));
+    let second = place.start("second", &["--join", &first.run_file()]);
+    let told = said("second");
+    assert!(
+        told.contains("joins by 1 node that it was told of"),
+        "{told}"
+    );
+    eventually("they know each other", || {
+        (place.status(&second)["known_peers"] == 1).then_some(())
+    });
+    second.stop();
+    let second = place.start("second", &[]);
+    let told = said("second");
+    assert!(
+        told.contains("rejoins by 1 peer saved in peers.json"),
+        "{told}"
+    );
+    eventually("it is back", || {
+        (place.status(&second)["known_peers"] == 1).then_some(())
+    });
+    first.stop();
+    eventually("it is alone, and says whom it waits for", || {
+        let status = place.run(&["status", "--node", second.api()]).ok().stdout();
+        status
+            .contains("1 peer that it met before did not answer yet")
+            .then_some(())
+    });
 }
 
 #[test]
