@@ -160,8 +160,8 @@ pub(crate) fn check_permissions(path: &Path, forbidden: u32, right: &str) -> Res
             "loose-permissions",
             format!("{} is open to others (mode {mode:03o})", path.display()),
             format!(
-                "if you trust what is in it, run: chmod {right} {}",
-                quoted(path)
+                "if you trust what is in it, run: chmod {right} '{}'",
+                path.display()
             ),
         ));
     }

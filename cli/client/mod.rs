@@ -58,9 +58,13 @@ impl NodeClient {
             Some(url) => (url, String::new()),
             None => {
                 let path = RunFile::path(&settings.data);
-                let api = RunFile::read(&path)?.and_then(|run| run.api);
-                let from = format!(", where {} says that one runs", path.display());
-                (api.ok_or_else(|| none_runs(&settings.data))?, from)
+                let run = RunFile::read(&path)?.ok_or_else(|| none_runs(&settings.data))?;
+                let from = format!(
+                    ", where {} says that process {} runs one",
+                    path.display(),
+                    run.pid
+                );
+                (run.api.ok_or_else(|| none_runs(&settings.data))?, from)
             }
         };
         let url = url.trim_end_matches('/').to_owned();

@@ -1,5 +1,6 @@
 //! `dotkey status` and `dotkey node peers`: what the running node says of itself, in one glance.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -42,9 +43,10 @@ fn in_words(status: &Value, url: &str) -> String {
     };
     line("api", url.to_owned());
     for (index, address) in texts(&status["listening"]).iter().enumerate() {
-        // The id stands above.
-        let address = address.split("/p2p/").next().unwrap_or(address);
-        line(if index == 0 { "listens" } else { "" }, address.to_owned());
+        line(
+            if index == 0 { "listens" } else { "" },
+            bare(address).to_owned(),
+        );
     }
     line("peers", connected(status));
     line("records", records(&status["records"]));
@@ -57,6 +59,14 @@ fn in_words(status: &Value, url: &str) -> String {
         line("warning", warning);
     }
     format!("Node {}\n{shown}", text(&status["peer_id"]))
+}
+
+/// An address without the id at its end, which stands above it. That of a relay stays.
+fn bare(address: &str) -> &str {
+    match address.rsplit_once("/p2p/") {
+        Some((before, id)) if !id.contains('/') => before,
+        _ => address,
+    }
 }
 
 fn texts(list: &Value) -> Vec<String> {
@@ -151,7 +161,9 @@ fn peers_in_words(told: &Value) -> String {
             .map_or(String::new(), |ms| format!(", {ms} ms"));
         let id = peer["peer_id"].as_str().unwrap_or("unknown");
         let _ = writeln!(shown, "{id}  {state}{ping}");
-        for address in texts(&peer["addresses"]) {
+        let addresses = texts(&peer["addresses"]);
+        let addresses: BTreeSet<&str> = addresses.iter().map(|address| bare(address)).collect();
+        for address in addresses {
             let _ = writeln!(shown, "  {address}");
         }
     }
@@ -210,7 +222,7 @@ mod tests {
     #[test]
     fn peers_show_what_they_have_done() {
         let check = |connected: bool, standing: i64, state: &str| {
-            let peer = json!({"peer_id": "a", "addresses": ["/x"], "connected": connected, "standing": standing, "ping_ms": 3});
+            let peer = json!({"peer_id": "a", "addresses": ["/x", "/x/p2p/a"], "connected": connected, "standing": standing, "ping_ms": 3});
             let shown = peers_in_words(&json!({"peers": [peer]}));
             assert_eq!(shown, format!("a  {state}, 3 ms\n  /x\n"));
         };

@@ -35,6 +35,8 @@ pub(super) struct Plan {
     /// Addresses with peer ids.
     pub(super) join: Vec<String>,
     pub(super) api: SocketAddr,
+    /// Names that the API goes by, besides addresses.
+    pub(super) hosts: Vec<String>,
     pub(super) mdns: bool,
     /// Addresses of private networks are taken from peers.
     pub(super) private_addresses: bool,
@@ -62,6 +64,7 @@ impl Plan {
             announce: several(&args.announce, set.announce.as_ref()).unwrap_or_default(),
             join: addresses(&join)?,
             api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
+            hosts: set.hosts.clone().unwrap_or_default(),
             mdns: args.mdns || set.mdns == Some(true),
             private_addresses: args.private_addresses
                 || set

@@ -149,6 +149,7 @@ impl Running {
         let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
+        config.hosts.clone_from(&plan.hosts);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;
         let running = Self {

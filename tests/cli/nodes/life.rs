@@ -160,7 +160,7 @@ fn what_others_may_change_is_not_trusted() {
             place
                 .run(args)
                 .fails(1, "data is open to others")
-                .fails(1, "chmod 700 data");
+                .fails(1, "chmod 700 'data'");
         }
     }
     open("data", 0o755);
@@ -211,13 +211,23 @@ fn settings_of_a_node_come_from_everywhere() {
     let place = Place::new();
     place.write(
         "config.toml",
-        "log = \"info\"\n[node]\nports = \"auto\"\nstore_max = \"2GiB\"\n",
+        "log = \"info\"\n[node]\nports = \"auto\"\nstore_max = \"2GiB\"\nhosts = [\"node.example.net\"]\n",
     );
     let mut command = place.command(&["up", "--json", "--config", "config.toml"]);
     command.env("DOTKEY_NODE_STORE_MAX", "3GiB");
     let node = place.started(command, "data");
     let records = &place.status(&node)["records"];
     assert_eq!(records["bytes_max"].as_u64(), Some(3 << 30));
+    for (host, status) in [("node.example.net", 200), ("other.example.net", 421)] {
+        let sent = ureq::get(format!("{}/v1/status", node.api()))
+            .config()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .header("host", host)
+            .call();
+        assert_eq!(sent.expect("it answers").status(), status, "{host}");
+    }
     // The environment names the node that commands ask, too.
     let mut asking = place.command(&["status", "--json", "--data", "elsewhere"]);
     super::super::run(asking.env("DOTKEY_NODE_URL", node.api())).ok();
