@@ -120,12 +120,19 @@ fn replication(status: &Value) -> String {
 
 fn reachability(reachability: &Value) -> String {
     let verdict = reachability["verdict"].as_str().unwrap_or("unknown");
-    let relays = texts(&reachability["relays"]).len();
+    let relays = texts(&reachability["relays"]);
     let addresses = texts(&reachability["addresses"]);
-    match (verdict, relays) {
+    match (verdict, relays.len()) {
         ("private", 0) => "private: others cannot reach it; no relay was found".to_owned(),
-        ("private", relays) => format!("private: through {}", counted(relays as u64, "relay")),
+        ("private", count) => {
+            let through = counted(count as u64, "relay");
+            format!("private: through {through}: {}", relays.join(", "))
+        }
         ("unknown", _) if addresses.is_empty() => "unknown: nobody has tried yet".to_owned(),
+        ("unknown", _) => format!("unknown: nobody has tried {} yet", addresses.join(", ")),
+        ("local", _) if !addresses.is_empty() => {
+            format!("local: only from near, as {}", addresses.join(", "))
+        }
         (verdict, _) if addresses.is_empty() => verdict.to_owned(),
         (verdict, _) => format!("{verdict}: {}", addresses.join(", ")),
     }
@@ -217,6 +224,22 @@ mod tests {
             "starting: compares with 1 neighbour for the first time",
         );
         check("catching-up", 1, "catching-up: 0 of 1 neighbour in step");
+    }
+
+    #[test]
+    fn reachability_is_what_others_see() {
+        let check = |verdict: &str, addresses: &[&str], relays: &[&str], says: &str| {
+            let told = json!({"verdict": verdict, "addresses": addresses, "relays": relays});
+            assert_eq!(reachability(&told), says);
+        };
+        check("public", &["/a", "/b"], &[], "public: /a, /b");
+        check("local", &["/a"], &[], "local: only from near, as /a");
+        check("local", &[], &[], "local");
+        check("unknown", &[], &[], "unknown: nobody has tried yet");
+        check("unknown", &["/a"], &[], "unknown: nobody has tried /a yet");
+        check("private", &["/a"], &["r"], "private: through 1 relay: r");
+        let alone = "private: others cannot reach it; no relay was found";
+        check("private", &["/a"], &[], alone);
     }
 
     #[test]
