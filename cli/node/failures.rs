@@ -67,6 +67,9 @@ pub(super) fn start(error: &StartError, plan: &Plan) -> CliError {
                 file = files::quoted(file)
             ),
         ),
+        StartError::File { file, source } if source.kind() == io::ErrorKind::StorageFull => {
+            no_space(file)
+        }
         StartError::Mdns(_) => CliError::failed("no-mdns", error, "leave --mdns out"),
         error => CliError::failed(
             "no-start",
@@ -107,6 +110,15 @@ fn number(address: &str) -> &str {
     found.and_then(|_| parts.next()).unwrap_or("?")
 }
 
+/// The store's own message is for a node that runs, and recovers by itself.
+fn no_space(path: &Path) -> CliError {
+    CliError::failed(
+        "no-space",
+        format!("no space is left for {}", path.display()),
+        "free some, 8 MiB at least, then run this again",
+    )
+}
+
 /// A data folder without records.
 pub(super) fn no_store(folder: &Path) -> CliError {
     CliError::not_found(
@@ -128,7 +140,7 @@ pub(super) fn store(error: &StoreError) -> CliError {
         StoreError::InUse { .. } => "in-use",
         StoreError::Damaged { .. } => "damaged",
         StoreError::Newer { .. } => "newer-format",
-        StoreError::NoSpace { .. } => "no-space",
+        StoreError::NoSpace { folder } => return no_space(folder),
         StoreError::Exists { .. } => "exists",
         StoreError::Missing { folder } => return no_store(folder),
         StoreError::System { .. } => "store",

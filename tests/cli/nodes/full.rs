@@ -11,6 +11,7 @@ use dotkey_proto::record::Claims;
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 
+use super::super::run;
 use super::machines::is_root;
 use super::{Place, Running, eventually, get, text};
 
@@ -68,6 +69,15 @@ fn a_full_disk_refuses_writes_and_reads_on() {
         health.contains("degraded") && health.contains("no space is left"),
         "{health}"
     );
+
+    // What does not run does not start, and says why.
+    let other = place.path("small/other").display().to_string();
+    let mut start = Command::new("nsenter");
+    start
+        .arg(format!("--mount=/proc/{}/ns/mnt", node.child.id()))
+        .arg(env!("CARGO_BIN_EXE_dotkey"))
+        .args(["node", "--data", &other, "--ports", "auto"]);
+    run(&mut start).fails(1, "no space is left for");
 
     fs::remove_file(&filler).expect("it is there");
     let newest = eventually("it takes records again", || {
