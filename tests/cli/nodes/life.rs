@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::{Place, eventually, get};
 
+/// The page that lists the metrics.
+const METRICS: &str = include_str!("../../../docs/operating.md");
+
 #[test]
 fn it_says_where_it_is_while_it_runs() {
     let place = Place::new();
@@ -26,7 +29,18 @@ fn it_says_where_it_is_while_it_runs() {
         );
     }
     assert_eq!(get(&node, "/v1/health").0, 200);
-    assert_eq!(get(&node, "/metrics").0, 200);
+    let (found, page) = get(&node, "/metrics");
+    assert_eq!(found, 200);
+    for line in String::from_utf8(page).expect("text").lines() {
+        let described = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split(' ').next());
+        let Some(name) = described else { continue };
+        // A counter's lines end with more than its name.
+        let documented = ["`", "_total`", "_info`"].map(|end| format!("| `{name}{end} |"));
+        let is_documented = |row: &String| METRICS.contains(row);
+        assert!(documented.iter().any(is_documented), "{name} is not listed");
+    }
 
     let status = place.run(&["status"]).ok().stdout();
     assert!(status.contains("alone"), "{status}");
