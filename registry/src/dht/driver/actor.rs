@@ -17,7 +17,6 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -111,8 +110,7 @@ impl Actor {
             mdns: config.mdns,
             nat: !memory,
         };
-        let mut registry = Registry::default();
-        let swarm = swarm(config.transport, &settings, &trust, &mut registry)?;
+        let swarm = swarm(config.transport, &settings, &trust)?;
 
         let (writes_done, written) = mpsc::channel(WRITTEN_MAX);
         let writer = Writer::spawn(store.clone(), move |writing, result| {
@@ -141,7 +139,7 @@ impl Actor {
             joining: Joining::new(),
             refresh: Refresh::default(),
             reach: Reach::default(),
-            metrics: Metrics::new(registry),
+            metrics: Metrics::new(),
             waiting: Waiting::default(),
             exchanges: Exchanges::default(),
             jobs: Jobs::default(),

@@ -12,7 +12,6 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
-use prometheus_client::registry::Registry;
 
 use super::gossip::{Gossip, gossip};
 use super::records::{Records, records};
@@ -88,7 +87,6 @@ impl Behaviour {
     pub(crate) fn new(
         settings: &Settings<'_>,
         relayed: Option<relay::client::Behaviour>,
-        registry: &mut Registry,
     ) -> Result<Self, StartError> {
         let me = settings.key.public().to_peer_id();
         let mdns = settings
@@ -108,7 +106,7 @@ impl Behaviour {
             ),
             kad: kademlia(me),
             records: records(),
-            gossip: gossip(Some(registry)).map_err(StartError::Gossip)?,
+            gossip: gossip().map_err(StartError::Gossip)?,
             mdns: mdns.into(),
             reach: nat.then(autonat::v2::client::Behaviour::default).into(),
             reach_of_others: nat.then(autonat::v2::server::Behaviour::default).into(),

@@ -17,7 +17,6 @@ use crate::dht::message::CLOSER_MAX;
 
 impl Actor {
     pub(super) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        self.metrics.record(&event);
         match event {
             SwarmEvent::Behaviour(event) => self.on_protocol(event),
             SwarmEvent::ConnectionEstablished {

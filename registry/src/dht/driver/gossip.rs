@@ -13,7 +13,6 @@ use libp2p::gossipsub::{
     self, ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity, MessageId,
     TopicHash, ValidationMode, WhitelistSubscriptionFilter,
 };
-use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
 use crate::dht::message::{Announcement, TOPICS};
@@ -42,7 +41,7 @@ pub(crate) fn topic(announcement: &Announcement) -> IdentTopic {
     IdentTopic::new(announcement.topic())
 }
 
-pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static str> {
+pub(crate) fn gossip() -> Result<Gossip, &'static str> {
     let config = ConfigBuilder::default()
         .protocol_id_prefix(PROTOCOL_PREFIX)
         .validation_mode(ValidationMode::Anonymous)
@@ -65,10 +64,6 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
     let filter = WhitelistSubscriptionFilter(topics);
     let mut gossip =
         Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
-    if let Some(registry) = registry {
-        let registry = registry.sub_registry_with_prefix("gossipsub");
-        gossip = gossip.with_metrics(registry, gossipsub::MetricsConfig::default());
-    }
     for name in TOPICS {
         gossip
             .subscribe(&IdentTopic::new(name))

@@ -15,7 +15,7 @@ mod events;
 mod exchanges;
 mod gossip;
 mod joining;
-mod metrics;
+pub(crate) mod metrics;
 mod peers;
 mod protocols;
 mod reach;

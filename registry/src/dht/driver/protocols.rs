@@ -32,32 +32,17 @@ type Records = exchange::Event<Result<Request, Undecodable>, Response>;
 impl Actor {
     pub(super) fn on_protocol(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Identify(event) => {
-                self.metrics.record(&event);
-                if let identify::Event::Received { peer_id, info, .. } = event {
-                    self.on_identified(peer_id, &info);
-                }
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, &info);
             }
-            BehaviourEvent::Ping(event) => {
-                self.metrics.record(&event);
-                self.on_ping(event);
-            }
-            BehaviourEvent::Kad(event) => {
-                self.metrics.record(&event);
-                self.on_routing(event);
-            }
+            BehaviourEvent::Ping(event) => self.on_ping(event),
+            BehaviourEvent::Kad(event) => self.on_routing(event),
             BehaviourEvent::Records(event) => self.on_records(event),
-            BehaviourEvent::Gossip(event) => {
-                self.metrics.record(&event);
-                if let gossipsub::Event::Message {
-                    propagation_source,
-                    message_id,
-                    message,
-                } = event
-                {
-                    self.on_gossip(propagation_source, message_id, &message);
-                }
-            }
+            BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            }) => self.on_gossip(propagation_source, message_id, &message),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Reach(event) => {
                 self.reach.tried(&event.tested_addr, event.result.is_ok());
@@ -67,8 +52,6 @@ impl Actor {
                 relay_peer_id,
                 ..
             }) => self.reach.relay_agreed(&relay_peer_id),
-            BehaviourEvent::Relay(event) => self.metrics.record(&event),
-            BehaviourEvent::HolePunching(event) => self.metrics.record(&event),
             _ => {}
         }
     }
