@@ -11,6 +11,7 @@ use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::place;
 use super::behaviour::BehaviourEvent;
+use super::door::Crowd;
 use super::room;
 use crate::dht::core::Input;
 use crate::dht::message::CLOSER_MAX;
@@ -146,6 +147,8 @@ fn denied(cause: &libp2p::swarm::ConnectionDenied) -> &'static str {
         "too_many"
     } else if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
         "cut_off"
+    } else if cause.downcast_ref::<Crowd>().is_some() {
+        "crowded"
     } else {
         "other"
     }

@@ -11,6 +11,7 @@ mod addresses;
 mod behaviour;
 mod book;
 mod commands;
+mod door;
 mod events;
 mod exchanges;
 mod gossip;
@@ -26,5 +27,6 @@ mod routing;
 mod status;
 mod transport;
 mod upkeep;
+mod verifier;
 
 pub(crate) use actor::Actor;

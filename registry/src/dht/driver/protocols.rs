@@ -11,13 +11,14 @@ use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
 use super::actions::{peer, peer_id};
 use super::actor::Actor;
-use super::addresses::{self, Rules, is_local, place};
+use super::addresses::{is_local, is_neighbours, place};
 use super::behaviour::BehaviourEvent;
 use super::gossip;
 use super::metrics::kind;
 use super::peers::takes_part;
 use super::records::Undecodable;
 use crate::dht::core::{Failure, Input};
+use crate::dht::crowding::{Crowded, Network};
 use crate::dht::message::{Refusal, Request, Response};
 use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact, Peer};
 
@@ -78,23 +79,11 @@ impl Actor {
             return;
         };
         connected.identified(info);
-        let met_at = connected.ip();
+        let here = connected.ip();
         let Some(peer) = peer(&id) else {
             return;
         };
-        // Its own word for addresses of the network on which it stands is as good as the connection that proves it stands there.
-        let neighbour = met_at.filter(|ip| is_local(*ip));
-        let believed = |address: &Multiaddr| {
-            neighbour.is_some_and(|here| {
-                let there = addresses::ip(address);
-                let local = Rules {
-                    local: true,
-                    memory: false,
-                };
-                there.is_some_and(|there| there.is_loopback() == here.is_loopback())
-                    && local.accept(address)
-            })
-        };
+        let believed = |address: &Multiaddr| here.is_some_and(|here| is_neighbours(here, address));
         let mut dialable = Vec::new();
         for address in info.listen_addrs.iter().map(place) {
             let small = address.as_ref().len() <= ADDRESS_BYTES_MAX;
@@ -109,9 +98,7 @@ impl Actor {
             }
         }
         let changed = if takes_part(&info.protocols) && !dialable.is_empty() {
-            let seen = self.now().calendar.as_secs();
-            self.book.met(id, dialable.clone(), seen);
-            self.offer(peer, &id, &dialable)
+            self.offer(peer, id, &dialable)
         } else {
             self.leave_table(&peer)
         };
@@ -120,22 +107,24 @@ impl Actor {
         }
     }
 
-    /// Offers a peer to the table. Whether it was new there.
-    fn offer(&mut self, peer: Peer, id: &PeerId, dialable: &[Multiaddr]) -> bool {
+    /// Offers a peer to the table, and writes it down. Whether the table changed.
+    fn offer(&mut self, peer: Peer, id: PeerId, dialable: &[Multiaddr]) -> bool {
+        let known = self.table.contains(&peer);
         let contact = Contact {
             peer,
             addresses: dialable.iter().map(Multiaddr::to_vec).collect(),
         };
-        let known = self.table.contains(&peer);
-        if known {
-            self.table.set_addresses(&peer, contact.addresses);
-        } else if let Err(crowded) = self.enter(id, contact) {
+        // Who is known already may have come by a relay before and directly now.
+        if let Err(crowded) = self.enter(&id, contact) {
             tracing::debug!(peer = %id, %crowded, "not in the routing table");
-            return false;
+            return self.leave_table(&peer) || known;
         }
+        let seen = self.now().calendar.as_secs();
+        let network = self.counted(&id);
+        self.book.met(id, dialable.to_vec(), network, seen);
         let kad = &mut self.swarm.behaviour_mut().kad;
         for (index, address) in dialable.iter().enumerate() {
-            let update = kad.add_address(id, address.clone());
+            let update = kad.add_address(&id, address.clone());
             // The bucket is full of peers that live, or of which one is asked whether it does.
             if index == 0 && !known && !matches!(update, RoutingUpdate::Success) {
                 self.table.leave(&peer);
@@ -145,17 +134,18 @@ impl Actor {
         !known
     }
 
-    fn enter(
-        &mut self,
-        id: &PeerId,
-        contact: Contact,
-    ) -> Result<(), crate::dht::crowding::Crowded> {
-        let met_at = self.peers.get(id).and_then(super::peers::Connected::ip);
-        let exempt = |ip| self.config.local_addresses && is_local(ip);
-        let counted = met_at.filter(|ip| !exempt(*ip));
+    fn enter(&mut self, id: &PeerId, contact: Contact) -> Result<(), Crowded> {
+        let counted = self.counted(id);
         self.table
             .enter(contact, counted)
             .inspect_err(|_| self.metrics.crowded())
+    }
+
+    /// The network that a connected peer counts under; none where it is exempt.
+    fn counted(&self, id: &PeerId) -> Option<Network> {
+        let connected = self.peers.get(id)?;
+        let exempt = self.config.local_addresses && connected.ip().is_some_and(is_local);
+        connected.network().filter(|_| !exempt)
     }
 
     /// Takes a peer out of both tables. Whether it was there.
@@ -184,11 +174,13 @@ impl Actor {
             && !self.table.contains(&peer)
         {
             let addresses = addresses.iter().map(|a| place(a).to_vec()).collect();
-            match self.enter(&id, Contact { peer, addresses }) {
-                Ok(()) => changed = true,
-                Err(_) => {
-                    self.leave_table(&peer);
-                }
+            // Of who is gone since it waited nobody knows any more where it stood.
+            let entered =
+                self.peers.contains(&id) && self.enter(&id, Contact { peer, addresses }).is_ok();
+            if entered {
+                changed = true;
+            } else {
+                self.leave_table(&peer);
             }
         }
         if changed {

@@ -5,7 +5,6 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::actor::Actor;
 use super::addresses::{self, is_relayed, place};
-use super::joining::Company;
 use crate::dht::core::{Failure, Input};
 
 /// How often the met peers are written down and the expired records removed, once a node runs for so long.
@@ -47,11 +46,11 @@ impl Actor {
     }
 
     fn look_for_company(&mut self, now_ms: u64) {
-        let company = Company::of(self.table.len());
-        let Some(count) = self.joining.due(now_ms, company) else {
+        let Some(attempt) = self.joining.due(now_ms, self.table.len()) else {
             return;
         };
-        for address in self.config.bootstrap.clone() {
+        let bootstrap = self.config.bootstrap.iter().filter(|_| attempt.bootstrap);
+        for address in bootstrap.cloned().collect::<Vec<_>>() {
             if !self.peers.leads_to(&address) && !self.is_mine(&address) {
                 self.dial_address(address);
             }
@@ -64,7 +63,7 @@ impl Actor {
                 || cut_off.contains_key(id)
                 || super::actions::peer(id).is_some_and(|peer| table.contains(&peer))
         };
-        for (id, addresses) in self.book.next(count, known) {
+        for (id, addresses) in self.book.next(attempt.book, known) {
             self.dial(id, addresses);
         }
         self.ask_relays();
