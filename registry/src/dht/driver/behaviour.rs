@@ -15,8 +15,10 @@ use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
 use prometheus_client::registry::Registry;
 
 use super::door::{self, Door};
-use super::gossip::{Gossip, gossip};
+use super::gossip::gossip;
+use super::prober::Prober;
 use super::records::{Records, records};
+use super::sieve::Gossip;
 use crate::dht::routing;
 use crate::node::StartError;
 
@@ -81,7 +83,7 @@ pub(crate) struct Behaviour {
     /// Neighbours on the local network.
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     /// Whether others reach us.
-    pub(crate) reach: Toggle<autonat::v2::client::Behaviour>,
+    pub(crate) reach: Toggle<Prober>,
     /// Tells others whether we reach them.
     pub(crate) reach_of_others: Toggle<autonat::v2::server::Behaviour>,
     /// Relays for others.
@@ -123,7 +125,7 @@ impl Behaviour {
             records: records(),
             gossip: gossip(Some(registry)).map_err(StartError::Gossip)?,
             mdns: mdns.into(),
-            reach: nat.then(autonat::v2::client::Behaviour::default).into(),
+            reach: nat.then(Prober::default).into(),
             reach_of_others: nat.then(autonat::v2::server::Behaviour::default).into(),
             relay: nat.then(|| relay::Behaviour::new(me, relaying())).into(),
             relayed: relayed.filter(|_| nat).into(),

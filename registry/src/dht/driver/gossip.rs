@@ -16,6 +16,7 @@ use libp2p::gossipsub::{
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
+use super::sieve::{Gossip, Mesh, Sieve};
 use crate::dht::message::{Announcement, TOPICS};
 
 /// Gossip under a name of our own: peers of other networks have nothing to say here.
@@ -33,9 +34,6 @@ const WAITING_MAX: usize = 4_096;
 
 /// So long a record may take to be fetched and verified: less than gossipsub keeps the message for.
 const WAITING_MS_MAX: u64 = 4_000;
-
-pub(crate) type Gossip =
-    gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
 
 /// Where an announcement is gossiped.
 pub(crate) fn topic(announcement: &Announcement) -> IdentTopic {
@@ -63,8 +61,13 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
         .map_err(|_| "gossipsub's settings contradict each other")?;
     let topics = TOPICS.map(|name| IdentTopic::new(name).hash()).into();
     let filter = WhitelistSubscriptionFilter(topics);
-    let mut gossip =
-        Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
+    let (authenticity, sieve) = (MessageAuthenticity::Anonymous, Sieve::default());
+    let mut gossip = Mesh::new_with_subscription_filter_and_transform(
+        authenticity,
+        config,
+        filter,
+        sieve.clone(),
+    )?;
     if let Some(registry) = registry {
         let registry = registry.sub_registry_with_prefix("gossipsub");
         gossip = gossip.with_metrics(registry, gossipsub::MetricsConfig::default());
@@ -74,7 +77,7 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
             .subscribe(&IdentTopic::new(name))
             .map_err(|_| "the filter refuses our own topics")?;
     }
-    Ok(gossip)
+    Ok(Gossip::new(gossip, sieve))
 }
 
 fn message_id(message: &Message) -> MessageId {

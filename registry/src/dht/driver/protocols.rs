@@ -17,6 +17,7 @@ use super::gossip;
 use super::metrics::kind;
 use super::peers::takes_part;
 use super::records::Undecodable;
+use super::sieve;
 use crate::dht::core::{Failure, Input};
 use crate::dht::crowding::{Crowded, Network};
 use crate::dht::message::{Refusal, Request, Response};
@@ -48,7 +49,13 @@ impl Actor {
                 self.on_routing(event);
             }
             BehaviourEvent::Records(event) => self.on_records(event),
-            BehaviourEvent::Gossip(event) => {
+            BehaviourEvent::Gossip(sieve::Event::Refused(id)) => {
+                self.metrics.announcement("refused");
+                if let Some(from) = peer(&id) {
+                    self.feed(Input::Garbage { from });
+                }
+            }
+            BehaviourEvent::Gossip(sieve::Event::Mesh(event)) => {
                 self.metrics.record(&event);
                 if let gossipsub::Event::Message {
                     propagation_source,

@@ -1,11 +1,13 @@
 //! What time brings: deadlines, chores, and looking for company.
 
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
 
 use super::actor::Actor;
 use super::addresses::{self, is_relayed, place};
 use crate::dht::core::{Failure, Input};
+use crate::dht::peer::Contact;
 
 /// How often the met peers are written down and the expired records removed, once a node runs for so long.
 const CHORES_MS: u64 = 120_000;
@@ -37,6 +39,7 @@ impl Actor {
         }
         self.make_room(now_ms);
         self.look_for_company(now_ms);
+        self.ask_who_reaches_us(now_ms);
         self.refresh_table(now_ms);
         if now_ms >= self.chores_ms {
             self.chores_ms = now_ms + now_ms.clamp(CHORES_MS_MIN, CHORES_MS);
@@ -69,6 +72,32 @@ impl Actor {
         self.ask_relays();
     }
 
+    /// Connects to peers that can say whether they reach this node, where nobody has said so yet.
+    fn ask_who_reaches_us(&mut self, now_ms: u64) {
+        let Some(addresses) = self.reach.ask_again(now_ms) else {
+            return;
+        };
+        let Some(prober) = self.swarm.behaviour_mut().reach.as_mut() else {
+            return;
+        };
+        prober.begin_anew(addresses);
+        let servers = self.table.peers().filter_map(|contact| {
+            let id = super::actions::peer_id(&contact.peer)?;
+            Some((id, self.public_address(contact)?))
+        });
+        let servers = servers.collect();
+        for (id, address) in self.reach.turn(servers) {
+            // One that it made itself is no use, so there may be two. From the port of that one it could not be made.
+            let options = DialOpts::peer_id(id)
+                .condition(PeerCondition::Always)
+                .addresses(vec![address])
+                .allocate_new_port();
+            if let Err(error) = self.swarm.dial(options.build()) {
+                tracing::debug!(peer = %id, %error, "not asked whether it reaches this node");
+            }
+        }
+    }
+
     fn is_mine(&self, address: &Multiaddr) -> bool {
         let me = *self.swarm.local_peer_id();
         let named = matches!(address.iter().last(), Some(Protocol::P2p(id)) if id == me);
@@ -97,15 +126,19 @@ impl Actor {
 
     /// One that could relay, and where others reach it: by its own word, for a connection to someone behind a NAT leads to where only we are let in.
     fn relay(&self) -> Option<(PeerId, Multiaddr)> {
-        let public =
-            |to: &Multiaddr| !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public);
         self.table.peers().find_map(|contact| {
             let id = super::actions::peer_id(&contact.peer)?;
             let connected = self.peers.get(&id)?;
-            let address = self.trust.of_contact(contact).into_iter().find(public)?;
+            let address = self.public_address(contact)?;
             let usable = connected.relays && !self.reach.relays_through(&id);
             usable.then(|| (id, place(&address)))
         })
+    }
+
+    fn public_address(&self, contact: &Contact) -> Option<Multiaddr> {
+        let public =
+            |to: &Multiaddr| !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public);
+        self.trust.of_contact(contact).into_iter().find(public)
     }
 
     fn do_chores(&mut self) {
