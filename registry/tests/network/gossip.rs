@@ -6,7 +6,7 @@ use dotkey_registry::dht::message::{Announcement, Expected, Summary, TOPICS};
 use dotkey_registry::dht::peer::Position;
 use libp2p::futures::StreamExt;
 use libp2p::gossipsub::{
-    Behaviour, ConfigBuilder, Event, IdentTopic, MessageAuthenticity, ValidationMode,
+    Behaviour, ConfigBuilder, Event, IdentTopic, MessageAuthenticity, MessageId, ValidationMode,
 };
 use libp2p::request_response::{self as exchange, ProtocolSupport};
 use libp2p::swarm::SwarmEvent;
@@ -25,6 +25,7 @@ fn gossiper() -> Swarm<Behaviour> {
         let config = ConfigBuilder::default()
             .protocol_id_prefix("/dotkey/meshsub")
             .validation_mode(ValidationMode::Anonymous)
+            .message_id_fn(|message| MessageId::new(&message.data))
             .build()
             .expect("its settings fit");
         Behaviour::new(MessageAuthenticity::Anonymous, config).expect("its settings fit")
