@@ -38,7 +38,8 @@ const CONNECTIONS_OF_PEER_MAX: u32 = 6;
 /// Connections that this node makes at once.
 const DIALLING_MAX: u32 = 64;
 
-/// Connections that others make at once, each for the few seconds that a handshake may take. One network has an eighth ([`super::door`]).
+/// Connections that others make at once over TCP, and as many over QUIC, each for the few seconds that a handshake may take. One network has an eighth
+/// ([`super::door`]).
 const PENDING_MAX: u32 = 128;
 
 /// Nodes that this one relays for: each a reservation that costs next to nothing.
@@ -142,7 +143,6 @@ pub(crate) fn incoming_max(connections_max: u32) -> u32 {
 
 fn limits(connections_max: u32) -> ConnectionLimits {
     ConnectionLimits::default()
-        .with_max_pending_incoming(Some(PENDING_MAX))
         .with_max_pending_outgoing(Some(DIALLING_MAX))
         .with_max_established(Some(connections_max))
         .with_max_established_incoming(Some(incoming_max(connections_max)))

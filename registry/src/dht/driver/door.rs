@@ -2,6 +2,9 @@
 //!
 //! Anyone opens as many sockets as it likes and says nothing on them. Whatever bound a node has for all, one machine fills it, and nobody else gets in; so one network has a
 //! share of each. [`limits`](super::behaviour::Behaviour::limits) bounds all of them together, [`super::room`] lets guests go. Connections that this node makes are not counted.
+//!
+//! The first packet of QUIC may bear any address, so connections being made over UDP are counted apart: who writes others' addresses on packets shuts these out of QUIC for as
+//! long as it goes on, and not out of TCP.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,6 +12,7 @@ use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm, dummy,
@@ -30,24 +34,40 @@ const CONNECTIONS_MIN: usize = 8;
 
 /// Why a connection is not let in.
 #[derive(Debug, thiserror::Error)]
-#[error("{network} has its share of the connections that others may open: {most}")]
-pub(crate) struct Crowd {
-    network: Network,
-    most: usize,
+pub(crate) enum Refused {
+    /// Its network has enough.
+    #[error("{network} has its share of the connections that others may open: {most}")]
+    Network {
+        /// Which.
+        network: Network,
+        /// How many it has.
+        most: usize,
+    },
+    /// There are enough over its transport.
+    #[error("{0} connections over this transport are being made already")]
+    Transport(u32),
 }
 
 /// Counts who comes.
 #[derive(Debug)]
 pub(crate) struct Door {
     rules: Rules,
-    pending: BTreeMap<ConnectionId, Network>,
+    pending: BTreeMap<ConnectionId, Coming>,
     open: BTreeMap<ConnectionId, Network>,
+}
+
+/// A connection that is being made.
+#[derive(Clone, Copy, Debug)]
+struct Coming {
+    /// None where it does not count.
+    network: Option<Network>,
+    over_udp: bool,
 }
 
 /// How many may come in all, of which a network has its share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Connections that are being made.
+    /// Connections that are being made over one transport.
     pub(crate) pending_max: u32,
     /// Connections that last.
     pub(crate) open_max: u32,
@@ -75,19 +95,14 @@ impl Door {
     }
 }
 
-fn admit(
-    counted: &BTreeMap<ConnectionId, Network>,
-    network: Network,
-    of_many: bool,
-    all: u32,
-) -> Result<(), ConnectionDenied> {
+/// Whether a network that has so many connections of `all` may have another.
+fn admit(network: Network, has: usize, of_many: bool, all: u32) -> Result<(), ConnectionDenied> {
     let share = if of_many { SHARE_OF_MANY } else { SHARE };
     let most = (all as usize / share).max(CONNECTIONS_MIN);
-    let there = counted.values().filter(|it| **it == network).count();
-    if there < most {
+    if has < most {
         return Ok(());
     }
-    Err(ConnectionDenied::new(Crowd { network, most }))
+    Err(ConnectionDenied::new(Refused::Network { network, most }))
 }
 
 fn is_of_many(local: &Multiaddr, remote: &Multiaddr) -> bool {
@@ -104,11 +119,18 @@ impl NetworkBehaviour for Door {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        if let Some(network) = self.network(local, remote) {
-            let of_many = is_of_many(local, remote);
-            admit(&self.pending, network, of_many, self.rules.pending_max)?;
-            self.pending.insert(connection, network);
+        let (network, most) = (self.network(local, remote), self.rules.pending_max);
+        let over_udp = local.iter().any(|part| matches!(part, Protocol::Udp(_)));
+        let beside = || self.pending.values().filter(|it| it.over_udp == over_udp);
+        if beside().count() >= most as usize {
+            return Err(ConnectionDenied::new(Refused::Transport(most)));
         }
+        if let Some(network) = network {
+            let has = beside().filter(|it| it.network == Some(network)).count();
+            admit(network, has, is_of_many(local, remote), most)?;
+        }
+        self.pending
+            .insert(connection, Coming { network, over_udp });
         Ok(())
     }
 
@@ -120,8 +142,9 @@ impl NetworkBehaviour for Door {
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         if let Some(network) = self.network(local, remote) {
+            let has = self.open.values().filter(|it| **it == network).count();
             let of_many = is_of_many(local, remote);
-            admit(&self.open, network, of_many, self.rules.open_max)?;
+            admit(network, has, of_many, self.rules.open_max)?;
         }
         Ok(dummy::ConnectionHandler)
     }
@@ -207,7 +230,7 @@ mod tests {
         let remote = address(remote);
         let answer = door.handle_pending_inbound_connection(connection, local, &remote);
         if let Err(cause) = &answer {
-            assert!(cause.downcast_ref::<Crowd>().is_some());
+            assert!(cause.downcast_ref::<Refused>().is_some());
         }
         answer.is_ok()
     }
@@ -277,14 +300,26 @@ mod tests {
         check(false, &here(), "/ip4/8.8.8.8/tcp/1", 16);
         check(true, &here(), "/ip4/8.8.8.8/tcp/1", 16);
         check(false, &here(), "/ip4/172.17.0.1/tcp/1", 64);
-        check(true, &here(), "/ip4/172.17.0.1/tcp/1", 500);
-        check(true, &here(), "/memory/7", 500);
+        check(true, &here(), "/ip4/172.17.0.1/tcp/1", 128);
+        check(true, &here(), "/memory/7", 128);
         check(
             true,
             &through_relay,
             "/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X",
             64,
         );
+    }
+
+    #[test]
+    fn packets_with_the_address_of_another_do_not_shut_it_out_of_tcp() {
+        let mut door = door(false);
+        let udp = address("/ip4/9.9.9.9/udp/4380/quic-v1");
+        let came = (0..10_000_usize).filter(|number| {
+            let remote = format!("/ip4/8.8.{}.8/udp/1/quic-v1", number % 256);
+            knocks(&mut door, *number, &udp, &remote)
+        });
+        assert_eq!(came.count(), PENDING_MAX as usize);
+        assert!(knocks(&mut door, 10_001, &here(), "/ip4/8.8.7.8/tcp/1"));
     }
 
     #[test]

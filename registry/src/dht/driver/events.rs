@@ -11,7 +11,7 @@ use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::place;
 use super::behaviour::BehaviourEvent;
-use super::door::Crowd;
+use super::door::Refused;
 use super::room;
 use crate::dht::core::Input;
 use crate::dht::message::CLOSER_MAX;
@@ -144,12 +144,14 @@ fn denied(cause: &libp2p::swarm::ConnectionDenied) -> &'static str {
         .downcast_ref::<connection_limits::Exceeded>()
         .is_some()
     {
-        "too_many"
-    } else if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
-        "cut_off"
-    } else if cause.downcast_ref::<Crowd>().is_some() {
-        "crowded"
-    } else {
-        "other"
+        return "too_many";
+    }
+    if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
+        return "cut_off";
+    }
+    match cause.downcast_ref() {
+        Some(Refused::Network { .. }) => "crowded",
+        Some(Refused::Transport(_)) => "too_many",
+        None => "other",
     }
 }

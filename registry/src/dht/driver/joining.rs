@@ -265,7 +265,13 @@ mod tests {
         for known in [
             |now_ms: u64| 100 - usize::try_from(now_ms / 1_200_000).expect("few"),
             |now_ms: u64| if now_ms < 1_000_000 { 100 } else { 76 },
-            |now_ms: u64| if now_ms / 3_000_000 % 2 == 0 { 30 } else { 23 },
+            |now_ms: u64| {
+                if (now_ms / 3_000_000).is_multiple_of(2) {
+                    30
+                } else {
+                    23
+                }
+            },
         ] {
             let mut joining = Joining::new();
             let (attempts, bootstrap) = tried(&mut joining, (0, day), known);

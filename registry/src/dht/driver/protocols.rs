@@ -355,3 +355,115 @@ fn failure(error: &OutboundFailure) -> Failure {
         | OutboundFailure::Io(_) => Failure::Unreachable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use libp2p::identity::Keypair;
+    use libp2p::swarm::ConnectionId;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::dht::{RECORDS_PROTOCOL, ROUTING_PROTOCOL};
+    use crate::node::NodeConfig;
+
+    /// A node of the internet that talks to nobody.
+    fn node() -> (Actor, TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = NodeConfig {
+            listen: Vec::new(),
+            ..NodeConfig::new(folder.path())
+        };
+        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        (actor.expect("it is made").0, folder)
+    }
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().expect("an address")
+    }
+
+    /// A stranger opens a connection from an address and says where it listens.
+    fn meet(actor: &mut Actor, from: &str, listens: &str) -> PeerId {
+        let key = Keypair::generate_ed25519();
+        let (id, connection) = (key.public().to_peer_id(), ConnectionId::new_unchecked(1));
+        actor.peers.opened(id, connection, address(from), false, 0);
+        let info = identify::Info {
+            public_key: key.public(),
+            protocol_version: String::new(),
+            agent_version: String::new(),
+            listen_addrs: vec![address(listens)],
+            protocols: vec![RECORDS_PROTOCOL, ROUTING_PROTOCOL],
+            observed_addr: Multiaddr::empty(),
+            signed_peer_record: None,
+        };
+        actor.on_identified(id, &info);
+        id
+    }
+
+    #[tokio::test]
+    async fn who_crowds_the_table_is_not_written_down_either() {
+        let (mut actor, _folder) = node();
+        for number in 0..100 {
+            let from = format!("/ip4/8.8.8.{number}/tcp/1");
+            let listens = format!("/ip4/9.9.{number}.9/tcp/4380");
+            meet(&mut actor, &from, &listens);
+        }
+        assert!(
+            (2..=8).contains(&actor.table.len()),
+            "{}",
+            actor.table.len()
+        );
+        assert_eq!(actor.book.peers().count(), actor.table.len());
+        let other = meet(&mut actor, "/ip4/8.8.9.1/tcp/1", "/ip4/8.8.9.1/tcp/4380");
+        let known = peer(&other).is_some_and(|peer| actor.table.contains(&peer));
+        assert!(known && actor.book.peers().any(|(id, _)| *id == other));
+    }
+
+    #[tokio::test]
+    async fn who_comes_through_relays_takes_no_relays_place() {
+        let (mut actor, _folder) = node();
+        let relay = Keypair::generate_ed25519().public().to_peer_id();
+        for number in 0..100 {
+            let through = format!("/ip4/8.8.{number}.8/tcp/1/p2p/{relay}/p2p-circuit");
+            meet(&mut actor, &through, &through);
+        }
+        // A quarter of each bucket, wherever the relays are.
+        let buckets = |actor: &Actor| {
+            let mut buckets = std::collections::BTreeMap::new();
+            for contact in actor.table.peers() {
+                let bucket = actor.me.position().shared_bits(&contact.peer.position());
+                *buckets.entry(bucket).or_insert(0) += 1;
+            }
+            buckets
+        };
+        assert!(actor.table.len() >= 5 && buckets(&actor).values().all(|count| *count <= 5));
+        let id = meet(&mut actor, "/ip4/8.8.8.8/tcp/1", "/ip4/8.8.8.8/tcp/4380");
+        assert!(peer(&id).is_some_and(|peer| actor.table.contains(&peer)));
+    }
+
+    #[tokio::test]
+    async fn a_neighbour_makes_no_other_network_dialable() {
+        let (mut actor, _folder) = node();
+        let check = |actor: &mut Actor, from: &str, listens: &str, dialled: bool| {
+            meet(actor, from, listens);
+            assert_eq!(
+                actor.trust.allows(&address(listens)),
+                dialled,
+                "{from} {listens}"
+            );
+        };
+        let here = "/ip4/192.168.1.5/tcp/1";
+        check(&mut actor, here, "/ip4/192.168.1.5/tcp/4380", true);
+        check(&mut actor, here, "/ip4/10.0.0.1/tcp/22", false);
+        check(&mut actor, here, "/ip4/127.0.0.1/tcp/22", false);
+        check(
+            &mut actor,
+            "/ip4/8.8.8.8/tcp/1",
+            "/ip4/192.168.1.6/tcp/1",
+            false,
+        );
+        // Not the peer stands there: its relay does.
+        let relay = Keypair::generate_ed25519().public().to_peer_id();
+        let through = format!("/ip4/192.168.1.9/tcp/1/p2p/{relay}/p2p-circuit");
+        check(&mut actor, &through, "/ip4/192.168.1.10/tcp/22", false);
+    }
+}

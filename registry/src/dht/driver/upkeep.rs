@@ -156,3 +156,53 @@ impl Actor {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use libp2p::identity::Keypair;
+
+    use super::*;
+    use crate::dht::driver::actions::peer;
+    use crate::node::NodeConfig;
+
+    #[tokio::test]
+    async fn a_seed_that_all_have_dialled_asks_whether_it_is_reached() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = NodeConfig {
+            listen: Vec::new(),
+            ..NodeConfig::new(folder.path())
+        };
+        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        let mut actor = actor.expect("it is made").0;
+        for number in 0..3 {
+            let id = Keypair::generate_ed25519().public().to_peer_id();
+            let address: Multiaddr = format!("/ip4/8.8.{number}.8/tcp/4380")
+                .parse()
+                .expect("an address");
+            let contact = Contact {
+                peer: peer(&id).expect("its key is ed25519"),
+                addresses: vec![address.to_vec()],
+            };
+            actor.table.enter(contact, None).expect("there is room");
+        }
+        let dialling = |actor: &Actor| {
+            let info = actor.swarm.network_info();
+            info.connection_counters().num_pending_outgoing()
+        };
+        actor.ask_who_reaches_us(0);
+        let seen: Multiaddr = "/ip4/9.9.9.9/tcp/4380".parse().expect("an address");
+        actor.reach.seen(seen.clone());
+        actor.ask_who_reaches_us(29_999);
+        assert_eq!(dialling(&actor), 0, "they may ask by themselves");
+        // Nothing here waits, so no dial gets as far as the network.
+        actor.ask_who_reaches_us(30_000);
+        assert_eq!(dialling(&actor), 2);
+        actor.ask_who_reaches_us(89_999);
+        assert_eq!(dialling(&actor), 2);
+        actor.ask_who_reaches_us(90_000);
+        assert_eq!(dialling(&actor), 4);
+        actor.reach.confirmed(seen);
+        actor.ask_who_reaches_us(10_000_000);
+        assert_eq!(dialling(&actor), 4, "it is known");
+    }
+}
