@@ -124,6 +124,7 @@ impl Actor {
             && let Some(peer) = peer(&id)
             && self.leave_table(&peer)
         {
+            self.joining.lost(peer, self.now().ms);
             self.feed(Input::TableChanged);
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! Alone, a node tries its bootstrap list and a few of the book at once, then ever less often. In company it still tries one from the book and its unconnected
 //! bootstrap peers now and then, more often while it sees only a few: that is what brings the halves together after a cut cable is mended, for each half has forgotten
-//! who of the other could not be dialled. A node that sees many and has lost a part of its table within minutes looks more often too, until it is whole again or an hour is
-//! over; then what is left is the network. It tries the book only: that is another peer for everyone, and the bootstrap peers are the same few for all.
+//! who of the other could not be dialled. A node that sees many and has lost many within minutes looks more often too, until it has met most of them again or an hour is
+//! over; then what is left is the network. The size of its table would not show that: others of its own half take the places. It tries the book only: that is another peer for everyone, and the bootstrap peers are the same few for all.
+
+use std::collections::BTreeMap;
 
 use crate::dht::REPLICATION;
+use crate::dht::peer::Peer;
 
 /// The first pause between two attempts while alone, doubled each time.
 const PAUSE_MS_MIN: u64 = 1_000;
@@ -20,11 +23,17 @@ const THIN_MS: u64 = 20_000;
 /// two hundred connections a second for five of them.
 const ENOUGH_MS: u64 = 600_000;
 
-/// Of a table, what may be lost in [`WINDOW_MS`] before it is more than coming and going: a quarter.
+/// Of those that a node knew, the share that may be lost in [`WINDOW_MS`] before it is more than coming and going: a quarter.
 const LOSS: usize = 4;
 
-/// A table's size is compared with the largest of this long, and up to twice as long: the dead of a cut leave within three minutes ([`super::refresh`]).
+/// The share below which it is enough that was found again: an eighth.
+const REST: usize = 8;
+
+/// The dead of a cut are found within three minutes ([`super::refresh`]).
 const WINDOW_MS: u64 = 300_000;
+
+/// Lost peers that are remembered: a table of the largest network.
+const LOST_MAX: usize = 512;
 
 /// So long a node looks for who was lost.
 const SEARCH_MS_MAX: u64 = 3_600_000;
@@ -74,43 +83,29 @@ pub(crate) struct Joining {
     losses: Losses,
 }
 
-/// Notices when a table has shrunk by much in little time.
+/// Who was in the table and was not reached any more.
 #[derive(Debug, Default)]
 struct Losses {
-    /// The largest size in this window and in the one before it.
-    now_max: usize,
-    before_max: usize,
-    window_ms: u64,
-    /// Since when parts are missing, and how many there were.
-    missing: Option<(u64, usize)>,
+    lost: BTreeMap<Peer, u64>,
+    searching_ms: Option<u64>,
 }
 
 impl Losses {
-    /// Whether many are missing of those who were known.
+    /// Whether many are missing, beside so many that are known.
     fn are_many(&mut self, now_ms: u64, known: usize) -> bool {
-        let lost = |whole: usize| LOSS * known <= (LOSS - 1) * whole && known < whole;
-        if let Some((since_ms, whole)) = self.missing {
-            // Nearly whole is whole: in such a time some have come and gone anyway.
-            let found = 8 * known >= 7 * whole;
-            if !found && now_ms < since_ms.saturating_add(SEARCH_MS_MAX) {
-                return true;
-            }
-            *self = Self {
-                window_ms: now_ms,
-                ..Self::default()
-            };
+        let over = |since_ms: u64, ms| now_ms >= since_ms.saturating_add(ms);
+        match self.searching_ms {
+            None => self.lost.retain(|_, lost_ms| !over(*lost_ms, WINDOW_MS)),
+            Some(since_ms) if over(since_ms, SEARCH_MS_MAX) => *self = Self::default(),
+            Some(_) => {}
         }
-        if now_ms >= self.window_ms.saturating_add(WINDOW_MS) {
-            self.before_max = self.now_max;
-            self.now_max = 0;
-            self.window_ms = now_ms;
+        let (missing, whole) = (self.lost.len(), self.lost.len() + known);
+        match self.searching_ms {
+            None if missing > 0 && missing * LOSS >= whole => self.searching_ms = Some(now_ms),
+            Some(_) if missing * REST <= whole => *self = Self::default(),
+            _ => {}
         }
-        self.now_max = self.now_max.max(known);
-        let whole = self.now_max.max(self.before_max);
-        if lost(whole) {
-            self.missing = Some((now_ms, whole));
-        }
-        self.missing.is_some()
+        self.searching_ms.is_some()
     }
 }
 
@@ -123,6 +118,19 @@ impl Joining {
             bootstrap_ms: 0,
             losses: Losses::default(),
         }
+    }
+
+    /// A peer of the table was not reached, and left it.
+    pub(crate) fn lost(&mut self, peer: Peer, now_ms: u64) {
+        let lost = &mut self.losses.lost;
+        if lost.len() < LOST_MAX {
+            lost.insert(peer, now_ms);
+        }
+    }
+
+    /// A peer was met.
+    pub(crate) fn met(&mut self, peer: &Peer) {
+        self.losses.lost.remove(peer);
     }
 
     /// Whom to dial now, with so many in the table; nobody when it is not time.
@@ -212,70 +220,77 @@ mod tests {
         assert_eq!(joining.due(680_999, ENOUGH), None);
     }
 
-    /// Attempts and those of them that go to the bootstrap peers, from `from_ms` to `to_ms` with as many known as `known` says.
-    fn tried(
-        joining: &mut Joining,
-        (from_ms, to_ms): (u64, u64),
-        known: impl Fn(u64) -> usize,
-    ) -> (usize, usize) {
+    /// Attempts from `from_ms` to `to_ms` with so many known, and those of them that go to the bootstrap peers too.
+    fn tried(joining: &mut Joining, (from_ms, to_ms): (u64, u64), known: usize) -> (usize, usize) {
         let attempts = (from_ms..to_ms).step_by(250);
-        let attempts = attempts.filter_map(|now_ms| joining.due(now_ms, known(now_ms)));
+        let attempts = attempts.filter_map(|now_ms| joining.due(now_ms, known));
         let attempts: Vec<_> = attempts.collect();
         let bootstrap = attempts.iter().filter(|it| it.bootstrap).count();
         (attempts.len(), bootstrap)
     }
 
+    fn someone(number: u16) -> Peer {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&number.to_be_bytes());
+        Peer(key)
+    }
+
+    const MINUTE: u64 = 60_000;
+
     #[test]
     fn half_of_a_large_network_looks_for_the_other() {
-        const MINUTE: u64 = 60_000;
         let mut joining = Joining::new();
         let day = 24 * 60 * MINUTE;
-        assert_eq!(tried(&mut joining, (0, day), |_| 80), (144, 144));
-        // In three minutes half of the table is found to be dead.
-        let fewer = |now_ms| 80 - usize::try_from((now_ms - day) * 40 / (3 * MINUTE)).expect("few");
-        let (attempts, _) = tried(&mut joining, (day, day + 3 * MINUTE), fewer);
-        assert!((3..=6).contains(&attempts), "{attempts}");
+        assert_eq!(tried(&mut joining, (0, day), 80), (144, 144));
+        // In three minutes half of the table is found to be dead, and others take most of their places.
+        for number in 0..40_u16 {
+            let now_ms = day + u64::from(number) * 3 * MINUTE / 40;
+            joining.lost(someone(number), now_ms);
+            tried(&mut joining, (now_ms, now_ms + 1), 70);
+        }
         let cut = (day + 3 * MINUTE, day + 13 * MINUTE);
-        let searching = tried(&mut joining, cut, |_| 40);
+        let searching = tried(&mut joining, cut, 70);
+        assert_eq!(searching.0, 30, "three a minute");
+        assert!(searching.1 <= 1, "and the bootstrap peers as ever");
+        for number in 0..20 {
+            joining.met(&someone(number));
+        }
+        let half = (cut.1, cut.1 + 10 * MINUTE);
         assert_eq!(
-            searching,
-            (30, 1),
-            "three a minute, and the bootstrap peers once in ten"
+            tried(&mut joining, half, 70).0,
+            30,
+            "many are still missing"
         );
-        // Found again, it is as calm as before.
-        let whole = (cut.1, cut.1 + 60 * MINUTE);
-        let (attempts, _) = tried(&mut joining, whole, |_| 78);
-        assert!((6..=7).contains(&attempts), "{attempts}");
+        for number in 20..32 {
+            joining.met(&someone(number));
+        }
+        let calm = (half.1 + MINUTE, half.1 + 61 * MINUTE);
+        tried(&mut joining, (half.1, calm.0), 70);
+        assert!(tried(&mut joining, calm, 70).0 <= 7);
     }
 
     #[test]
     fn who_does_not_come_back_is_not_looked_for_for_ever() {
         let mut joining = Joining::new();
-        tried(&mut joining, (0, WINDOW_MS), |_| 200);
-        let hour = (WINDOW_MS, WINDOW_MS + SEARCH_MS_MAX);
-        assert_eq!(tried(&mut joining, hour, |_| 100).0, 179);
-        let after = (hour.1, hour.1 + SEARCH_MS_MAX);
-        let (attempts, _) = tried(&mut joining, after, |_| 100);
-        assert!((5..=7).contains(&attempts), "{attempts}");
+        for number in 0..2_000 {
+            joining.lost(someone(number), 0);
+        }
+        assert_eq!(joining.losses.lost.len(), LOST_MAX);
+        assert_eq!(tried(&mut joining, (0, SEARCH_MS_MAX), 100).0, 180);
+        let after = (SEARCH_MS_MAX, 2 * SEARCH_MS_MAX);
+        assert!((5..=7).contains(&tried(&mut joining, after, 100).0));
     }
 
     #[test]
-    fn a_network_that_shrinks_slowly_or_a_little_alarms_nobody() {
-        let day = 24 * 3_600_000;
-        for known in [
-            |now_ms: u64| 100 - usize::try_from(now_ms / 1_200_000).expect("few"),
-            |now_ms: u64| if now_ms < 1_000_000 { 100 } else { 76 },
-            |now_ms: u64| {
-                if (now_ms / 3_000_000).is_multiple_of(2) {
-                    30
-                } else {
-                    23
-                }
-            },
-        ] {
-            let mut joining = Joining::new();
-            let (attempts, bootstrap) = tried(&mut joining, (0, day), known);
-            assert_eq!((attempts, bootstrap), (144, 144));
+    fn coming_and_going_alarms_nobody() {
+        let mut joining = Joining::new();
+        // A few are lost in each five minutes, for a day, and do not come back.
+        let mut attempts = 0;
+        for number in 0..288 * 8_u16 {
+            let now_ms = u64::from(number) * WINDOW_MS / 8;
+            joining.lost(someone(number), now_ms);
+            attempts += tried(&mut joining, (now_ms, now_ms + WINDOW_MS / 8), 30).0;
         }
+        assert_eq!(attempts, 144);
     }
 }

@@ -90,6 +90,7 @@ impl Actor {
         let Some(peer) = peer(&id) else {
             return;
         };
+        self.joining.met(&peer);
         let believed = |address: &Multiaddr| here.is_some_and(|here| is_neighbours(here, address));
         let mut dialable = Vec::new();
         for address in info.listen_addrs.iter().map(place) {
