@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{
-    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Writing,
+    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Writing, check,
 };
 use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary};
 use dotkey_registry::dht::peer::{Peer, Position};
@@ -394,6 +394,10 @@ impl Network {
                         expected,
                     },
                 );
+            }
+            Action::Verify { verifying, bytes } => {
+                let checked = check(&bytes, None, self.now().calendar);
+                self.feed(node, Input::Verified { verifying, checked });
             }
             Action::Announce(announcement) => {
                 if self.nodes[node].heard.insert(announcement) {

@@ -9,7 +9,9 @@ use dotkey_proto::time::Timestamp;
 use super::bounded::Recent;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
 use super::standing::Standing;
-use super::{ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, View, Writing};
+use super::{
+    ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, Verifying, View, Writing,
+};
 use crate::dht::message::{Announcement, Expected, Request, Summary};
 use crate::dht::peer::{Contact, Peer, Position};
 
@@ -69,6 +71,14 @@ pub(super) struct Underway {
     pub(super) record: Box<Verified<Record>>,
 }
 
+/// A peer's put that is being verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Examined {
+    pub(super) from: Peer,
+    pub(super) inbound: Inbound,
+    pub(super) expected: Expected,
+}
+
 /// The shared state.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -78,6 +88,7 @@ pub(super) struct Desk {
     pub(super) standing: Standing,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
+    pub(super) verifying: BTreeMap<Verifying, Examined>,
     /// The newest verified record that came to notice, by position, and when it expires: from then on an older one may be in force again.
     pub(super) seen: Recent<Position, (Summary, Timestamp)>,
     /// The newest that others announced, verified or not: a reason to look further, never an answer.
@@ -99,11 +110,13 @@ pub(super) struct Cx<'a> {
 }
 
 /// What became of a record's verification.
-#[derive(Debug)]
-pub(super) enum Checked {
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It is what it says.
     Valid(Box<Verified<Record>>),
-    /// Expired or not yet valid: by clocks that differ, this is nobody's fault.
+    /// Expired or not yet valid, in a word: by clocks that differ, this is nobody's fault.
     OutOfTime(&'static str),
+    /// It is not, in a word.
     Invalid(&'static str),
 }
 
@@ -121,7 +134,8 @@ impl Shelf for Shown<'_> {
 }
 
 /// Verifies bytes that should be the record at a position, where that is known.
-pub(super) fn check(bytes: &Arc<[u8]>, at: Option<&Position>, now: Timestamp) -> Checked {
+#[must_use]
+pub fn check(bytes: &Arc<[u8]>, at: Option<&Position>, now: Timestamp) -> Checked {
     match SignedRecord::new(bytes.clone()).verify(now, None) {
         Ok(record) if at.is_none_or(|at| Position::of_record(&record) == *at) => {
             Checked::Valid(Box::new(record))
@@ -143,6 +157,7 @@ impl Desk {
             standing: Standing::default(),
             sent: BTreeMap::new(),
             writes: BTreeMap::new(),
+            verifying: BTreeMap::new(),
             seen: Recent::new(SEEN_MAX),
             hinted: Recent::new(SEEN_MAX),
             announced: Recent::new(SEEN_MAX),

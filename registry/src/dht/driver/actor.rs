@@ -33,8 +33,12 @@ use super::reach::Reach;
 use super::refresh::Refresh;
 use super::routing::Table;
 use super::transport::swarm;
+use super::verifier::Verifier;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
-use crate::dht::core::{Config, Core, Held, Input, Known, Now, TICK_MS, View, Writing, Written};
+use crate::dht::core::{
+    Checked, Config, Core, Held, Input, Known, Now, TICK_MS, VERIFYING_MAX, Verifying, View,
+    Writing, Written,
+};
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
 use crate::node::{Command, Node, NodeConfig, StartError, Transport};
@@ -62,6 +66,9 @@ pub(crate) struct Actor {
     /// Goes before the writer, which would wait for room in it for ever.
     written: mpsc::Receiver<(Writing, Written)>,
     pub(super) writer: Writer,
+    /// As the writes' does.
+    verified: mpsc::Receiver<(Verifying, Checked)>,
+    pub(super) verifier: Verifier,
     pub(super) store: RecordStore,
     commands: mpsc::Receiver<Command>,
     pub(super) changes: broadcast::Sender<Verified<Record>>,
@@ -108,6 +115,7 @@ impl Actor {
             key,
             connections_max: config.connections_max,
             mdns: config.mdns,
+            local: config.local_addresses,
             nat: !memory,
         };
         let swarm = swarm(config.transport, &settings, &trust)?;
@@ -116,6 +124,11 @@ impl Actor {
         let writer = Writer::spawn(store.clone(), move |writing, result| {
             // The loop has ended: nobody waits for this any more.
             let _ = writes_done.blocking_send((writing, result));
+        });
+        let (checks_done, verified) = mpsc::channel(VERIFYING_MAX);
+        let verifier = Verifier::spawn(move |verifying, checked| {
+            // As above.
+            let _ = checks_done.blocking_send((verifying, checked));
         });
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
@@ -128,6 +141,8 @@ impl Actor {
             store,
             writer,
             written,
+            verifier,
+            verified,
             commands,
             changes,
             clock: Clock::new(),
@@ -190,6 +205,7 @@ impl Actor {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((writing, result)) = self.written.recv() => self.feed(Input::Written { writing, result }),
+                Some((verifying, checked)) = self.verified.recv() => self.feed(Input::Verified { verifying, checked }),
                 command = self.commands.recv(), if !self.jobs.is_leaving() => match command {
                     Some(command) => self.on_command(command),
                     None => self.on_leave(None),
