@@ -1,5 +1,7 @@
 //! The record store as its users see it. Damage, crashes and full disks are in `registry/tests/store_*.rs`.
 
+mod newcomers;
+
 use std::sync::mpsc::channel;
 
 use dotkey_proto::identity::{Policy, PublicKey};

@@ -4,6 +4,7 @@
 
 mod flood;
 mod many;
+mod news;
 mod sockets;
 mod strangers;
 mod support;

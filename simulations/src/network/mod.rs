@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{
-    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Writing,
+    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Verdict, Writing,
 };
-use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary};
+use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary, Want};
 use dotkey_registry::dht::peer::{Peer, Position};
 
 pub use nature::Nature;
@@ -95,6 +95,8 @@ pub struct Network {
     pub loss_percent: u64,
     /// Whether gossip is carried.
     pub gossips: bool,
+    /// Which requests are carried; all, unless a story is to fail.
+    pub carries: fn(&Request) -> bool,
     events: Events<Event>,
     index: BTreeMap<Peer, usize>,
     inbound: BTreeMap<u64, (usize, Asked)>,
@@ -131,6 +133,7 @@ impl Network {
             digest: seed,
             loss_percent: 0,
             gossips: true,
+            carries: |_| true,
             events: Events::default(),
             inbound: BTreeMap::new(),
             numbers: 0,
@@ -335,6 +338,14 @@ impl Network {
             return;
         }
         self.nodes[to].served += 1;
+        let for_record = matches!(
+            request,
+            Request::Get {
+                want: Want::Record,
+                ..
+            }
+        );
+        self.nodes[to].asked_for_records += u64::from(for_record);
         let delay_ms = match self.nodes[to].nature {
             Nature::Slow => SLOW_MS,
             _ => 0,
@@ -396,19 +407,33 @@ impl Network {
                 );
             }
             Action::Announce(announcement) => {
-                if self.nodes[node].heard.insert(announcement) {
+                let waited = self.let_on(node, &announcement);
+                if !waited && self.nodes[node].heard.insert(announcement) {
                     self.pass_on(node, announcement);
                 }
             }
-            // What it has already it passes on before the core hears of it.
-            Action::Judge { .. } => {}
+            Action::Judge {
+                announcement,
+                verdict,
+            } => match verdict {
+                Verdict::PassOn => {
+                    self.let_on(node, &announcement);
+                }
+                Verdict::Drop | Verdict::Refuse => {
+                    self.nodes[node].waiting.remove(&announcement);
+                }
+            },
             Action::Changed(record) => {
                 let (at, summary) = (Position::of_record(&record), Summary::of(&record));
                 let now_ms = self.now().ms;
                 self.nodes[node].changed.insert((at, summary), now_ms);
-                if let Some(announcement) = self.nodes[node].waiting.remove(&(at, summary)) {
-                    self.pass_on(node, announcement);
-                }
+                let key_id = record.key_id();
+                let announcement = Announcement {
+                    key_id,
+                    at,
+                    summary,
+                };
+                self.let_on(node, &announcement);
             }
             Action::Progress { job, stored, .. } => {
                 self.nodes[node].progress.insert(job.0, stored);

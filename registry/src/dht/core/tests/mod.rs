@@ -3,6 +3,7 @@
 mod get;
 mod hints;
 mod leaving;
+mod news;
 mod properties;
 mod put;
 mod refusals;
