@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dotkey_proto::identity::{Policy, PublicKey};
-use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::Effort;
@@ -180,20 +179,9 @@ pub(crate) fn position(owner: u8) -> Position {
 
 /// A record of `owner`'s.
 pub(crate) fn record(owner: u8, sequence: u64) -> Verified<Record> {
-    let secret = secret(owner);
-    let key = PublicKey::Ed25519(secret.public());
     let time = |secs| Timestamp::from_secs(secs).expect("in range");
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence,
-        not_before: time(now() - 3_600),
-        expires: time(now() + 86_400),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        body: vec![0x55; 300],
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    let verified = SignedRecord::new(draft.encode()).verify(time(now()), None);
+    let window = time(now() - 3_600)..time(now() + 86_400);
+    let signed = SignedRecord::of_bare_key(&secret(owner), sequence, window, vec![0x55; 300]);
+    let verified = signed.expect("sound").verify(time(now()), None);
     verified.expect("valid")
 }

@@ -37,8 +37,8 @@ const REFRESH_MS: u64 = 10_000;
 const REFRESHED: usize = 5;
 /// Those to whom a node passes gossip on.
 const GOSSIP_DEGREE: usize = 6;
-/// Answers that a slow peer keeps back.
-const SLOW_MS: u64 = 2_700;
+/// How long a slow peer keeps its answers back: just not too long.
+pub const SLOW_MS: u64 = 2_700;
 
 /// What the calendar says when a world begins.
 pub const BEGIN_SECS: u64 = 1_795_000_000;
@@ -93,6 +93,8 @@ pub struct Network {
     pub digest: u64,
     /// Messages lost, in a hundred.
     pub loss_percent: u64,
+    /// How long slow peers keep their answers back.
+    pub slow_ms: u64,
     /// Whether gossip is carried.
     pub gossips: bool,
     /// Which requests are carried; all, unless a story is to fail.
@@ -132,6 +134,7 @@ impl Network {
             carried: 0,
             digest: seed,
             loss_percent: 0,
+            slow_ms: SLOW_MS,
             gossips: true,
             carries: |_| true,
             events: Events::default(),
@@ -347,7 +350,7 @@ impl Network {
         );
         self.nodes[to].asked_for_records += u64::from(for_record);
         let delay_ms = match self.nodes[to].nature {
-            Nature::Slow => SLOW_MS,
+            Nature::Slow => self.slow_ms,
             _ => 0,
         };
         let answer = self.nature_answers(to, &request);
@@ -387,7 +390,7 @@ impl Network {
             Action::Answer { inbound, response } => {
                 if let Some((to, asked)) = self.inbound.remove(&inbound.0) {
                     let slow = self.nodes[node].nature == Nature::Slow;
-                    let delay_ms = if slow { SLOW_MS } else { 0 };
+                    let delay_ms = if slow { self.slow_ms } else { 0 };
                     self.answer(node, to, asked, response, delay_ms);
                 }
             }

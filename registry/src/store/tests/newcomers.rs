@@ -51,40 +51,40 @@ fn a_flood_takes_a_part_of_what_was_there_before_it() {
     assert_eq!(kept(&store, &flood[..part]), part, "the closest of it");
     check_sums(&store);
 
-    // Who has been here for longer finds room also where its record grows.
-    let closest = Position::of_record(&before[0]);
-    let seed = (0..100).find(|seed| Position::of_record(&record(*seed, 1, LIVES)) == closest);
-    let longer = grown(seed.expect("one of them"));
-    let more = cost(&longer) - cost(&before[0]);
-    assert!(more > 0 && cost(&before[0]) > more);
-    assert_eq!(write_at(&store, &[longer], day + 30), [Written::New]);
-    assert_eq!(kept(&store, &flood[..part]), part - 1);
-    check_sums(&store);
-
     // Each day another part goes the way of the farthest.
     write_at(&store, flood, 2 * day + 40);
-    let left = kept(&store, before);
-    assert!(left <= before.len() - part && left >= before.len() - 2 * part);
+    assert_eq!(kept(&store, before), before.len() - 2 * part);
     check_sums(&store);
 }
 
-/// The next record of a seed's, a little longer.
-fn grown(seed: u8) -> Box<Verified<Record>> {
-    let secret = SecretKey::from_seed(&[seed; 32]);
-    let key = PublicKey::Ed25519(secret.public());
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence: 2,
-        not_before: time(0),
-        expires: time(LIVES),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        body: vec![0x55; 350],
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    let verified = SignedRecord::new(draft.encode()).verify(time(0), None);
-    Box::new(verified.expect("valid"))
+#[test]
+fn newcomers_that_found_free_room_give_way_to_who_was_there_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut all = by_distance(20);
+    let before = all.split_off(10);
+    let flood = all;
+    let room = 20 * cost(&flood[0]);
+    let store = open(&folder, room);
+    assert_eq!(write_at(&store, &before, 10), vec![Written::New; 10]);
+    let later = NEWCOMER_SECS + 10;
+    assert_eq!(write_at(&store, &flood, later), vec![Written::New; 10]);
+
+    // Its record grows: a newcomer leaves for it, although it is closer.
+    let place = Position::of_record(&before[9]);
+    let is_it = |seed: &u8| Position::of_record(&record(*seed, 1, LIVES)) == place;
+    let seed = (0..20).find(is_it).expect("one of them");
+    let longer = record_of(seed, 2, LIVES, 350);
+    assert_eq!(write_at(&store, &[longer], later), [Written::New]);
+    assert_eq!((kept(&store, &flood), kept(&store, &flood[..9])), (9, 9));
+    check_sums(&store);
+
+    // The bound is lowered: newcomers leave until they have their part of what is left.
+    drop(store);
+    let store = open(&folder, room / 2);
+    store.expire(time(later)).expect("written");
+    assert_eq!(kept(&store, &flood), 2);
+    assert!(kept(&store, &before) >= 7);
+    check_sums(&store);
 }
 
 /// After so many seconds some are written, perhaps after the store was opened again.

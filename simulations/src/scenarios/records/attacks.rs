@@ -1,7 +1,7 @@
 //! Peers that lie, are silent, or ask too much.
 
 use super::{Report, Size, Violation, check, publish, read, settle, update};
-use crate::network::{Nature, Network, Person, drawn};
+use crate::network::{Nature, Network, Person, SLOW_MS, drawn};
 use dotkey_registry::dht::peer::Position;
 
 /// Of all nodes.
@@ -30,7 +30,19 @@ pub(super) fn silent(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// They answer late.
 pub(super) fn slow(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Slow, MALICIOUS_PERCENT)
+    late(seed, size, MALICIOUS_PERCENT, SLOW_MS)
+}
+
+/// So many in a hundred answer so late.
+pub(super) fn late(
+    seed: u64,
+    size: Size,
+    percent: usize,
+    slow_ms: u64,
+) -> Result<Report, Violation> {
+    let mut network = Network::new(seed, size.nodes);
+    network.slow_ms = slow_ms;
+    attacked(network, size, Nature::Slow, percent)
 }
 
 /// They know only their friends, and peers that do not exist.
@@ -44,7 +56,15 @@ pub(super) fn malicious(
     nature: Nature,
     percent: usize,
 ) -> Result<Report, Violation> {
-    let mut network = Network::new(seed, size.nodes);
+    attacked(Network::new(seed, size.nodes), size, nature, percent)
+}
+
+fn attacked(
+    mut network: Network,
+    size: Size,
+    nature: Nature,
+    percent: usize,
+) -> Result<Report, Violation> {
     let mut all = settle(&mut network, size)?;
     network.turn(nature, percent);
     update(&mut network, &mut all)?;

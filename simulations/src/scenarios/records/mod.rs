@@ -187,7 +187,7 @@ fn read(network: &mut Network, all: &[Published], count: usize) -> Gets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Nature;
+    use crate::network::{Nature, SLOW_MS};
     use dotkey_registry::dht::message::Request;
 
     const TINY: Size = Size {
@@ -218,22 +218,23 @@ mod tests {
         ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Stale, 95)
         }),
-        ("garbage", |seed| {
-            attacks::malicious(seed, WIDE, Nature::Garbage, 95)
+        ("did not give the newest", |seed| {
+            attacks::malicious(seed, WIDE, Nature::Garbage, 99)
         }),
-        ("silent", |seed| {
+        ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Silent, 95)
         }),
-        ("slow", |seed| {
-            attacks::malicious(seed, WIDE, Nature::Slow, 95)
+        ("did not give the newest", |seed| {
+            attacks::late(seed, WIDE, 95, 2 * SLOW_MS)
         }),
-        ("lying", |seed| {
+        ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Lying, 95)
         }),
+        // Slow, it asks for nothing, and nobody should cut it off.
         ("have not cut the flooder off", |seed| {
             attacks::flooded(seed, TINY, Nature::Slow)
         }),
-        ("eclipse", |seed| {
+        ("did not give the newest", |seed| {
             attacks::eclipsed(seed, Size::SMALL, 4096, 20)
         }),
         ("are the attacker's", |seed| {
@@ -242,21 +243,23 @@ mod tests {
         ("nodes saw a change", |seed| {
             quiet::changed(seed, TINY, false)
         }),
-        ("partial", |seed| quiet::partly_told(seed, TINY, false)),
+        ("are the newest", |seed| quiet::partly_told(seed, TINY, 0)),
         ("the rarest record is on", |seed| {
             faults::repaired(seed, WIDE, |request| {
                 !matches!(request, Request::Reconcile { .. })
             })
         }),
-        ("lossy", |seed| faults::lost(seed, TINY, 60)),
+        ("did not give the newest", |seed| {
+            faults::lost(seed, Size::SMALL, 95)
+        }),
     ];
 
     #[test]
     fn oracles_see_what_they_are_for() {
         for (words, play) in FAULTS {
             match play(81) {
-                Err(Violation(said)) => eprintln!("{words}: {said}"),
-                Ok(report) => eprintln!("{words}: nothing is seen in {:?}", report.lines),
+                Err(Violation(said)) => assert!(said.contains(words), "{words}: {said}"),
+                Ok(report) => panic!("{words}: nothing is seen in {:?}", report.lines),
             }
         }
     }

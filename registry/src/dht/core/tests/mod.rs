@@ -13,8 +13,7 @@ mod upkeep;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dotkey_proto::identity::{Policy, PublicKey};
-use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 
@@ -39,19 +38,9 @@ fn time(secs: u64) -> Timestamp {
 /// A record of its own place, by `person`, valid between two times.
 fn record_of(person: u8, sequence: u64, valid: (u64, u64), body: u8) -> Verified<Record> {
     let secret = SecretKey::from_seed(&[person; 32]);
-    let key = PublicKey::Ed25519(secret.public());
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence,
-        not_before: time(valid.0),
-        expires: time(valid.1),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        body: vec![body; 40],
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    let verified = SignedRecord::new(draft.encode()).verify(time(valid.0), None);
+    let window = time(valid.0)..time(valid.1);
+    let signed = SignedRecord::of_bare_key(&secret, sequence, window, vec![body; 40]);
+    let verified = signed.expect("sound").verify(time(valid.0), None);
     verified.expect("valid")
 }
 
