@@ -224,7 +224,7 @@ mod tests {
         ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Silent, 95)
         }),
-        ("did not give the newest", |seed| {
+        ("a put failed", |seed| {
             attacks::late(seed, WIDE, 95, 2 * SLOW_MS)
         }),
         ("did not give the newest", |seed| {
