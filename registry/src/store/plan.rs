@@ -45,7 +45,7 @@ pub(super) struct Plan<'a> {
     index: &'a mut Index,
     bytes_max: u64,
     now: Timestamp,
-    pending: BTreeMap<Position, Box<Pending>>,
+    pending: BTreeMap<Position, Pending>,
     /// What each change of the index replaced, the last one last.
     undo: Vec<(Position, Option<Taken>)>,
     /// Expiries of no record, which leave with the expired.
@@ -199,7 +199,7 @@ impl<'a> Plan<'a> {
         let until = self.expired_until.unwrap_or(self.index.earliest());
         self.index
             .set_earliest(earliest.map_or(until, |earliest| earliest.min(until)));
-        let summaries = |(position, pending): (&Position, &Box<Pending>)| {
+        let summaries = |(position, pending): (&Position, &Pending)| {
             let before = pending.before.as_ref().map(|header| header.summary);
             let after = pending.after.as_ref().map(|kept| kept.header.summary);
             (*position, before, after)
@@ -285,11 +285,9 @@ impl<'a> Plan<'a> {
         self.undo.push((position, self.index.set(position, taken)));
         let pending = self.pending.entry(position);
         pending
-            .or_insert_with(|| {
-                Box::new(Pending {
-                    before: there,
-                    after: None,
-                })
+            .or_insert(Pending {
+                before: there,
+                after: None,
             })
             .after = after;
     }
@@ -307,11 +305,10 @@ impl Drop for Plan<'_> {
 impl Store {
     fn write_pending(
         &self,
-        pending: &BTreeMap<Position, Box<Pending>>,
+        pending: &BTreeMap<Position, Pending>,
         dangling: &[[u8; EXPIRY_KEY_BYTES]],
     ) -> Result<(), StoreError> {
-        let after =
-            |pending: &Box<Pending>| pending.after.as_ref().map_or(0, |kept| kept.header.cost());
+        let after = |pending: &Pending| pending.after.as_ref().map_or(0, |kept| kept.header.cost());
         let bytes: u64 = pending.values().map(after).sum();
         let mut batch = self.batch(usize::try_from(bytes).unwrap_or(0) + BATCH_FRAMING_BYTES);
         // Column by column: each has a table of its own in memory, which stays in the processor's cache so.

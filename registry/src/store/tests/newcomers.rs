@@ -27,8 +27,10 @@ fn write_at(store: &RecordStore, records: &[Box<Verified<Record>>], secs: u64) -
 }
 
 fn kept(store: &RecordStore, records: &[Box<Verified<Record>>]) -> usize {
-    let there = |record: &&Box<Verified<Record>>| bytes_at(store, record).is_some();
-    records.iter().filter(there).count()
+    let there = records
+        .iter()
+        .filter(|record| bytes_at(store, record).is_some());
+    there.count()
 }
 
 #[test]
