@@ -15,6 +15,7 @@ use libp2p::request_response::{self as exchange, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{StreamProtocol, Swarm};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::strangers::{address_of, stranger};
 use super::support::{Running, in_memory, position, record, until};
@@ -33,6 +34,19 @@ fn gossip() -> gossipsub::Behaviour {
 /// The records that are given to who asks.
 #[derive(Clone, Default)]
 struct Gives(Arc<Mutex<BTreeMap<Position, Vec<u8>>>>);
+
+impl Gives {
+    fn add(&self, record: &Verified<Record>) {
+        let at = Position::of_record(record);
+        let mut given = self.0.lock().expect("nobody panics");
+        given.insert(at, record.as_bytes().to_vec());
+    }
+
+    fn get(&self, at: &Position) -> Option<Vec<u8>> {
+        let given = self.0.lock().expect("nobody panics");
+        given.get(at).cloned()
+    }
+}
 
 impl exchange::Codec for Gives {
     type Protocol = StreamProtocol;
@@ -110,8 +124,7 @@ async fn tell(mut teller: Swarm<Teller>, gives: Gives, mut news: mpsc::Receiver<
                 let Request::Get { at, .. } = request else {
                     continue;
                 };
-                let record = gives.0.lock().expect("nobody panics").get(&at).cloned();
-                let value = record.map_or(Value::Nothing, |bytes| Value::Record(bytes.into()));
+                let value = gives.get(&at).map_or(Value::Nothing, |bytes| Value::Record(bytes.into()));
                 let response = Response::Got { value, closer: Vec::new() };
                 let _ = teller.behaviour_mut().records.send_response(channel, response);
             }
@@ -134,85 +147,109 @@ fn of_one_topic() -> (u8, u8) {
     (1, other.expect("there are sixteen topics"))
 }
 
+/// A node of ours between one who announces and one who listens.
+struct InTheMiddle {
+    node: Running,
+    gives: Gives,
+    news: mpsc::Sender<Announcement>,
+    heard: mpsc::Receiver<Announcement>,
+    others: [JoinHandle<()>; 2],
+}
+
+impl InTheMiddle {
+    async fn new() -> Self {
+        let node = Running::start(in_memory(&[])).await;
+        let (_, address) = address_of(&node).await;
+        let gives = Gives::default();
+        let mut teller = stranger(|_| {
+            let protocol = StreamProtocol::new("/dotkey/records/1");
+            let protocols = [(protocol, ProtocolSupport::Full)];
+            let config = exchange::Config::default();
+            Teller {
+                gossip: gossip(),
+                records: exchange::Behaviour::with_codec(gives.clone(), protocols, config),
+            }
+        });
+        teller.dial(address.clone()).expect("it dials");
+        let (news, said) = mpsc::channel(1);
+        let mut listener = stranger(|_| gossip());
+        for topic in TOPICS {
+            let topic = IdentTopic::new(topic);
+            listener.behaviour_mut().subscribe(&topic).expect("allowed");
+        }
+        listener.dial(address).expect("it dials");
+        let (hears, heard) = mpsc::channel(1_000);
+        let telling = tokio::spawn(tell(teller, gives.clone(), said));
+        let others = [telling, tokio::spawn(listen(listener, hears))];
+        Self {
+            node,
+            gives,
+            news,
+            heard,
+            others,
+        }
+    }
+
+    /// Announces something, and gives a record to who asks for it.
+    async fn say(&self, record: &Verified<Record>, announcement: Announcement) {
+        self.gives.add(record);
+        let said = self.news.send(announcement).await;
+        said.expect("the teller listens");
+    }
+}
+
+async fn listen(mut listener: Swarm<gossipsub::Behaviour>, hears: mpsc::Sender<Announcement>) {
+    loop {
+        if let SwarmEvent::Behaviour(gossipsub::Event::Message { message, .. }) =
+            listener.select_next_some().await
+        {
+            let announcement = Announcement::decode(&message.data).expect("it is one");
+            hears.send(announcement).await.expect("the test listens");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_twisted_announcement_goes_one_hop_and_a_true_one_goes_on() {
-    let node = Running::start(in_memory(&[])).await;
-    let (_, address) = address_of(&node).await;
-    let gives = Gives::default();
-    let mut teller = stranger(|_| {
-        let protocol = StreamProtocol::new("/dotkey/records/1");
-        let protocols = [(protocol, ProtocolSupport::Full)];
-        let config = exchange::Config::default();
-        Teller {
-            gossip: gossip(),
-            records: exchange::Behaviour::with_codec(gives.clone(), protocols, config),
-        }
-    });
-    teller.dial(address.clone()).expect("it dials");
-    let (news, said) = mpsc::channel(1);
-    let telling = tokio::spawn(tell(teller, gives.clone(), said));
-    let say = async |record: &Verified<Record>, announcement: Announcement| {
-        let at = Position::of_record(record);
-        let bytes = record.as_bytes().to_vec();
-        gives.0.lock().expect("nobody panics").insert(at, bytes);
-        news.send(announcement).await.expect("the teller listens");
-    };
-
-    let mut listener = stranger(|_| gossip());
-    for topic in TOPICS {
-        let topic = IdentTopic::new(topic);
-        listener.behaviour_mut().subscribe(&topic).expect("allowed");
-    }
-    listener.dial(address).expect("it dials");
-    let (hears, mut heard) = mpsc::channel(1_000);
-    let listening = tokio::spawn(async move {
-        loop {
-            if let SwarmEvent::Behaviour(gossipsub::Event::Message { message, .. }) =
-                listener.select_next_some().await
-            {
-                let announcement = Announcement::decode(&message.data).expect("it is one");
-                hears.send(announcement).await.expect("the test listens");
-            }
-        }
-    });
-
+    let mut three = InTheMiddle::new().await;
     // A true one comes through, once the three have met.
     let (one, other) = of_one_topic();
     let mut sequence = 0;
     until("news goes on", async || {
         sequence += 1;
         let newest = record(one, sequence);
-        say(&newest, announcement(&newest)).await;
-        heard.try_recv().ok()
+        three.say(&newest, announcement(&newest)).await;
+        three.heard.try_recv().ok()
     })
     .await;
 
     // One of another's, with the key id twisted, is fetched and refused.
-    let before = node.records().await;
+    let before = three.node.records().await;
     let honest = record(other, 1);
     let twisted = Announcement {
         key_id: record(one, 1).key_id(),
         ..announcement(&honest)
     };
-    say(&honest, twisted).await;
+    three.say(&honest, twisted).await;
     until("the twisted one is refused", async || {
-        let metrics = node.node.metrics().await.expect("it runs");
+        let metrics = three.node.node.metrics().await.expect("it runs");
         metrics.contains("result=\"rejected\"} 1").then_some(())
     })
     .await;
     until("its record was fetched, and is kept", async || {
-        (node.records().await > before).then_some(())
+        (three.node.records().await > before).then_some(())
     })
     .await;
 
     // What goes on after it comes after it.
-    say(&honest, announcement(&honest)).await;
+    three.say(&honest, announcement(&honest)).await;
     until("the true one goes on", async || {
-        let next = heard.try_recv().ok()?;
+        let next = three.heard.try_recv().ok()?;
         assert_ne!(next, twisted, "it is let on");
         (next == announcement(&honest)).then_some(())
     })
     .await;
-    telling.abort();
-    listening.abort();
+    for other in three.others {
+        other.abort();
+    }
 }

@@ -245,12 +245,12 @@ mod tests {
         }),
         ("are the newest", |seed| quiet::partly_told(seed, TINY, 0)),
         ("the rarest record is on", |seed| {
-            faults::repaired(seed, WIDE, |request| {
+            faults::repaired(seed, Size::SMALL, |request| {
                 !matches!(request, Request::Reconcile { .. })
             })
         }),
         ("did not give the newest", |seed| {
-            faults::lost(seed, Size::SMALL, 95)
+            faults::lost(seed, Size { gets: 40, ..TINY }, 95)
         }),
     ];
 
