@@ -56,10 +56,13 @@ pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request:
 /// Whether this asks for what came here just now. Who was told of it by this node asks this node, as often as there are changes: that costs its
 /// bytes, and no disk.
 fn is_fresh(cx: &Cx<'_>, request: &Request) -> bool {
-    let Request::Get { at, .. } = request else {
-        return false;
-    };
-    cx.fresh(at).is_some()
+    match request {
+        Request::Get {
+            at,
+            want: Want::Record,
+        } => cx.fresh(at).is_some(),
+        _ => false,
+    }
 }
 
 /// The disk answered about a peer's put.

@@ -250,7 +250,7 @@ mod tests {
             })
         }),
         ("did not give the newest", |seed| {
-            faults::lost(seed, Size { gets: 40, ..TINY }, 95)
+            faults::lost(seed, Size::SMALL, 95)
         }),
     ];
 
