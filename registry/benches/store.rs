@@ -6,8 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use dotkey_proto::identity::{Policy, PublicKey};
-use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::Written;
@@ -41,7 +40,6 @@ fn record(number: usize) -> SignedRecord {
     let mut seed = [7; 32];
     seed[..8].copy_from_slice(&number.to_be_bytes());
     let secret = SecretKey::from_seed(&seed);
-    let key = PublicKey::Ed25519(secret.public());
     let mut state = number as u64;
     let mut noise = || {
         state = state
@@ -49,18 +47,9 @@ fn record(number: usize) -> SignedRecord {
             .wrapping_add(1);
         (state >> 56) as u8
     };
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence: 1,
-        not_before: now(),
-        expires: now().saturating_add(86_400),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        body: (0..RECORD_BYTES - 330).map(|_| noise()).collect(),
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    SignedRecord::new(draft.encode())
+    let body = (0..RECORD_BYTES - 330).map(|_| noise()).collect();
+    let window = now()..now().saturating_add(86_400);
+    SignedRecord::of_bare_key(&secret, 1, window, body).expect("sound")
 }
 
 fn verify(record: &SignedRecord) -> Box<Verified<Record>> {

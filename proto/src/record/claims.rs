@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
-use super::RecordError;
+use core::ops::Range;
+
+use super::{RecordError, SignedRecord};
 use crate::cbor::{CborError, MapWriter, Reader, Writer, check_size};
-use crate::identity::{Branch, Chain, KeyId};
+use crate::identity::{Branch, Chain, KeyId, Policy};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::signature::{Draft, SignatureError, Subject};
+use crate::signature::{Draft, PublicKey, SecretKey, SignatureError, Subject};
 use crate::time::Timestamp;
 
 /// 2^53 - 1, the largest integer that JSON carries everywhere.
@@ -100,6 +102,34 @@ impl Claims {
         });
         map.set_bytes(9, &self.body);
         map.to_bytes()
+    }
+}
+
+impl SignedRecord {
+    /// A record of the identity that is nothing but this key, signed with it: the shortest way from a key to a record.
+    ///
+    /// # Errors
+    /// As [`Claims::draft`].
+    pub fn of_bare_key(
+        secret: &SecretKey,
+        sequence: u64,
+        window: Range<Timestamp>,
+        body: Vec<u8>,
+    ) -> Result<Self, RecordError> {
+        let key = PublicKey::Ed25519(secret.public());
+        let policy = Policy::bare(key).encode();
+        let claims = Claims {
+            key_id: Policy::bare_key_id(key),
+            sequence,
+            not_before: window.start,
+            expires: window.end,
+            branch: None,
+            chain: Vec::from([policy.expect("the policy of one key is sound")]),
+            body,
+        };
+        let mut draft = claims.draft()?;
+        draft.sign(secret);
+        Ok(Self::new(draft.encode()))
     }
 }
 

@@ -54,7 +54,8 @@ pub struct Outline {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     bytes: Arc<[u8]>,
-    payload: Range<usize>,
+    /// Of the payload: whoever stores, compares or announces a record asks for it.
+    digest: [u8; 32],
     body: Range<usize>,
     kind: Kind,
     sequence: u64,
@@ -152,7 +153,7 @@ impl SignedRecord {
         };
         Record {
             bytes: Arc::clone(&self.0),
-            payload: range(payload),
+            digest: digest(payload),
             body: range(parts.body),
             kind: parts.kind,
             sequence: parts.sequence,
@@ -325,7 +326,7 @@ impl Record {
     /// The digest of what was signed: section 5.4.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        digest(&self.bytes[self.payload.clone()])
+        self.digest
     }
 
     /// Whether this record or `other` is newer, of two of the same place: section 5.5. Equal are those that differ at most

@@ -97,9 +97,7 @@ impl Store {
     /// # Errors
     /// When they could not be written; then none of them is.
     pub fn write(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
-        let mut synced = WriteOptions::default();
-        synced.set_sync(true);
-        self.write_with(changes, &synced)
+        self.write_with(changes, &synced())
     }
 
     /// Writes all `changes` or none, on disk by the next [`Store::flush`]: for a store that nobody uses before it is whole.
@@ -108,21 +106,23 @@ impl Store {
     }
 
     fn write_with(&self, changes: &[Change<'_>], options: &WriteOptions) -> Result<(), StoreError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let mut batch = WriteBatch::default();
+        let mut batch = self.batch(0);
         for change in changes {
             match change {
-                Change::Put { column, key, value } => {
-                    batch.put_cf(self.family(*column), key, value);
-                }
-                Change::Delete { column, key } => batch.delete_cf(self.family(*column), key),
+                Change::Put { column, key, value } => batch.put(*column, key, value),
+                Change::Delete { column, key } => batch.delete(*column, key),
             }
         }
-        self.db
-            .write_opt(batch, options)
-            .map_err(|source| self.error("be written", &source))
+        batch.write_with(options)
+    }
+
+    /// A batch to be filled with about so many bytes.
+    pub(super) fn batch(&self, bytes: usize) -> Batch<'_> {
+        Batch {
+            store: self,
+            changes: WriteBatch::with_capacity_bytes(bytes),
+            column: None,
+        }
     }
 
     /// Writes what is only in the log to the columns' files, so that the next open has nothing to replay.
@@ -181,6 +181,57 @@ impl Store {
             .cf_handle(column.name())
             .expect("`open` opened every column")
     }
+}
+
+/// All of it is written, or none.
+pub(super) struct Batch<'a> {
+    store: &'a Store,
+    changes: WriteBatch,
+    /// The last one that was written to: changes come column by column, and finding one by its name takes as long as a short change.
+    column: Option<(Column, &'a ColumnFamily)>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn put(&mut self, column: Column, key: &[u8], value: &[u8]) {
+        let family = self.family(column);
+        self.changes.put_cf(family, key, value);
+    }
+
+    pub(super) fn delete(&mut self, column: Column, key: &[u8]) {
+        let family = self.family(column);
+        self.changes.delete_cf(family, key);
+    }
+
+    /// Returns when it is on disk.
+    pub(super) fn write(self) -> Result<(), StoreError> {
+        self.write_with(&synced())
+    }
+
+    fn write_with(self, options: &WriteOptions) -> Result<(), StoreError> {
+        let Self { store, changes, .. } = self;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let written = store.db.write_opt(changes, options);
+        written.map_err(|source| store.error("be written", &source))
+    }
+
+    fn family(&mut self, column: Column) -> &'a ColumnFamily {
+        match self.column {
+            Some((last, family)) if last == column => family,
+            _ => {
+                let family = self.store.family(column);
+                self.column = Some((column, family));
+                family
+            }
+        }
+    }
+}
+
+fn synced() -> WriteOptions {
+    let mut synced = WriteOptions::default();
+    synced.set_sync(true);
+    synced
 }
 
 /// Whether there is no database yet. One whose `CURRENT` is lost is not new: RocksDB would start afresh and delete its files.

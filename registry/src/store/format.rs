@@ -16,8 +16,12 @@ pub(super) const HEADER_BYTES: usize = 1 + 4 + 8 + 32 + 8 + 8 + 32 + 4;
 /// An expiry and a position.
 pub(super) const EXPIRY_KEY_BYTES: usize = 8 + 32;
 
+/// Since when a position has been taken, behind the header in the column of summaries.
+pub(super) const SINCE_BYTES: usize = 8;
+
 /// What a record takes on disk beside itself: a header and a position for itself and for its summary, and a key among the expiries.
-pub(super) const OVERHEAD_BYTES: u64 = (2 * (HEADER_BYTES + 32) + EXPIRY_KEY_BYTES) as u64;
+pub(super) const OVERHEAD_BYTES: u64 =
+    (2 * (HEADER_BYTES + 32) + SINCE_BYTES + EXPIRY_KEY_BYTES) as u64;
 
 /// What is known of a record without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +106,28 @@ impl Header {
     }
 }
 
+/// A value of [`super::Column::RecordSummaries`].
+pub(super) fn summary_value(header: &Header, since: Timestamp) -> [u8; HEADER_BYTES + SINCE_BYTES] {
+    let mut value = [0; HEADER_BYTES + SINCE_BYTES];
+    value[..HEADER_BYTES].copy_from_slice(&header.encode());
+    value[HEADER_BYTES..].copy_from_slice(&since.as_secs().to_be_bytes());
+    value
+}
+
+/// The header and since when the position has been taken. Where a repair made the value, or a version before there was such a time, that is long ago.
+pub(super) fn decode_summary_value(value: &[u8]) -> Result<(Header, Timestamp), String> {
+    let (header, mut rest) = Header::decode(value)?;
+    let since = if rest.is_empty() {
+        [0; SINCE_BYTES]
+    } else {
+        take(&mut rest)?
+    };
+    if !rest.is_empty() {
+        return Err(format!("a summary with {} bytes too many", rest.len()));
+    }
+    Ok((header, time(since)?))
+}
+
 /// The key of [`super::Column::RecordExpiries`]: in the order of expiry.
 pub(super) fn expiry_key(expires: Timestamp, position: &Position) -> [u8; EXPIRY_KEY_BYTES] {
     let mut key = [0; EXPIRY_KEY_BYTES];
@@ -184,6 +210,21 @@ mod tests {
         let mut other = bytes;
         other[0] = 2;
         assert!(Header::decode(&other).is_err());
+    }
+
+    #[test]
+    fn a_summary_says_since_when_or_long_ago() {
+        let since = Timestamp::from_secs(258).expect("in range");
+        let value = summary_value(&header(), since);
+        assert_eq!(value[HEADER_BYTES..], [0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(decode_summary_value(&value), Ok((header(), since)));
+        let long_ago = Timestamp::from_secs(0).expect("in range");
+        let without = &value[..HEADER_BYTES];
+        assert_eq!(decode_summary_value(without), Ok((header(), long_ago)));
+        for len in (0..HEADER_BYTES).chain(HEADER_BYTES + 1..value.len()) {
+            assert!(decode_summary_value(&value[..len]).is_err(), "{len}");
+        }
+        assert!(decode_summary_value(&[&value[..], &[0]].concat()).is_err());
     }
 
     #[test]

@@ -10,10 +10,10 @@ use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 
 use super::column::Column;
-use super::database::{Change, Store};
+use super::database::Store;
 use super::error::StoreError;
-use super::format::{EXPIRY_KEY_BYTES, HEADER_BYTES, Header, decode_expiry_key, expiry_key};
-use super::index::Index;
+use super::format::{EXPIRY_KEY_BYTES, Header, decode_expiry_key, expiry_key, summary_value};
+use super::index::{Index, NEWCOMERS_PART, Taken};
 use super::records::{read_record, read_summary};
 use crate::dht::core::Written;
 use crate::dht::message::{ErrorCode, Expected, Refusal, Summary};
@@ -22,10 +22,21 @@ use crate::dht::peer::Position;
 /// Expired records that leave in one batch: 4096 of them are 1 MiB of deletions.
 pub(super) const EXPIRED_MAX: usize = 4096;
 
+/// What RocksDB adds to a batch of [`super::writer`]'s size: some bytes to each of its changes.
+const BATCH_FRAMING_BYTES: usize = 16 << 10;
+
 /// Where a batch changes something: what is on disk, and what will be.
 struct Pending {
     before: Option<Header>,
-    after: Option<(Header, Box<Verified<Record>>)>,
+    after: Option<Kept>,
+}
+
+/// A record to be kept.
+struct Kept {
+    header: Header,
+    record: Box<Verified<Record>>,
+    /// Since when its position has been taken, by it and those before it.
+    since: Timestamp,
 }
 
 /// A batch in the making.
@@ -36,7 +47,7 @@ pub(super) struct Plan<'a> {
     now: Timestamp,
     pending: BTreeMap<Position, Pending>,
     /// What each change of the index replaced, the last one last.
-    undo: Vec<(Position, Option<u64>)>,
+    undo: Vec<(Position, Option<Taken>)>,
     /// Expiries of no record, which leave with the expired.
     dangling: Vec<[u8; EXPIRY_KEY_BYTES]>,
     /// Up to when the expired are planned to leave, if they are.
@@ -53,6 +64,7 @@ impl<'a> Plan<'a> {
         bytes_max: u64,
         now: Timestamp,
     ) -> Self {
+        index.settle(now);
         Self {
             store,
             index,
@@ -109,7 +121,14 @@ impl<'a> Plan<'a> {
         if !self.make_room(&position, header.cost())? {
             return Ok(Written::Refused(Refusal::Full));
         }
-        self.set(position, there, Some((header, record)));
+        // An owner that renews its record keeps its place: nobody else can.
+        let since = self.index.get(&position).map(|taken| taken.since);
+        let kept = Kept {
+            header,
+            record,
+            since: since.unwrap_or(self.now),
+        };
+        self.set(position, there, Some(kept));
         Ok(Written::New)
     }
 
@@ -148,10 +167,16 @@ impl<'a> Plan<'a> {
         Ok(all)
     }
 
-    /// Plans to let go of the farthest until the rest fits.
+    /// Plans to let go of the farthest until the rest fits, of the newcomers first while they have more than their part.
     pub(super) fn drop_excess(&mut self) -> Result<(), StoreError> {
         while self.index.bytes() > self.bytes_max {
-            let Some(farthest) = self.index.farthest() else {
+            let newcomers = self.index.newcomer_bytes() > self.newcomers_max();
+            let farthest = if newcomers {
+                self.index.farthest_newcomer()
+            } else {
+                self.index.farthest()
+            };
+            let Some(farthest) = farthest else {
                 break;
             };
             let there = self.header(&farthest)?;
@@ -170,21 +195,21 @@ impl<'a> Plan<'a> {
             .values()
             .filter_map(|pending| pending.after.as_ref());
         // A clock that was set back lets in what expires before what has left.
-        let earliest = kept.map(|(header, _)| header.expires).min();
+        let earliest = kept.map(|kept| kept.header.expires).min();
         let until = self.expired_until.unwrap_or(self.index.earliest());
         self.index
             .set_earliest(earliest.map_or(until, |earliest| earliest.min(until)));
         let summaries = |(position, pending): (&Position, &Pending)| {
             let before = pending.before.as_ref().map(|header| header.summary);
-            let after = pending.after.as_ref().map(|(header, _)| header.summary);
+            let after = pending.after.as_ref().map(|kept| kept.header.summary);
             (*position, before, after)
         };
         Ok(pending.iter().map(summaries).collect())
     }
 
-    /// Whether what `position` will cost fits, after all that is farther has left if need be.
+    /// Whether what `position` will cost fits, after all that gives way to it has left if need be.
     fn make_room(&mut self, position: &Position, cost: u64) -> Result<bool, StoreError> {
-        let replaced = self.index.get(position).unwrap_or_default();
+        let replaced = self.index.get(position).map_or(0, |taken| taken.cost);
         let over = |plan: &Self| plan.index.bytes() - replaced + cost > plan.bytes_max;
         if over(self) && self.expired_until.is_none() {
             self.drop_expired()?;
@@ -194,21 +219,16 @@ impl<'a> Plan<'a> {
         // Nothing leaves for the sake of a record that does not find room in the end.
         let mut leaving = Vec::new();
         while over(self) {
-            match self.index.farthest() {
-                Some(farthest) if self.index.is_farther(&farthest, position) => {
-                    let cost = self.index.set(farthest, None);
-                    leaving.push((farthest, cost));
+            let Some(other) = self.gives_way_to(position, replaced, cost) else {
+                for (position, taken) in leaving {
+                    self.index.set(position, taken);
                 }
-                _ => {
-                    for (position, cost) in leaving {
-                        self.index.set(position, cost);
-                    }
-                    return Ok(false);
-                }
-            }
+                return Ok(false);
+            };
+            leaving.push((other, self.index.set(other, None)));
         }
-        for (position, cost) in &leaving {
-            self.index.set(*position, *cost);
+        for (position, taken) in &leaving {
+            self.index.set(*position, *taken);
         }
         for (position, _) in leaving {
             let there = self.header(&position)?;
@@ -217,10 +237,30 @@ impl<'a> Plan<'a> {
         Ok(true)
     }
 
+    /// Who leaves next, if that one gives way to a record at `position`.
+    fn gives_way_to(&self, position: &Position, replaced: u64, cost: u64) -> Option<Position> {
+        let is_new = self.index.is_newcomer(position) || self.index.get(position).is_none();
+        let more = if is_new { cost - replaced.min(cost) } else { 0 };
+        if self.index.newcomer_bytes() + more <= self.newcomers_max() {
+            let farthest = self.index.farthest()?;
+            let gives_way = self.index.is_farther(&farthest, position);
+            return gives_way.then_some(farthest);
+        }
+        let farthest = self.index.farthest_newcomer()?;
+        // Who has been here for longer does not give way to newcomers that have their part already.
+        let gives_way = !is_new || self.index.is_farther(&farthest, position);
+        gives_way.then_some(farthest)
+    }
+
+    /// What newcomers may take of a store that is full.
+    fn newcomers_max(&self) -> u64 {
+        self.bytes_max / NEWCOMERS_PART
+    }
+
     /// What will be at a position when the plan so far is written.
     fn header(&self, position: &Position) -> Result<Option<Header>, StoreError> {
         match self.pending.get(position) {
-            Some(pending) => Ok(pending.after.as_ref().map(|(header, _)| header.clone())),
+            Some(pending) => Ok(pending.after.as_ref().map(|kept| kept.header.clone())),
             // The index knows every position that is taken: most writes need no read.
             None if self.index.get(position).is_none() => Ok(None),
             None => read_summary(self.store, position),
@@ -229,19 +269,20 @@ impl<'a> Plan<'a> {
 
     fn record(&self, position: &Position) -> Result<Option<std::sync::Arc<[u8]>>, StoreError> {
         match self.pending.get(position) {
-            Some(pending) => Ok(pending.after.as_ref().map(|(_, r)| r.as_bytes().into())),
+            Some(pending) => Ok(pending
+                .after
+                .as_ref()
+                .map(|kept| kept.record.as_bytes().into())),
             None => Ok(read_record(self.store, position)?.map(|held| held.bytes)),
         }
     }
 
-    fn set(
-        &mut self,
-        position: Position,
-        there: Option<Header>,
-        after: Option<(Header, Box<Verified<Record>>)>,
-    ) {
-        let cost = after.as_ref().map(|(header, _)| header.cost());
-        self.undo.push((position, self.index.set(position, cost)));
+    fn set(&mut self, position: Position, there: Option<Header>, after: Option<Kept>) {
+        let taken = after.as_ref().map(|kept| Taken {
+            cost: kept.header.cost(),
+            since: kept.since,
+        });
+        self.undo.push((position, self.index.set(position, taken)));
         let pending = self.pending.entry(position);
         pending
             .or_insert(Pending {
@@ -255,8 +296,8 @@ impl<'a> Plan<'a> {
 impl Drop for Plan<'_> {
     /// A plan that was not written did not happen.
     fn drop(&mut self) {
-        while let Some((position, cost)) = self.undo.pop() {
-            self.index.set(position, cost);
+        while let Some((position, taken)) = self.undo.pop() {
+            self.index.set(position, taken);
         }
     }
 }
@@ -267,46 +308,43 @@ impl Store {
         pending: &BTreeMap<Position, Pending>,
         dangling: &[[u8; EXPIRY_KEY_BYTES]],
     ) -> Result<(), StoreError> {
-        struct Bytes {
-            header: [u8; HEADER_BYTES],
-            value: Vec<u8>,
-            expiry: [u8; EXPIRY_KEY_BYTES],
+        let after = |pending: &Pending| pending.after.as_ref().map_or(0, |kept| kept.header.cost());
+        let bytes: u64 = pending.values().map(after).sum();
+        let mut batch = self.batch(usize::try_from(bytes).unwrap_or(0) + BATCH_FRAMING_BYTES);
+        // Column by column: each has a table of its own in memory, which stays in the processor's cache so.
+        let mut value = Vec::new();
+        for (Position(key), pending) in pending {
+            let Some(Kept { header, record, .. }) = &pending.after else {
+                batch.delete(Column::Records, key);
+                continue;
+            };
+            value.clear();
+            value.extend_from_slice(&header.encode());
+            value.extend_from_slice(record.as_bytes());
+            batch.put(Column::Records, key, &value);
         }
-        let parts = |(position, pending): (&Position, &Pending)| {
-            let before = pending.before.as_ref();
-            let old = before.map(|header| expiry_key(header.expires, position));
-            let new = pending.after.as_ref().map(|(header, record)| Bytes {
-                header: header.encode(),
-                value: [&header.encode()[..], record.as_bytes()].concat(),
-                expiry: expiry_key(header.expires, position),
-            });
-            (*position, old, new)
-        };
-        let parts: Vec<_> = pending.iter().map(parts).collect();
-        let mut changes = Vec::with_capacity(4 * parts.len() + dangling.len());
-        changes.extend(dangling.iter().map(|key| Change::Delete {
-            column: Column::RecordExpiries,
-            key,
-        }));
-        for (position, old, new) in &parts {
-            let (key, records) = (&position.0[..], [Column::Records, Column::RecordSummaries]);
-            if let Some(key) = old {
-                let column = Column::RecordExpiries;
-                changes.push(Change::Delete { column, key });
-            }
-            match new {
-                None => changes.extend(records.map(|column| Change::Delete { column, key })),
-                Some(new) => changes.extend([
-                    put(Column::Records, key, &new.value),
-                    put(Column::RecordSummaries, key, &new.header),
-                    put(Column::RecordExpiries, &new.expiry, &[]),
-                ]),
+        for (Position(key), pending) in pending {
+            match &pending.after {
+                None => batch.delete(Column::RecordSummaries, key),
+                Some(Kept { header, since, .. }) => {
+                    let value = summary_value(header, *since);
+                    batch.put(Column::RecordSummaries, key, &value);
+                }
             }
         }
-        self.write(&changes)
+        for key in dangling {
+            batch.delete(Column::RecordExpiries, key);
+        }
+        for (position, pending) in pending {
+            if let Some(header) = &pending.before {
+                let key = expiry_key(header.expires, position);
+                batch.delete(Column::RecordExpiries, &key);
+            }
+            if let Some(Kept { header, .. }) = &pending.after {
+                let key = expiry_key(header.expires, position);
+                batch.put(Column::RecordExpiries, &key, &[]);
+            }
+        }
+        batch.write()
     }
-}
-
-fn put<'a>(column: Column, key: &'a [u8], value: &'a [u8]) -> Change<'a> {
-    Change::Put { column, key, value }
 }

@@ -10,8 +10,8 @@ use dotkey_proto::time::Timestamp;
 use super::column::Column;
 use super::database::Store;
 use super::error::StoreError;
-use super::format::{Header, position};
-use super::index::Index;
+use super::format::{Header, decode_summary_value, position};
+use super::index::{Index, Taken};
 use super::plan::{Differences, Plan};
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf, Sums};
 use crate::dht::core::{Held, Known, Written};
@@ -85,8 +85,9 @@ impl RecordStore {
     pub fn new(store: Arc<Store>, config: StoreConfig) -> Result<Self, StoreError> {
         let mut index = Index::new(config.position);
         let mut sums = Sums::default();
-        each_summary(&store, &Prefix::ALL, |position, header| {
-            index.set(position, Some(header.cost()));
+        each_summary(&store, &Prefix::ALL, |position, header, since| {
+            let cost = header.cost();
+            index.set(position, Some(Taken { cost, since }));
             sums.add(&position, &header.summary);
             ControlFlow::Continue(())
         })?;
@@ -276,7 +277,7 @@ impl Shelf for RecordStore {
             return kept;
         }
         let mut all = Fingerprint::default();
-        let read = each_summary(&self.inner.store, prefix, |position, header| {
+        let read = each_summary(&self.inner.store, prefix, |position, header, _| {
             all.add(Fingerprint::of(&position, &header.summary));
             ControlFlow::Continue(())
         });
@@ -290,7 +291,7 @@ impl Shelf for RecordStore {
         if most == 0 {
             return listed;
         }
-        let read = each_summary(&self.inner.store, prefix, |position, header| {
+        let read = each_summary(&self.inner.store, prefix, |position, header, _| {
             listed.push((position, header.summary));
             if listed.len() < most {
                 ControlFlow::Continue(())
@@ -305,19 +306,19 @@ impl Shelf for RecordStore {
     }
 }
 
-/// Shows what is known of each record under a prefix, in order of position.
+/// Shows what is known of each record under a prefix, in order of position, and since when it has been there.
 fn each_summary(
     store: &Store,
     prefix: &Prefix,
-    mut visit: impl FnMut(Position, Header) -> ControlFlow<()>,
+    mut visit: impl FnMut(Position, Header, Timestamp) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let last = prefix.last();
     let mut damage = None;
     store.scan(Column::RecordSummaries, &prefix.first.0, |key, value| {
-        let found = position(key).and_then(|position| Ok((position, Header::decode(value)?.0)));
+        let found = position(key).and_then(|it| Ok((it, decode_summary_value(value)?)));
         match found {
             Ok((position, _)) if position > last => ControlFlow::Break(()),
-            Ok((position, header)) => visit(position, header),
+            Ok((position, (header, since))) => visit(position, header, since),
             Err(reason) => {
                 damage = Some(reason);
                 ControlFlow::Break(())
@@ -335,8 +336,8 @@ pub(super) fn read_summary(
     let Some(value) = store.get(Column::RecordSummaries, &position.0)? else {
         return Ok(None);
     };
-    let header = Header::decode(&value).map_err(|reason| damaged(store, &reason))?;
-    Ok(Some(header.0))
+    let decoded = decode_summary_value(&value).map_err(|reason| damaged(store, &reason))?;
+    Ok(Some(decoded.0))
 }
 
 /// The record at a position.

@@ -1,9 +1,10 @@
 //! The record store as its users see it. Damage, crashes and full disks are in `registry/tests/store_*.rs`.
 
+mod newcomers;
+
 use std::sync::mpsc::channel;
 
-use dotkey_proto::identity::{Policy, PublicKey};
-use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 use tempfile::TempDir;
@@ -28,20 +29,15 @@ fn now() -> Timestamp {
 
 /// A record of its own place, by `seed`, that expires `lives` seconds after the beginning.
 fn record(seed: u8, sequence: u64, lives: u64) -> Box<Verified<Record>> {
+    record_of(seed, sequence, lives, 300)
+}
+
+/// The same, with a body of so many bytes.
+fn record_of(seed: u8, sequence: u64, lives: u64, body: usize) -> Box<Verified<Record>> {
     let secret = SecretKey::from_seed(&[seed; 32]);
-    let key = PublicKey::Ed25519(secret.public());
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence,
-        not_before: time(0),
-        expires: time(lives),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        body: vec![0x55; 300],
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    let verified = SignedRecord::new(draft.encode()).verify(time(0), None);
+    let window = time(0)..time(lives);
+    let signed = SignedRecord::of_bare_key(&secret, sequence, window, vec![0x55; body]);
+    let verified = signed.expect("sound").verify(time(0), None);
     Box::new(verified.expect("valid"))
 }
 

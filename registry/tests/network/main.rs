@@ -6,6 +6,7 @@ mod crowds;
 mod flood;
 mod gossip;
 mod many;
+mod news;
 mod sockets;
 mod strangers;
 mod support;

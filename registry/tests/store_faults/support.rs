@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use dotkey_proto::identity::{Policy, PublicKey};
-use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
+use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::Written;
@@ -25,22 +24,13 @@ pub(crate) fn record(seed: u16, sequence: u64) -> Verified<Record> {
     let mut secret = [7; 32];
     secret[..2].copy_from_slice(&[high, low]);
     let secret = SecretKey::from_seed(&secret);
-    let key = PublicKey::Ed25519(secret.public());
-    let claims = Claims {
-        key_id: Policy::bare_key_id(key),
-        sequence,
-        not_before: now(),
-        expires: now().saturating_add(86_400),
-        branch: None,
-        chain: vec![Policy::bare(key).encode().expect("sound")],
-        // Each another body, which does not compress away.
-        body: (0..300_u32)
-            .map(|n| (n.wrapping_mul(u32::from(seed) + 40_503) >> 7) as u8)
-            .collect(),
-    };
-    let mut draft = claims.draft().expect("sound");
-    draft.sign(&secret);
-    let verified = SignedRecord::new(draft.encode()).verify(now(), None);
+    // Each another body, which does not compress away.
+    let body = (0..300_u32)
+        .map(|n| (n.wrapping_mul(u32::from(seed) + 40_503) >> 7) as u8)
+        .collect();
+    let window = now()..now().saturating_add(86_400);
+    let signed = SignedRecord::of_bare_key(&secret, sequence, window, body);
+    let verified = signed.expect("sound").verify(now(), None);
     verified.expect("valid")
 }
 

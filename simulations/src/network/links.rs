@@ -13,13 +13,18 @@ impl Network {
         if !node.alive || node.nature != Nature::Honest || !node.heard.insert(announcement) {
             return;
         }
-        if node.has(&announcement.at) >= Some(announcement.summary) {
-            return self.pass_on(to, announcement);
-        }
-        node.waiting
-            .insert((announcement.at, announcement.summary), announcement);
+        node.waiting.insert(announcement);
         let from = self.nodes[from].me;
         self.feed(to, Input::Announced { from, announcement });
+    }
+
+    /// An announcement that waits here goes on. Whether it waited.
+    pub(super) fn let_on(&mut self, node: usize, announcement: &Announcement) -> bool {
+        let waited = self.nodes[node].waiting.remove(announcement);
+        if waited {
+            self.pass_on(node, *announcement);
+        }
+        waited
     }
 
     pub(super) fn pass_on(&mut self, node: usize, announcement: Announcement) {
@@ -63,7 +68,7 @@ impl Network {
                 asked,
             },
         );
-        if !self.random.percent(self.loss_percent) {
+        if (self.carries)(&request) && !self.random.percent(self.loss_percent) {
             let delay_ms = self.delay(from, to);
             self.events.plan(
                 delay_ms,

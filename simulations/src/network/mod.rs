@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{
-    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Writing, check,
+    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Verdict, Writing,
+    check,
 };
-use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary};
+use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary, Want};
 use dotkey_registry::dht::peer::{Peer, Position};
 
 pub use nature::Nature;
@@ -37,8 +38,8 @@ const REFRESH_MS: u64 = 10_000;
 const REFRESHED: usize = 5;
 /// Those to whom a node passes gossip on.
 const GOSSIP_DEGREE: usize = 6;
-/// Answers that a slow peer keeps back.
-const SLOW_MS: u64 = 2_700;
+/// How long a slow peer keeps its answers back: just not too long.
+pub const SLOW_MS: u64 = 2_700;
 
 /// What the calendar says when a world begins.
 pub const BEGIN_SECS: u64 = 1_795_000_000;
@@ -93,8 +94,12 @@ pub struct Network {
     pub digest: u64,
     /// Messages lost, in a hundred.
     pub loss_percent: u64,
+    /// How long slow peers keep their answers back.
+    pub slow_ms: u64,
     /// Whether gossip is carried.
     pub gossips: bool,
+    /// Which requests are carried; all, unless a story is to fail.
+    pub carries: fn(&Request) -> bool,
     events: Events<Event>,
     index: BTreeMap<Peer, usize>,
     inbound: BTreeMap<u64, (usize, Asked)>,
@@ -130,7 +135,9 @@ impl Network {
             carried: 0,
             digest: seed,
             loss_percent: 0,
+            slow_ms: SLOW_MS,
             gossips: true,
+            carries: |_| true,
             events: Events::default(),
             inbound: BTreeMap::new(),
             numbers: 0,
@@ -335,8 +342,16 @@ impl Network {
             return;
         }
         self.nodes[to].served += 1;
+        let for_record = matches!(
+            request,
+            Request::Get {
+                want: Want::Record,
+                ..
+            }
+        );
+        self.nodes[to].asked_for_records += u64::from(for_record);
         let delay_ms = match self.nodes[to].nature {
-            Nature::Slow => SLOW_MS,
+            Nature::Slow => self.slow_ms,
             _ => 0,
         };
         let answer = self.nature_answers(to, &request);
@@ -376,7 +391,7 @@ impl Network {
             Action::Answer { inbound, response } => {
                 if let Some((to, asked)) = self.inbound.remove(&inbound.0) {
                     let slow = self.nodes[node].nature == Nature::Slow;
-                    let delay_ms = if slow { SLOW_MS } else { 0 };
+                    let delay_ms = if slow { self.slow_ms } else { 0 };
                     self.answer(node, to, asked, response, delay_ms);
                 }
             }
@@ -400,19 +415,33 @@ impl Network {
                 self.feed(node, Input::Verified { verifying, checked });
             }
             Action::Announce(announcement) => {
-                if self.nodes[node].heard.insert(announcement) {
+                let waited = self.let_on(node, &announcement);
+                if !waited && self.nodes[node].heard.insert(announcement) {
                     self.pass_on(node, announcement);
                 }
             }
-            // What it has already it passes on before the core hears of it.
-            Action::Judge { .. } => {}
+            Action::Judge {
+                announcement,
+                verdict,
+            } => match verdict {
+                Verdict::PassOn => {
+                    self.let_on(node, &announcement);
+                }
+                Verdict::Drop | Verdict::Refuse => {
+                    self.nodes[node].waiting.remove(&announcement);
+                }
+            },
             Action::Changed(record) => {
                 let (at, summary) = (Position::of_record(&record), Summary::of(&record));
                 let now_ms = self.now().ms;
                 self.nodes[node].changed.insert((at, summary), now_ms);
-                if let Some(announcement) = self.nodes[node].waiting.remove(&(at, summary)) {
-                    self.pass_on(node, announcement);
-                }
+                let key_id = record.key_id();
+                let announcement = Announcement {
+                    key_id,
+                    at,
+                    summary,
+                };
+                self.let_on(node, &announcement);
             }
             Action::Progress { job, stored, .. } => {
                 self.nodes[node].progress.insert(job.0, stored);

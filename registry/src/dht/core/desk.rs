@@ -7,6 +7,7 @@ use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::time::Timestamp;
 
 use super::bounded::Recent;
+use super::fresh::Fresh;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
 use super::standing::Standing;
 use super::{
@@ -89,11 +90,13 @@ pub(super) struct Desk {
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
     pub(super) verifying: BTreeMap<Verifying, Examined>,
-    /// The newest verified record that came to notice, by position, and when it expires: from then on an older one may be in force again.
-    pub(super) seen: Recent<Position, (Summary, Timestamp)>,
+    /// The newest verified record that came to notice, by position. When it has expired, an older one may be in force again.
+    pub(super) seen: Recent<Position, Known>,
+    /// Records that came to notice just now.
+    pub(super) fresh: Fresh,
     /// The newest that others announced, verified or not: a reason to look further, never an answer.
     pub(super) hinted: Recent<Position, Summary>,
-    /// The last that was announced from here.
+    /// The last that was announced from here, or passed on.
     pub(super) announced: Recent<Position, Summary>,
     /// What a peer said it has on disk, because we gave it.
     pub(super) acknowledged: Recent<(Peer, Position), Summary>,
@@ -159,6 +162,7 @@ impl Desk {
             writes: BTreeMap::new(),
             verifying: BTreeMap::new(),
             seen: Recent::new(SEEN_MAX),
+            fresh: Fresh::default(),
             hinted: Recent::new(SEEN_MAX),
             announced: Recent::new(SEEN_MAX),
             acknowledged: Recent::new(SEEN_MAX),
@@ -256,16 +260,36 @@ impl Cx<'_> {
         node.shared_bits(at) >= self.desk.cell_bits
     }
 
+    /// What this node can give at a position: what it keeps, or what came just now and is newer.
+    pub(super) fn given(&self, at: &Position) -> Option<Held> {
+        let here = self.known(at).map(|known| known.summary);
+        match self.fresh(at) {
+            Some(fresh) if Some(fresh.summary) >= here => Some(fresh.clone()),
+            _ => self.held(at),
+        }
+    }
+
+    /// What came to notice in the last seconds and has not expired.
+    pub(super) fn fresh(&self, at: &Position) -> Option<&Held> {
+        let fresh = self.desk.fresh.get(at)?;
+        (fresh.expires > self.now.calendar).then_some(fresh)
+    }
+
+    /// What is known of the newest verified record at a position, kept here or not.
+    pub(super) fn newest_known(&self, at: &Position) -> Option<Known> {
+        let (held, seen) = (self.known(at), self.seen(at));
+        held.into_iter().chain(seen).max_by_key(|it| it.summary)
+    }
+
     /// The newest verified record at a position that this node knows of.
     pub(super) fn newest(&self, at: &Position) -> Option<Summary> {
-        let held = self.known(at).map(|known| known.summary);
-        held.max(self.seen(at))
+        self.newest_known(at).map(|known| known.summary)
     }
 
     /// The newest that came to notice and has not expired.
-    fn seen(&self, at: &Position) -> Option<Summary> {
-        let (summary, expires) = self.desk.seen.get(at)?;
-        (*expires > self.now.calendar).then_some(*summary)
+    fn seen(&self, at: &Position) -> Option<Known> {
+        let seen = *self.desk.seen.get(at)?;
+        (seen.expires > self.now.calendar).then_some(seen)
     }
 
     /// The newest that others announced, unless it is known to have expired.
@@ -275,33 +299,54 @@ impl Cx<'_> {
             .desk
             .seen
             .get(at)
-            .is_some_and(|(seen, expires)| *seen >= hinted && *expires <= self.now.calendar);
+            .is_some_and(|seen| seen.summary >= hinted && seen.expires <= self.now.calendar);
         (!over).then_some(hinted)
     }
 
-    /// A verified record came to notice: who listens here is told, once.
+    /// A verified record came to notice: who listens here is told, once, and who is told by this node can get it here.
     pub(super) fn notice(&mut self, record: &Verified<Record>) {
-        let (at, summary) = (Position::of_record(record), Summary::of(record));
-        if self.seen(&at).is_none_or(|seen| seen < summary) {
-            self.desk.seen.insert(at, (summary, record.expires()));
-            self.desk
-                .out
-                .push(Action::Changed(Box::new(record.clone())));
+        let at = Position::of_record(record);
+        let known = Known {
+            key_id: record.key_id(),
+            summary: Summary::of(record),
+            expires: record.expires(),
+        };
+        if self.seen(&at).is_some_and(|it| it.summary >= known.summary) {
+            return;
         }
+        self.desk.seen.insert(at, known);
+        let fresh = Held {
+            key_id: known.key_id,
+            summary: known.summary,
+            bytes: record.as_bytes().into(),
+            expires: known.expires,
+        };
+        self.desk.fresh.add(self.now.ms, at, fresh);
+        self.desk
+            .out
+            .push(Action::Changed(Box::new(record.clone())));
     }
 
     /// A record is news on this node's disk: everyone is told, once.
     pub(super) fn announce(&mut self, record: &Verified<Record>) {
         let (at, summary) = (Position::of_record(record), Summary::of(record));
-        let announced = &mut self.desk.announced;
-        if announced.get(&at).is_none_or(|before| *before < summary) {
-            announced.insert(at, summary);
+        if self.is_news_to_others(at, summary) {
             self.desk.out.push(Action::Announce(Announcement {
                 key_id: record.key_id(),
                 at,
                 summary,
             }));
         }
+    }
+
+    /// Whether others have not heard this from here: each announcement leaves a node once, whoever says it again however long after.
+    pub(super) fn is_news_to_others(&mut self, at: Position, summary: Summary) -> bool {
+        let announced = &mut self.desk.announced;
+        let news = announced.get(&at).is_none_or(|before| *before < summary);
+        if news {
+            announced.insert(at, summary);
+        }
+        news
     }
 
     /// What a peer says it has, held against what it acknowledged, as long as that is in force.

@@ -26,6 +26,9 @@ pub(super) const LOOKUP_MS_MAX: u64 = 10_000;
 /// A get in trouble does not wait longer for the rest of the closest once enough agree on the newest: who answers at all has answered.
 const TROUBLE_MS_MAX: u64 = 2_500;
 
+/// Who told of a change is waited for alone for so long: a message goes round the world and back in less.
+const TELLER_MS_MAX: u64 = 500;
+
 /// What a get is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purse {
@@ -35,11 +38,20 @@ pub(super) enum Purse {
     Hint(Summary),
 }
 
+/// Who told of what a get looks for, before anyone else is asked.
+#[derive(Clone, Copy, Debug)]
+enum Teller {
+    ToAsk(Peer),
+    Asked { peer: Peer, at_ms: u64 },
+    Over,
+}
+
 /// One get.
 #[derive(Clone, Debug)]
 pub(super) struct Get {
     pub(super) at: Position,
     pub(super) purse: Purse,
+    teller: Teller,
     effort: Effort,
     lookup: Lookup,
     /// How many were known at the start that should have it.
@@ -72,6 +84,7 @@ impl Get {
         let mut get = Self {
             at,
             purse,
+            teller: Teller::Over,
             effort,
             keepers_known: known.iter().filter(keeps).count(),
             lookup: Lookup::new(at, cx.desk.me, known),
@@ -94,8 +107,17 @@ impl Get {
         get
     }
 
+    /// Who told of it is asked first: it has it, as it passed it on. So news costs each node one question to a neighbour, and the closest none.
+    pub(super) fn told_by(mut self, peer: Peer) -> Self {
+        self.teller = Teller::ToAsk(peer);
+        self
+    }
+
     /// Asks whom there is to ask, and says what was found when it is over.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> Option<Found> {
+        if self.waits_for_teller(cx, id) {
+            return None;
+        }
         loop {
             if self.is_over(cx) {
                 return Some(self.end(cx));
@@ -129,6 +151,10 @@ impl Get {
         if claimed {
             self.following = self.following.saturating_sub(1);
         }
+        if matches!(self.teller, Teller::Asked { peer, .. } if peer == from) {
+            self.teller = Teller::Over;
+            return self.on_told(cx, from, answer);
+        }
         match answer {
             Ok(Response::Got { value, closer }) => {
                 let closer = closer.into_iter().filter(|it| !cx.is_cut_off(&it.peer));
@@ -144,6 +170,49 @@ impl Get {
                 self.claims.remove(&from);
                 self.trouble = true;
             }
+        }
+    }
+
+    fn waits_for_teller(&mut self, cx: &mut Cx<'_>, id: u64) -> bool {
+        match self.teller {
+            Teller::ToAsk(peer) => {
+                // It has a connection: it told just now.
+                let addresses = Vec::new();
+                let (at, want) = (self.at, Want::Record);
+                let request = Request::Get { at, want };
+                let asked = cx.ask(Contact { peer, addresses }, request, Purpose::Task(id));
+                self.requests += usize::from(asked);
+                let at_ms = cx.now.ms;
+                self.teller = if asked {
+                    Teller::Asked { peer, at_ms }
+                } else {
+                    Teller::Over
+                };
+                asked
+            }
+            // Late it still counts.
+            Teller::Asked { at_ms, .. } => cx.now.ms < at_ms.saturating_add(TELLER_MS_MAX),
+            Teller::Over => false,
+        }
+    }
+
+    /// Who told of it answered, or did not. That is no holder's word: it need not keep the record, nor have it any more.
+    fn on_told(&mut self, cx: &mut Cx<'_>, from: Peer, answer: Result<Response, Failure>) {
+        match answer {
+            Ok(Response::Got {
+                value: Value::Record(bytes),
+                ..
+            }) => {
+                let _ = self.on_record(cx, from, &bytes);
+                self.claims.remove(&from);
+            }
+            Ok(Response::Got {
+                value: Value::Nothing,
+                ..
+            })
+            | Ok(Response::Refused(_))
+            | Err(_) => {}
+            Ok(_) => cx.offend(from, Offence::Garbage),
         }
     }
 

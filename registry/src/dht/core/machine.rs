@@ -6,15 +6,15 @@ use dotkey_proto::record::{Record, Verified};
 
 use super::desk::{Cx, Desk, Purpose, Sent, Underway, Writer};
 use super::get::{Get, Purse};
-use super::hints::Hints;
+use super::hints::{Heard, Hints};
 use super::put::Put;
 use super::upkeep::Upkeep;
 use super::{
     Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, View, Writing, Written,
     serve,
 };
-use crate::dht::message::{Announcement, Expected, Response, Summary};
-use crate::dht::peer::{Peer, Position};
+use crate::dht::message::{Announcement, Expected, Response};
+use crate::dht::peer::Peer;
 
 /// Gets and puts under way for who waits here. More is refused: [`Outcome::Overloaded`].
 pub const JOBS_MAX: usize = 512;
@@ -196,8 +196,10 @@ impl Core {
             self.go_on(now, view, id);
         }
         for (at, summary) in self.hints.due(now.ms) {
-            self.look(now, view, at, summary);
+            let get = Get::new(&self.cx(now, view), at, Effort::Usual, Purse::Hint(summary));
+            self.look(now, view, get);
         }
+        self.desk.fresh.forget(now.ms);
         let Self { desk, upkeep, .. } = self;
         upkeep.on_tick(&mut Cx { desk, now, view });
     }
@@ -205,13 +207,21 @@ impl Core {
     fn on_announced(&mut self, now: Now, view: &dyn View, from: Peer, announcement: Announcement) {
         let Self { desk, hints, .. } = self;
         let mut cx = Cx { desk, now, view };
-        if hints.on_announced(&mut cx, from, announcement, self.config.follow_all) {
-            self.look(now, view, announcement.at, announcement.summary);
+        let heard = hints.on_announced(&mut cx, from, announcement, self.config.follow_all);
+        let Announcement { at, summary, .. } = announcement;
+        if let Heard::LookInsteadOf(other) = heard {
+            let is_it = |get: &Get| get.at == other && matches!(get.purse, Purse::Hint(_));
+            self.tasks
+                .retain(|_, task| !matches!(task, Task::Get(get) if is_it(get)));
+        }
+        if heard != Heard::Settled {
+            let get = Get::new(&self.cx(now, view), at, Effort::Usual, Purse::Hint(summary));
+            self.look(now, view, get.told_by(from));
         }
     }
 
-    fn look(&mut self, now: Now, view: &dyn View, at: Position, summary: Summary) {
-        let get = Get::new(&self.cx(now, view), at, Effort::Usual, Purse::Hint(summary));
+    /// Follows a hint.
+    fn look(&mut self, now: Now, view: &dyn View, get: Get) {
         let id = self.desk.number();
         self.tasks.insert(id, Task::Get(Box::new(get)));
         self.go_on(now, view, id);

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod desk;
+mod fresh;
 mod get;
 mod hints;
 mod lookup;

@@ -40,7 +40,7 @@ const SUMMARY_BYTES: usize = 128;
 /// Answers a request, now or when the disk has.
 pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request: Request) {
     let cut = cx.is_cut_off(&from);
-    if cut || !admit(cx, from, Cost::Request) {
+    if cut || !(is_fresh(cx, &request) || admit(cx, from, Cost::Request)) {
         return busy(cx, inbound);
     }
     match request {
@@ -65,6 +65,18 @@ pub(super) fn on_request(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, request:
     }
 }
 
+/// Whether this asks for what came here just now. Who was told of it by this node asks this node, as often as there are changes: that costs its
+/// bytes, and no disk.
+fn is_fresh(cx: &Cx<'_>, request: &Request) -> bool {
+    match request {
+        Request::Get {
+            at,
+            want: Want::Record,
+        } => cx.fresh(at).is_some(),
+        _ => false,
+    }
+}
+
 /// The disk answered about a peer's put.
 pub(super) fn on_written(cx: &mut Cx<'_>, inbound: Inbound, underway: &Underway, result: Written) {
     let response = match result {
@@ -82,8 +94,8 @@ pub(super) fn on_written(cx: &mut Cx<'_>, inbound: Inbound, underway: &Underway,
 fn on_get(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, at: Position, want: Want) {
     let value = match want {
         Want::Contacts => None,
-        Want::Summary => cx.known(&at).map(|known| Value::Summary(known.summary)),
-        Want::Record => cx.held(&at).map(|held| Value::Record(held.bytes)),
+        Want::Summary => summary_given(cx, &at).map(Value::Summary),
+        Want::Record => cx.given(&at).map(|held| Value::Record(held.bytes)),
     };
     let value = value.unwrap_or(Value::Nothing);
     let bytes = match &value {
@@ -97,6 +109,12 @@ fn on_get(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, at: Position, want: Wan
     closer.retain(|it| it.peer != from);
     closer.truncate(CLOSER_MAX);
     answer(cx, inbound, Response::Got { value, closer });
+}
+
+/// Of what [`Cx::given`] gives, without reading it.
+fn summary_given(cx: &Cx<'_>, at: &Position) -> Option<Summary> {
+    let kept = cx.known(at).map(|known| known.summary);
+    kept.max(cx.fresh(at).map(|fresh| fresh.summary))
 }
 
 fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expected: Expected) {

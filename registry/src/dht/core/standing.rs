@@ -36,10 +36,12 @@ const SIGNATURES: Rate = Rate {
     each_second: 200,
     burst: 1000,
 };
-/// Announcements are passed on once verified, so that many at once are many changes.
+/// Announcements, whatever they say. Who lets on what is true does so as often as there are changes, so this is no share but a bound on what is a
+/// flood: a node cannot verify so many changes a second anyway, and to look at so many takes a hundredth of a core. What announcements make this node
+/// fetch is bounded by `hints`, and false ones are offences of their own.
 const HINTS: Rate = Rate {
-    each_second: 100,
-    burst: 2000,
+    each_second: 1_000,
+    burst: 10_000,
 };
 
 /// Requests refused for lack of tokens, of which the last is an offence: a peer that heeds `retry_ms` has none.

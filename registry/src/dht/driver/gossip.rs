@@ -28,8 +28,13 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a message's id.
 const MESSAGE_ID_BYTES: usize = 20;
 
-/// Announcements that wait for their record. When more come, nodes in trouble are better off without them.
+/// Announcements that wait for their record: what the core looks into, and what else is said of the same records.
 const WAITING_MAX: usize = 4_096;
+
+/// Of these, those of one sender: eight times what the core looks into for it, as others' lookups may serve its announcements too.
+const WAITING_OF_ONE_MAX: usize = 512;
+
+const _: () = assert!(WAITING_OF_ONE_MAX < WAITING_MAX);
 
 /// So long a record may take to be fetched and verified: less than gossipsub keeps the message for.
 const WAITING_MS_MAX: u64 = 4_000;
@@ -89,13 +94,16 @@ pub(crate) fn announcement(topic_hash: &TopicHash, data: &[u8]) -> Option<Announ
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     messages: BTreeMap<Announcement, (MessageId, PeerId, u64)>,
+    /// How many each sender has among them.
+    of_each: BTreeMap<PeerId, usize>,
 }
 
 /// A message to let go, and how.
 pub(crate) type Verdict = (MessageId, PeerId, MessageAcceptance);
 
 impl Waiting {
-    /// A message waits from `now_ms` on; if there is no room, it is let go at once.
+    /// A message waits from `now_ms` on. If there is no room, one is let go at once: this one where its sender has its share or as many wait of everyone,
+    /// else one of who has most.
     pub(crate) fn add(
         &mut self,
         announcement: &Announcement,
@@ -103,15 +111,32 @@ impl Waiting {
         now_ms: u64,
     ) -> Option<Verdict> {
         let (id, from) = message;
-        if self.messages.len() >= WAITING_MAX {
+        // Another key id may be claimed for the same record: both wait, and the false one is never let on.
+        let there = self.messages.contains_key(announcement);
+        let own = self.of_each.get(&from).copied().unwrap_or_default();
+        if there || own >= WAITING_OF_ONE_MAX {
             return Some((id, from, MessageAcceptance::Ignore));
         }
-        // Another key id may be claimed for the same record: both wait, and the false one is never let on.
-        if self.messages.contains_key(announcement) {
-            return Some((id, from, MessageAcceptance::Ignore));
+        let mut let_go = None;
+        if self.messages.len() >= WAITING_MAX {
+            let Some(other) = self.of_the_greediest(own + 1) else {
+                return Some((id, from, MessageAcceptance::Ignore));
+            };
+            let_go = self.judged(&other, MessageAcceptance::Ignore);
         }
         self.messages.insert(*announcement, (id, from, now_ms));
-        None
+        *self.of_each.entry(from).or_default() += 1;
+        let_go
+    }
+
+    /// A message of who has most waiting, if that is more than so many.
+    fn of_the_greediest(&self, more_than: usize) -> Option<Announcement> {
+        let (greediest, most) = self.of_each.iter().max_by_key(|(_, count)| **count)?;
+        if *most <= more_than {
+            return None;
+        }
+        let one = self.messages.iter().find(|(_, (_, it, _))| it == greediest);
+        one.map(|(announcement, _)| *announcement)
     }
 
     /// The record is verified: what announces just that goes on.
@@ -126,16 +151,25 @@ impl Waiting {
         acceptance: MessageAcceptance,
     ) -> Option<Verdict> {
         let (id, from, _) = self.messages.remove(announcement)?;
+        if let Some(count) = self.of_each.get_mut(&from) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_each.remove(&from);
+            }
+        }
         Some((id, from, acceptance))
     }
 
     /// What has waited too long.
     pub(crate) fn overdue(&mut self, now_ms: u64) -> Vec<Verdict> {
-        let overdue = |since: u64| now_ms >= since.saturating_add(WAITING_MS_MAX);
-        self.messages
-            .extract_if(.., |_, (_, _, since)| overdue(*since))
-            .map(|(_, (id, from, _))| (id, from, MessageAcceptance::Ignore))
-            .collect()
+        let is_overdue = |since: u64| now_ms >= since.saturating_add(WAITING_MS_MAX);
+        let waiting = self.messages.iter();
+        let overdue: Vec<Announcement> = waiting
+            .filter(|(_, (_, _, since))| is_overdue(*since))
+            .map(|(announcement, _)| *announcement)
+            .collect();
+        let judged = |it: &Announcement| self.judged(it, MessageAcceptance::Ignore);
+        overdue.iter().filter_map(judged).collect()
     }
 }
 
@@ -207,14 +241,44 @@ mod tests {
         assert!(waiting.verified(&first).is_none());
     }
 
-    #[test]
-    fn not_more_wait_than_there_is_room() {
-        let mut waiting = Waiting::default();
-        let message = || (MessageId::new(b"1"), PeerId::random());
-        for sequence in 0..WAITING_MAX as u64 {
-            assert!(waiting.add(&announced(1, sequence), message(), 0).is_none());
+    /// Whether a message of a sender's came to wait, and who had one let go for it.
+    fn wait(waiting: &mut Waiting, from: PeerId, sequence: u64) -> (bool, Option<PeerId>) {
+        let id = MessageId::new(&sequence.to_be_bytes());
+        let let_go = waiting.add(&announced(1, sequence), (id.clone(), from), 0);
+        match let_go {
+            Some((refused, _, _)) if refused == id => (false, None),
+            other => (true, other.map(|(_, of, _)| of)),
         }
-        let refused = waiting.add(&announced(2, 1), message(), 0);
-        assert!(matches!(refused, Some((_, _, MessageAcceptance::Ignore))));
+    }
+
+    #[test]
+    fn who_sends_much_leaves_room_to_who_sends_little() {
+        let mut waiting = Waiting::default();
+        let flooders = [(); 10].map(|()| PeerId::random());
+        let (mut sequence, mut waits) = (0, [0; 10]);
+        for (flooder, waits) in flooders.iter().zip(&mut waits) {
+            for _ in 0..1_000 {
+                sequence += 1;
+                *waits += usize::from(wait(&mut waiting, *flooder, sequence).0);
+            }
+        }
+        assert_eq!(waits[..8], [WAITING_OF_ONE_MAX; 8]);
+        assert_eq!(waiting.messages.len(), WAITING_MAX);
+        let honest = PeerId::random();
+        for _ in 0..WAITING_MAX / 11 {
+            sequence += 1;
+            let (waits, instead_of) = wait(&mut waiting, honest, sequence);
+            let instead_of = instead_of.expect("there was no room");
+            assert!(waits && flooders.contains(&instead_of));
+        }
+        assert_eq!(waiting.messages.len(), WAITING_MAX);
+        // Nor do they get it back.
+        for flooder in flooders.iter().cycle().take(1_000) {
+            sequence += 1;
+            let (_, instead_of) = wait(&mut waiting, *flooder, sequence);
+            assert_ne!(instead_of, Some(honest));
+        }
+        waiting.overdue(WAITING_MS_MAX);
+        assert!(waiting.messages.is_empty() && waiting.of_each.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Peers that lie, are silent, or ask too much.
 
 use super::{Report, Size, Violation, check, publish, read, settle, update};
-use crate::network::{Nature, Network, Person, drawn};
+use crate::network::{Nature, Network, Person, SLOW_MS, drawn};
 use dotkey_registry::dht::peer::Position;
 
 /// Of all nodes.
@@ -30,7 +30,19 @@ pub(super) fn silent(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// They answer late.
 pub(super) fn slow(seed: u64, size: Size) -> Result<Report, Violation> {
-    malicious(seed, size, Nature::Slow, MALICIOUS_PERCENT)
+    late(seed, size, MALICIOUS_PERCENT, SLOW_MS)
+}
+
+/// So many in a hundred answer so late.
+pub(super) fn late(
+    seed: u64,
+    size: Size,
+    percent: usize,
+    slow_ms: u64,
+) -> Result<Report, Violation> {
+    let mut network = Network::new(seed, size.nodes);
+    network.slow_ms = slow_ms;
+    attacked(network, size, Nature::Slow, percent)
 }
 
 /// They know only their friends, and peers that do not exist.
@@ -44,7 +56,15 @@ pub(super) fn malicious(
     nature: Nature,
     percent: usize,
 ) -> Result<Report, Violation> {
-    let mut network = Network::new(seed, size.nodes);
+    attacked(Network::new(seed, size.nodes), size, nature, percent)
+}
+
+fn attacked(
+    mut network: Network,
+    size: Size,
+    nature: Nature,
+    percent: usize,
+) -> Result<Report, Violation> {
     let mut all = settle(&mut network, size)?;
     network.turn(nature, percent);
     update(&mut network, &mut all)?;
@@ -60,11 +80,16 @@ pub(super) fn malicious(
 
 /// One peer asks as fast as it can.
 pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
+    flooded(seed, size, Nature::Flooder)
+}
+
+/// The same where that peer is of some nature.
+pub(super) fn flooded(seed: u64, size: Size, nature: Nature) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     let all = settle(&mut network, size)?;
     let before = read(&mut network, &all, size.gets / 10);
     let served: u64 = network.nodes.iter().map(|node| node.served).sum();
-    network.turn(Nature::Flooder, 100_usize.div_ceil(size.nodes));
+    network.turn(nature, 100_usize.div_ceil(size.nodes));
     let begun_ms = network.now().ms;
     let flooder = network.nodes[0].me;
     let during = read(&mut network, &all, size.gets / 10);
@@ -104,12 +129,17 @@ pub(super) fn flooder(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// Half of the nodes closest to a record are an attacker's, who tried many ids to stand there.
 pub(super) fn eclipse(seed: u64, size: Size) -> Result<Report, Violation> {
-    eclipsed(seed, size, GROUND)
+    eclipsed(seed, size, GROUND, 10.min(size.nodes / 3))
 }
 
-pub(super) fn eclipsed(seed: u64, size: Size, ground: usize) -> Result<Report, Violation> {
+/// The same where so many attackers tried so many ids each.
+pub(super) fn eclipsed(
+    seed: u64,
+    size: Size,
+    ground: usize,
+    attackers: usize,
+) -> Result<Report, Violation> {
     let victim = Position::of_record(&Person::new(0).record(1));
-    let attackers = 10.min(size.nodes / 3);
     let mut network = Network::of(seed, size.nodes, |random, number| {
         if number >= attackers {
             return (drawn(random), Nature::Honest);

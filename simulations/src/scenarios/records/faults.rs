@@ -2,6 +2,7 @@
 
 use super::{Report, Size, Violation, check, read, settle};
 use crate::network::Network;
+use dotkey_registry::dht::message::Request;
 
 /// By then every record is back on the closest.
 const REPAIRED_MS_MAX: u64 = 10 * 60 * 1000;
@@ -9,8 +10,18 @@ const LOOK_EVERY_MS: u64 = 5_000;
 
 /// A third of the nodes vanishes at once.
 pub(super) fn killed(seed: u64, size: Size) -> Result<Report, Violation> {
+    repaired(seed, size, |_| true)
+}
+
+/// The same where only some requests are carried from then on.
+pub(super) fn repaired(
+    seed: u64,
+    size: Size,
+    carries: fn(&Request) -> bool,
+) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     let all = settle(&mut network, size)?;
+    network.carries = carries;
     for number in 0..size.nodes / 3 {
         network.kill(number * 3);
     }
@@ -52,9 +63,14 @@ pub(super) fn killed(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// Messages are lost, two in a hundred, while records are published and read.
 pub(super) fn lossy(seed: u64, size: Size) -> Result<Report, Violation> {
+    lost(seed, size, 2)
+}
+
+pub(super) fn lost(seed: u64, size: Size, percent: u64) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     network.loss_percent = 2;
     let all = settle(&mut network, size)?;
+    network.loss_percent = percent;
     let gets = read(&mut network, &all, size.gets / 4);
     gets.hold()?;
     Ok(Report {

@@ -187,7 +187,8 @@ fn read(network: &mut Network, all: &[Published], count: usize) -> Gets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Nature;
+    use crate::network::{Nature, SLOW_MS};
+    use dotkey_registry::dht::message::Request;
 
     const TINY: Size = Size {
         nodes: 30,
@@ -217,11 +218,39 @@ mod tests {
         ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Stale, 95)
         }),
+        ("did not give the newest", |seed| {
+            attacks::malicious(seed, WIDE, Nature::Garbage, 99)
+        }),
+        ("did not give the newest", |seed| {
+            attacks::malicious(seed, WIDE, Nature::Silent, 95)
+        }),
+        ("a put failed", |seed| {
+            attacks::late(seed, WIDE, 95, 2 * SLOW_MS)
+        }),
+        ("did not give the newest", |seed| {
+            attacks::malicious(seed, WIDE, Nature::Lying, 95)
+        }),
+        // Slow, it asks for nothing, and nobody should cut it off.
+        ("have not cut the flooder off", |seed| {
+            attacks::flooded(seed, TINY, Nature::Slow)
+        }),
+        ("did not give the newest", |seed| {
+            attacks::eclipsed(seed, Size::SMALL, 4096, 20)
+        }),
+        ("are the attacker's", |seed| {
+            attacks::eclipsed(seed, Size::SMALL, 1, 10)
+        }),
         ("nodes saw a change", |seed| {
             quiet::changed(seed, TINY, false)
         }),
-        ("are the attacker's", |seed| {
-            attacks::eclipsed(seed, Size::SMALL, 1)
+        ("are the newest", |seed| quiet::partly_told(seed, TINY, 0)),
+        ("the rarest record is on", |seed| {
+            faults::repaired(seed, Size::SMALL, |request| {
+                !matches!(request, Request::Reconcile { .. })
+            })
+        }),
+        ("did not give the newest", |seed| {
+            faults::lost(seed, Size::SMALL, 95)
         }),
     ];
 

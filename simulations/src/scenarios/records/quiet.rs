@@ -10,6 +10,9 @@ use crate::network::Network;
 const REQUESTS_P50_MAX: u64 = 6;
 /// By then nearly everyone has seen a change.
 const CHANGE_MS_P99_MAX: u64 = 2_000;
+/// Questions for the record of one publish that reach one node, at most: who tells is asked by its neighbours in gossip. Were all asked of the twenty
+/// that keep it, it would grow with the network.
+const ASKED_OF_ONE_MAX: u64 = 12;
 /// A round trip over the middle of all links.
 const ROUND_TRIP_MS: u64 = 110;
 
@@ -44,6 +47,11 @@ pub(super) fn settled(seed: u64, size: Size) -> Result<Report, Violation> {
 
 /// A writer reaches 3 of 20, and dies. Readers come at once, and later.
 pub(super) fn partial(seed: u64, size: Size) -> Result<Report, Violation> {
+    partly_told(seed, size, 3)
+}
+
+/// The same where it reaches so many.
+pub(super) fn partly_told(seed: u64, size: Size, told: usize) -> Result<Report, Violation> {
     let mut network = Network::new(seed, size.nodes);
     let mut all = settle(&mut network, size)?;
     let mut lines = Vec::new();
@@ -54,7 +62,7 @@ pub(super) fn partial(seed: u64, size: Size) -> Result<Report, Violation> {
             let record = published.person.record(published.newest.sequence + 1);
             published.newest = Summary::of(&record);
             let keepers = network.by_distance(&published.at);
-            for keeper in keepers.iter().take(20).step_by(7) {
+            for keeper in keepers.iter().take(20).step_by(7).take(told) {
                 network.give(*keeper, &record);
             }
             network.run(delay_ms);
@@ -98,19 +106,24 @@ pub(super) fn changed(seed: u64, size: Size, gossips: bool) -> Result<Report, Vi
     let mut network = Network::new(seed, size.nodes);
     let all = settle(&mut network, size)?;
     network.gossips = gossips;
-    let mut took = Vec::new();
+    let (mut took, mut asked) = (Vec::new(), Vec::new());
     for published in &all {
         let begun_ms = network.now().ms;
+        for node in &mut network.nodes {
+            node.asked_for_records = 0;
+        }
         let (at, summary) = publish(&mut network, &published.person, 2)?;
         network.run(5_000);
         for node in &network.nodes {
+            asked.push(node.asked_for_records);
             let seen = node.changed.get(&(at, summary));
             took.push(seen.map_or(u64::MAX, |seen_ms| seen_ms - begun_ms));
         }
     }
     took.sort_unstable();
     let share = |percent: usize| took[took.len() * percent / 100];
-    let lines = vec![format!(
+    let (questions, most) = (asked.iter().sum::<u64>(), asked.iter().max());
+    let mut lines = vec![format!(
         "{} nodes saw a change after p50 {} ms, p99 {} ms, the last {} ms",
         size.nodes,
         share(50),
@@ -118,6 +131,11 @@ pub(super) fn changed(seed: u64, size: Size, gossips: bool) -> Result<Report, Vi
         took[took.len() - 1]
     )];
     check(share(99) <= CHANGE_MS_P99_MAX, || lines[0].clone())?;
+    let (a_publish, most) = (questions / all.len() as u64, most.copied().unwrap_or(0));
+    lines.push(format!(
+        "for that {a_publish} questions for the record were asked a publish, of one node at most {most}"
+    ));
+    check(most <= ASKED_OF_ONE_MAX, || lines[1].clone())?;
     let mut gets = Gets::default();
     for published in &all {
         let newest = Summary::of(&published.person.record(2));

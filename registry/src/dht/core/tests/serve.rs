@@ -92,7 +92,7 @@ fn every_cost_has_a_share_of_its_own() {
     check(Cost::Signatures(1), 1_000);
     check(Cost::Signatures(64), 1_000 / 64);
     check(Cost::Bytes(1 << 20), 16);
-    check(Cost::Hint, 2_000);
+    check(Cost::Hint, 10_000);
 }
 
 #[test]
