@@ -18,7 +18,7 @@ mod node;
 mod values;
 
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
-pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
+pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
 ///

@@ -142,6 +142,40 @@ pub(crate) fn make_private_folder(folder: &Path) -> Result<()> {
     made.map_err(|error| unwritable(folder, &error))
 }
 
+/// Refuses a folder that others may write to: they may put something else in the place of what is in it. One that is not there is
+/// as good as one of ours.
+pub(crate) fn check_folder(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    check_permissions(folder, 0o022, "700")
+}
+
+/// Refuses what has one of the `forbidden` permissions.
+pub(crate) fn check_permissions(path: &Path, forbidden: u32, right: &str) -> Result<()> {
+    let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & forbidden != 0 {
+        return Err(CliError::failed(
+            "loose-permissions",
+            format!("{} is open to others (mode {mode:03o})", path.display()),
+            format!(
+                "if you trust what is in it, run: chmod {right} '{}'",
+                path.display()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> CliError {
+    CliError::failed(
+        "unreadable",
+        format!("{} cannot be read: {error}", path.display()),
+        "check its permissions, or name another data folder with --data",
+    )
+}
+
 pub(crate) fn exists(path: &Path) -> CliError {
     CliError::failed(
         "exists",

@@ -123,6 +123,14 @@ impl FromStr for Bytes {
     }
 }
 
+/// `1 record`, `2 records`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// As it is read again: 1.5 GiB is shown rounded.
 pub(crate) fn bytes_in_words(bytes: u64) -> String {
     let unit = UNITS[..4].iter().rev().find(|(_, times)| bytes >= *times);

@@ -22,6 +22,8 @@ use crate::node::RunFile;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A node gives up on the network before this.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a node knows of itself takes no network: one that is slower is stuck.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A disk takes longer than a network.
 const BACKUP_TIMEOUT: Duration = Duration::from_secs(600);
 /// Thousands of peers, each with a few addresses.
@@ -58,9 +60,13 @@ impl NodeClient {
             Some(url) => (url, String::new()),
             None => {
                 let path = RunFile::path(&settings.data);
-                let api = RunFile::read(&path)?.and_then(|run| run.api);
-                let from = format!(", where {} says that one runs", path.display());
-                (api.ok_or_else(|| none_runs(&settings.data))?, from)
+                let run = RunFile::read(&path)?.ok_or_else(|| none_runs(&settings.data))?;
+                let from = format!(
+                    ", where {} says that process {} runs one",
+                    path.display(),
+                    run.pid
+                );
+                (run.api.ok_or_else(|| none_runs(&settings.data))?, from)
             }
         };
         let url = url.trim_end_matches('/').to_owned();
@@ -92,7 +98,13 @@ impl NodeClient {
 
     /// One of the node's JSON documents, such as `status`.
     pub(crate) fn json(&self, what: &str) -> Result<Value> {
-        let sent = self.agent.get(format!("{}/v1/{what}", self.url)).call();
+        let sent = self
+            .agent
+            .get(format!("{}/v1/{what}", self.url))
+            .config()
+            .timeout_global(Some(LOOK_TIMEOUT))
+            .build()
+            .call();
         self.read_json(self.good(self.sent(sent)?)?)
     }
 
@@ -204,6 +216,7 @@ impl NodeClient {
                 format!("`{}` is no node's address: {why}", self.url),
                 "name one such as http://127.0.0.1:5380",
             ),
+            ureq::Error::Timeout(_) => self.silent(),
             error => self.broken(&error),
         })
     }
@@ -232,6 +245,17 @@ impl NodeClient {
             "no-node",
             format!("no node answers at {}{}", self.url, self.from),
             "start one with `dotkey up`, or name another with --node URL",
+        )
+    }
+
+    fn silent(&self) -> CliError {
+        CliError::failed(
+            "node-silent",
+            format!(
+                "the node at {} does not answer in time{}",
+                self.url, self.from
+            ),
+            "ask again; if it stays so, see its log and start it anew",
         )
     }
 

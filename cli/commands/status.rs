@@ -1,11 +1,12 @@
 //! `dotkey status` and `dotkey node peers`: what the running node says of itself, in one glance.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{AskArgs, bytes_in_words};
+use crate::args::{AskArgs, bytes_in_words, counted};
 use crate::client::NodeClient;
 use crate::exit::Result;
 use crate::output::Answer;
@@ -42,13 +43,14 @@ fn in_words(status: &Value, url: &str) -> String {
     };
     line("api", url.to_owned());
     for (index, address) in texts(&status["listening"]).iter().enumerate() {
-        // The id stands above.
-        let address = address.split("/p2p/").next().unwrap_or(address);
-        line(if index == 0 { "listens" } else { "" }, address.to_owned());
+        line(
+            if index == 0 { "listens" } else { "" },
+            bare(address).to_owned(),
+        );
     }
     line("peers", connected(status));
     line("records", records(&status["records"]));
-    line("replication", replication(&status["replication"]));
+    line("replication", replication(status));
     line("reachability", reachability(&status["reachability"]));
     if let Some(ahead) = status["clock_ahead_secs"].as_i64() {
         line("clock", clock(ahead));
@@ -57,6 +59,14 @@ fn in_words(status: &Value, url: &str) -> String {
         line("warning", warning);
     }
     format!("Node {}\n{shown}", text(&status["peer_id"]))
+}
+
+/// An address without the id at its end, which stands above it. That of a relay stays.
+fn bare(address: &str) -> &str {
+    match address.rsplit_once("/p2p/") {
+        Some((before, id)) if !id.contains('/') => before,
+        _ => address,
+    }
 }
 
 fn texts(list: &Value) -> Vec<String> {
@@ -85,25 +95,44 @@ fn records(records: &Value) -> String {
     )
 }
 
-fn replication(replication: &Value) -> String {
+fn replication(status: &Value) -> String {
+    let replication = &status["replication"];
     let count = |field: &str| replication[field].as_u64().unwrap_or_default();
-    let neighbours = count("cell_nodes").saturating_sub(1);
-    let in_step = format!("{} of {neighbours} neighbours in step", count("in_step"));
+    let neighbours = counted(count("cell_nodes").saturating_sub(1), "neighbour");
+    let in_step = format!("{} of {neighbours} in step", count("in_step"));
     let compared = replication["last_compared_secs"].as_u64();
     let compared = compared.map_or(String::new(), |secs| format!(", compared {secs} s ago"));
-    match replication["health"].as_str().unwrap_or("unknown") {
-        "alone" => "alone: this is the only copy; join others with --join ADDRESS".to_owned(),
-        health => format!("{health}: {in_step}{compared}"),
+    let health = replication["health"].as_str().unwrap_or("unknown");
+    match (
+        health,
+        status["remembered_peers"].as_u64().unwrap_or_default(),
+    ) {
+        ("alone", 0) => "alone: this is the only copy; join others with --join ADDRESS".to_owned(),
+        ("alone", met) => format!(
+            "alone: this is the only copy; {} that it met before did not answer yet",
+            counted(met, "peer")
+        ),
+        ("starting", _) => format!("starting: compares with {neighbours} for the first time"),
+        ("thin", _) => format!("thin: {in_step}{compared}; records are safer with 20 nodes"),
+        _ => format!("{health}: {in_step}{compared}"),
     }
 }
 
 fn reachability(reachability: &Value) -> String {
     let verdict = reachability["verdict"].as_str().unwrap_or("unknown");
-    let relays = texts(&reachability["relays"]).len();
+    let relays = texts(&reachability["relays"]);
     let addresses = texts(&reachability["addresses"]);
-    match (verdict, relays) {
+    match (verdict, relays.len()) {
         ("private", 0) => "private: others cannot reach it; no relay was found".to_owned(),
-        ("private", relays) => format!("private: through {relays} relays"),
+        ("private", count) => {
+            let through = counted(count as u64, "relay");
+            format!("private: through {through}: {}", relays.join(", "))
+        }
+        ("unknown", _) if addresses.is_empty() => "unknown: nobody has tried yet".to_owned(),
+        ("unknown", _) => format!("unknown: nobody has tried {} yet", addresses.join(", ")),
+        ("local", _) if !addresses.is_empty() => {
+            format!("local: only from near, as {}", addresses.join(", "))
+        }
         (verdict, _) if addresses.is_empty() => verdict.to_owned(),
         (verdict, _) => format!("{verdict}: {}", addresses.join(", ")),
     }
@@ -139,7 +168,9 @@ fn peers_in_words(told: &Value) -> String {
             .map_or(String::new(), |ms| format!(", {ms} ms"));
         let id = peer["peer_id"].as_str().unwrap_or("unknown");
         let _ = writeln!(shown, "{id}  {state}{ping}");
-        for address in texts(&peer["addresses"]) {
+        let addresses = texts(&peer["addresses"]);
+        let addresses: BTreeSet<&str> = addresses.iter().map(|address| bare(address)).collect();
+        for address in addresses {
             let _ = writeln!(shown, "  {address}");
         }
     }
@@ -159,7 +190,7 @@ mod tests {
             "reachability": {"verdict": "local", "addresses": [], "relays": []},
             "clock_ahead_secs": -2, "warnings": ["look here"],
         });
-        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
+        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago; records are safer with 20 nodes\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
         assert_eq!(in_words(&status, "http://node"), expected);
     }
 
@@ -167,13 +198,54 @@ mod tests {
     fn what_a_node_leaves_out_is_unknown() {
         let shown = in_words(&json!({}), "http://node");
         assert!(shown.contains("Node unknown") && shown.contains("reachability unknown"));
+        assert!(shown.contains("replication  unknown"), "{shown}");
         assert!(peers_in_words(&json!([])).contains("Next:"));
+    }
+
+    #[test]
+    fn who_is_alone_is_told_what_to_wait_for() {
+        let check = |health: &str, met: u64, says: &str| {
+            let status = json!({"replication": {"health": health, "cell_nodes": 2, "in_step": 0}, "remembered_peers": met});
+            assert_eq!(replication(&status), says);
+        };
+        check(
+            "alone",
+            0,
+            "alone: this is the only copy; join others with --join ADDRESS",
+        );
+        check(
+            "alone",
+            1,
+            "alone: this is the only copy; 1 peer that it met before did not answer yet",
+        );
+        check(
+            "starting",
+            1,
+            "starting: compares with 1 neighbour for the first time",
+        );
+        check("catching-up", 1, "catching-up: 0 of 1 neighbour in step");
+    }
+
+    #[test]
+    fn reachability_is_what_others_see() {
+        let check = |verdict: &str, addresses: &[&str], relays: &[&str], says: &str| {
+            let told = json!({"verdict": verdict, "addresses": addresses, "relays": relays});
+            assert_eq!(reachability(&told), says);
+        };
+        check("public", &["/a", "/b"], &[], "public: /a, /b");
+        check("local", &["/a"], &[], "local: only from near, as /a");
+        check("local", &[], &[], "local");
+        check("unknown", &[], &[], "unknown: nobody has tried yet");
+        check("unknown", &["/a"], &[], "unknown: nobody has tried /a yet");
+        check("private", &["/a"], &["r"], "private: through 1 relay: r");
+        let alone = "private: others cannot reach it; no relay was found";
+        check("private", &["/a"], &[], alone);
     }
 
     #[test]
     fn peers_show_what_they_have_done() {
         let check = |connected: bool, standing: i64, state: &str| {
-            let peer = json!({"peer_id": "a", "addresses": ["/x"], "connected": connected, "standing": standing, "ping_ms": 3});
+            let peer = json!({"peer_id": "a", "addresses": ["/x", "/x/p2p/a"], "connected": connected, "standing": standing, "ping_ms": 3});
             let shown = peers_in_words(&json!({"peers": [peer]}));
             assert_eq!(shown, format!("a  {state}, 3 ms\n  /x\n"));
         };

@@ -14,6 +14,7 @@ pub(crate) struct NodeSettings {
     pub(crate) announce: Option<Vec<String>>,
     pub(crate) join: Option<Vec<String>>,
     pub(crate) api: Option<String>,
+    pub(crate) hosts: Option<Vec<String>>,
     pub(crate) ports: Option<Ports>,
     pub(crate) mdns: Option<bool>,
     pub(crate) private_addresses: Option<bool>,
@@ -51,6 +52,7 @@ impl NodeSettings {
             announce: list("ANNOUNCE").or(self.announce),
             join: list("JOIN").or(self.join),
             api: text("API").or(self.api),
+            hosts: list("HOSTS").or(self.hosts),
             ports: word(
                 "PORTS",
                 &[("default", Ports::Default), ("auto", Ports::Auto)],

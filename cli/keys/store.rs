@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dotkey_proto::identity::Policy;
@@ -16,7 +15,7 @@ use dotkey_proto::limits::{POLICY_CHAIN_MAX, RECORD_BYTES_MAX};
 use super::identity::verify_chain;
 use super::{Identity, KeyName, StoredKey};
 use crate::exit::{CliError, Result};
-use crate::files::{self, PRIVATE, unwritable};
+use crate::files::{self, PRIVATE, unreadable, unwritable};
 
 pub(crate) struct Store {
     folder: PathBuf,
@@ -206,15 +205,12 @@ fn read_identity(name: &KeyName, folder: PathBuf) -> Result<Identity> {
     })
 }
 
-/// A folder and those above it, `count` together, as far as they exist: who may write to one of them may put another key in
-/// the place of what is in it.
+/// A folder and those above it, `count` together.
 fn check_folders(folder: &Path, count: usize) -> Result<()> {
-    for folder in folder.ancestors().take(count) {
-        if folder.exists() {
-            check_permissions(folder, 0o022, "700")?;
-        }
-    }
-    Ok(())
+    folder
+        .ancestors()
+        .take(count)
+        .try_for_each(files::check_folder)
 }
 
 /// What an interrupted write left: never part of anything.
@@ -227,7 +223,7 @@ fn read_key(path: PathBuf) -> Result<StoredKey> {
     if !found.is_file() {
         return Err(damaged(&path, "is not a plain file"));
     }
-    check_permissions(&path, 0o077, "600")?;
+    files::check_permissions(&path, 0o077, "600")?;
     let bytes = files::read(&path, KEY_FILE_BYTES_MAX, "the key file")?;
     let file = KeyFile::decode(&bytes).map_err(|error| {
         let code = error.code();
@@ -240,22 +236,6 @@ fn read_key(path: PathBuf) -> Result<StoredKey> {
     Ok(StoredKey { path, file })
 }
 
-fn check_permissions(path: &Path, forbidden: u32, right: &str) -> Result<()> {
-    let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    let mode = found.permissions().mode() & 0o777;
-    if mode & forbidden != 0 {
-        return Err(CliError::failed(
-            "loose-permissions",
-            format!("{} is open to others (mode {mode:03o})", path.display()),
-            format!(
-                "if you trust what is in it, run: chmod {right} '{}'",
-                path.display()
-            ),
-        ));
-    }
-    Ok(())
-}
-
 fn entries(folder: &Path) -> Result<Vec<std::ffi::OsString>> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -266,14 +246,6 @@ fn entries(folder: &Path) -> Result<Vec<std::ffi::OsString>> {
         }),
     };
     listed.map_err(|error| unreadable(folder, &error))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> CliError {
-    CliError::failed(
-        "unreadable",
-        format!("{} cannot be read: {error}", path.display()),
-        "check its permissions, or name another data folder with --data",
-    )
 }
 
 fn damaged(path: &Path, what: &str) -> CliError {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use dotkey_registry::api::TokenError;
 use dotkey_registry::node::StartError;
@@ -9,6 +10,7 @@ use dotkey_registry::store::StoreError;
 
 use super::plan::Plan;
 use crate::exit::CliError;
+use crate::files;
 
 const PORTS_AUTO: &str = "stop what uses it, name another with --api IP:PORT, or let free ones be found with --ports auto";
 
@@ -57,6 +59,17 @@ pub(super) fn start(error: &StartError, plan: &Plan) -> CliError {
         StartError::Setting { .. } => {
             CliError::usage(error, "correct it; `docs/cli.md` has every setting")
         }
+        StartError::KeyReadable { file, .. } => CliError::failed(
+            "loose-permissions",
+            error,
+            format!(
+                "if nobody has, run: chmod 600 {file}; else remove it, and the node starts as another one",
+                file = files::quoted(file)
+            ),
+        ),
+        StartError::File { file, source } if source.kind() == io::ErrorKind::StorageFull => {
+            no_space(file)
+        }
         StartError::Mdns(_) => CliError::failed("no-mdns", error, "leave --mdns out"),
         error => CliError::failed(
             "no-start",
@@ -97,14 +110,39 @@ fn number(address: &str) -> &str {
     found.and_then(|_| parts.next()).unwrap_or("?")
 }
 
+/// The store's own message is for a node that runs, and recovers by itself.
+fn no_space(path: &Path) -> CliError {
+    CliError::failed(
+        "no-space",
+        format!("no space is left for {}", path.display()),
+        "free some, 8 MiB at least, then run this again",
+    )
+}
+
+/// A data folder without records.
+pub(super) fn no_store(folder: &Path) -> CliError {
+    CliError::not_found(
+        format!("there is no store in {}", folder.display()),
+        "name the node's data folder with --data; `dotkey node` makes a new store where there is none",
+    )
+}
+
+/// A folder that is no backup.
+pub(super) fn no_backup(folder: &Path) -> CliError {
+    CliError::not_found(
+        format!("there is no backup in {}", folder.display()),
+        "name a folder that `dotkey node backup` made",
+    )
+}
+
 pub(super) fn store(error: &StoreError) -> CliError {
     let code = match error {
         StoreError::InUse { .. } => "in-use",
         StoreError::Damaged { .. } => "damaged",
         StoreError::Newer { .. } => "newer-format",
-        StoreError::NoSpace { .. } => "no-space",
+        StoreError::NoSpace { folder } => return no_space(folder),
         StoreError::Exists { .. } => "exists",
-        StoreError::Missing { .. } => "no-store",
+        StoreError::Missing { folder } => return no_store(folder),
         StoreError::System { .. } => "store",
     };
     // The store's messages end with the next step.

@@ -2,20 +2,26 @@
 
 use std::path::Path;
 
-use dotkey_registry::store::{self, RepairReport};
+use dotkey_registry::store::{self, RepairReport, StoreError};
 use serde_json::json;
 
 use super::{failures, store_of};
-use crate::args::bytes_in_words;
+use crate::args::{bytes_in_words, counted};
 use crate::exit::Result;
 use crate::files;
 use crate::output::Answer;
 
 /// Takes a backup as the records of a data folder that has none.
 pub(crate) fn restore(from: &Path, data: &Path) -> Result<Answer> {
-    files::make_private_folder(data)?;
     let folder = store_of(data);
-    let bytes = store::restore(from, &folder).map_err(|error| failures::store(&error))?;
+    if from.exists() {
+        files::check_folder(data)?;
+        files::make_private_folder(data)?;
+    }
+    let bytes = store::restore(from, &folder).map_err(|error| match error {
+        StoreError::Missing { folder } => failures::no_backup(&folder),
+        error => failures::store(&error),
+    })?;
     let shown = folder.display().to_string();
     let text = format!(
         "Restored {} to {shown}, every block of it checked.\nNext: start the node with `dotkey node --data {}`.",
@@ -27,17 +33,42 @@ pub(crate) fn restore(from: &Path, data: &Path) -> Result<Answer> {
 
 /// Keeps what is whole of a damaged store.
 pub(crate) fn repair(data: &Path) -> Result<Answer> {
-    let report = store::repair(&store_of(data)).map_err(|error| failures::store(&error))?;
+    files::check_folder(data)?;
+    let report = store::repair(&store_of(data)).map_err(|error| match error {
+        StoreError::Missing { folder } => failures::no_store(&folder),
+        error => failures::store(&error),
+    })?;
+    let moved_to = report
+        .damaged
+        .as_deref()
+        .map(|path| path.display().to_string());
+    let text = match &moved_to {
+        None => format!(
+            "The store is sound: {} read, each verified again. Nothing was changed.\nNext: start the node with `dotkey node --data {}`.",
+            counted(report.kept, "record"),
+            files::quoted(data)
+        ),
+        Some(moved_to) => repaired(&report, moved_to, data),
+    };
+    let json = json!({
+        "sound": moved_to.is_none(),
+        "kept": report.kept,
+        "dropped": report.dropped,
+        "files": report.files,
+        "moved_to": moved_to,
+    });
+    Ok(Answer::new(json, text))
+}
+
+fn repaired(report: &RepairReport, moved_to: &str, data: &Path) -> String {
     let RepairReport {
-        damaged,
         files: found,
         kept,
         dropped,
         ..
     } = report;
-    let shown = damaged.display();
     let where_found = match &found[..] {
-        [] => "No damage was found in its files".to_owned(),
+        [] => "Its parts did not agree".to_owned(),
         found => format!("Damage was found in {}", found.join(", ")),
     };
     let lost = match dropped {
@@ -46,11 +77,9 @@ pub(crate) fn repair(data: &Path) -> Result<Answer> {
             format!("{dropped} could not be read; the other nodes bring back what they have")
         }
     };
-    let text = format!(
-        "Repaired. {where_found}.\n  kept     {kept} records, each verified again; {lost}\n  moved    the damaged store to {shown}\nNext: start the node with `dotkey node --data {}`; remove that folder when all is well.",
+    format!(
+        "Repaired. {where_found}.\n  kept     {}, each verified again; {lost}\n  moved    the damaged store to {moved_to}\nNext: start the node with `dotkey node --data {}`; remove that folder when all is well.",
+        counted(*kept, "record"),
         files::quoted(data)
-    );
-    let json =
-        json!({"kept": kept, "dropped": dropped, "files": found, "moved_to": shown.to_string()});
-    Ok(Answer::new(json, text))
+    )
 }

@@ -19,8 +19,8 @@ const STORE_BYTES_MAX_DEFAULT: u64 = 1 << 30;
 const STORE_BYTES_MAX_LEAST: u64 = 1 << 20;
 /// Enough for the routing table and the gossip, few enough for a small machine.
 const CONNECTIONS_MAX_DEFAULT: u32 = 256;
-/// Fewer than the nodes that keep a record, and none would be found.
-const CONNECTIONS_MAX_LEAST: u32 = 32;
+/// A lookup's, its neighbours', and what comes in: as the registry has it.
+const CONNECTIONS_MAX_LEAST: u32 = 16;
 
 /// Quiet. libp2p warns of what is in order here: a network of one has no other node, and the announcements of the nodes that
 /// store a record are one message.
@@ -35,6 +35,8 @@ pub(super) struct Plan {
     /// Addresses with peer ids.
     pub(super) join: Vec<String>,
     pub(super) api: SocketAddr,
+    /// Names that the API goes by, besides addresses.
+    pub(super) hosts: Vec<String>,
     pub(super) mdns: bool,
     /// Addresses of private networks are taken from peers.
     pub(super) private_addresses: bool,
@@ -62,6 +64,7 @@ impl Plan {
             announce: several(&args.announce, set.announce.as_ref()).unwrap_or_default(),
             join: addresses(&join)?,
             api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
+            hosts: set.hosts.clone().unwrap_or_default(),
             mdns: args.mdns || set.mdns == Some(true),
             private_addresses: args.private_addresses
                 || set

@@ -1,5 +1,6 @@
 //! Running a node until someone says stop.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -18,7 +19,7 @@ use super::failures;
 use super::log;
 use super::plan::Plan;
 use super::run_file::{Placed, RunFile};
-use crate::args::{RunArgs, bytes_in_words};
+use crate::args::{RunArgs, bytes_in_words, counted};
 use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;
@@ -61,6 +62,7 @@ pub(crate) fn serve(
 ) -> Result<Answer> {
     let plan = Plan::new(args, settings)?;
     log::begin(&plan.log, plan.log_format)?;
+    files::check_folder(&plan.data)?;
     files::make_private_folder(&plan.data)?;
     let runtime = runtime().map_err(|error| failures::system("no thread can be made", &error))?;
     let ended = runtime.block_on(run(&plan, output, extent));
@@ -147,6 +149,7 @@ impl Running {
         let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
+        config.hosts.clone_from(&plan.hosts);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;
         let running = Self {
@@ -252,19 +255,14 @@ fn start_in_words(status: &Status, plan: &Plan, api: &str, extent: Extent) -> St
     line("api", api);
     let records = status.records;
     let held = format!(
-        "{}, with {} records in {}",
+        "{}, with {} in {}",
         plan.data.display(),
-        records.count,
+        counted(records.count, "record"),
         bytes_in_words(records.bytes)
     );
     line("data", &held);
-    match plan.join.len() {
-        0 if status.known_peers == 0 => {
-            line("network", "of its own; join another with --join ADDRESS");
-        }
-        0 => line("network", "joined through peers it met before"),
-        _ => line("network", "joining"),
-    }
+    let (told, met) = (told(&plan.join), status.remembered_peers as u64);
+    line("network", &network(told, met, plan.mdns));
     if extent == Extent::Everything {
         line(
             "runs",
@@ -272,4 +270,56 @@ fn start_in_words(status: &Status, plan: &Plan, api: &str, extent: Extent) -> St
         );
     }
     text
+}
+
+/// The nodes that the addresses to join are of.
+fn told(join: &[String]) -> u64 {
+    let ids = join
+        .iter()
+        .filter_map(|address| address.rsplit("/p2p/").next());
+    ids.collect::<BTreeSet<_>>().len() as u64
+}
+
+/// By whom it finds its network: nodes that it was told of, and peers that it met before. Nobody has answered yet.
+fn network(told: u64, met: u64, mdns: bool) -> String {
+    let told_of = format!("{} that it was told of", counted(told, "node"));
+    let saved = format!("{} saved in peers.json", counted(met, "peer"));
+    let mut by = match (told, met) {
+        (0, 0) if mdns => "of its own".to_owned(),
+        (0, 0) => "of its own; join another with --join ADDRESS".to_owned(),
+        (0, _) => format!("rejoins by {saved}"),
+        (_, 0) => format!("joins by {told_of}"),
+        (_, _) => format!("joins by {told_of} and {saved}"),
+    };
+    if mdns {
+        by += "; looks for others on the local network";
+    }
+    by
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_it_finds_its_network_is_said() {
+        let check = |told, met, mdns, says: &str| assert_eq!(network(told, met, mdns), says);
+        check(0, 0, false, "of its own; join another with --join ADDRESS");
+        check(
+            0,
+            0,
+            true,
+            "of its own; looks for others on the local network",
+        );
+        check(0, 1, false, "rejoins by 1 peer saved in peers.json");
+        check(2, 0, false, "joins by 2 nodes that it was told of");
+        check(
+            1,
+            4,
+            false,
+            "joins by 1 node that it was told of and 4 peers saved in peers.json",
+        );
+        let addresses = ["/ip4/192.0.2.7/tcp/1/p2p/a", "/ip4/192.0.2.7/udp/1/p2p/a"];
+        assert_eq!(super::told(&addresses.map(str::to_owned)), 1);
+    }
 }

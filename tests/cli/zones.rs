@@ -53,9 +53,15 @@ fn next_steps_can_be_copied() {
     let checked = place.run(&["zone", "check", "my site.toml"]).ok().stdout();
     let next = "`dotkey zone sign 'my site.toml' --key NAME`";
     assert!(checked.contains(next), "{checked}");
-    place
-        .run(&["zone", "sign", "my site.toml", "--key", "alice"])
-        .ok();
+    let next = "`dotkey zone publish 'my site.toml' --key NAME`";
+    assert!(checked.contains(next), "{checked}");
+    let signed = place.run(&["zone", "sign", "my site.toml", "--key", "alice"]);
+    let signed = signed.ok().stdout();
+    let next = "`dotkey zone publish 'my site.record'`";
+    assert!(signed.contains(next), "{signed}");
+    let made = place.run(&["key", "new", "bob", "--bare"]).ok().stdout();
+    let next = "`dotkey zone publish mysite.toml --key bob`";
+    assert!(made.contains(next), "{made}");
     let ask = |name: &str| place.run(&["resolve", name, "MX", "--record", "my site.record"]);
     ask("nope.mysite.key").fails(3, "dotkey zone show 'my site.record'");
     ask("mysite.key").fails(3, "leave the type out");

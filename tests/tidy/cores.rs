@@ -10,6 +10,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/dht/codec/",
     "registry/src/dht/core/",
     "registry/src/dht/crowding.rs",
+    "registry/src/dht/driver/joining.rs",
     "registry/src/dht/message.rs",
     "registry/src/dht/peer.rs",
     "gateway/src/balance.rs",

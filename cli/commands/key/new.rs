@@ -123,7 +123,7 @@ fn answer(identity: &Identity, context: &Context<'_>) -> Answer {
         text += &describe::policy_words(identity.policy());
     }
     text += &format!(
-        "Next: write a zone with `dotkey zone new mysite.toml`, sign it with `dotkey zone sign mysite.toml --key {name}`."
+        "Next: write a zone with `dotkey zone new mysite.toml`, publish it with `dotkey zone publish mysite.toml --key {name}`."
     );
     Answer::new(json, text)
 }

@@ -67,11 +67,10 @@ fn check(path: &Path, context: &Context<'_>) -> Result<Answer> {
     let mut json = zone_counts(&zone);
     json["valid"] = true.into();
     json["bytes"] = bytes.into();
-    let shown = path.display();
+    let (shown, quoted) = (path.display(), files::quoted(path));
     let text = format!(
-        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: sign it with `dotkey zone sign {} --key NAME`.",
-        count_words(&zone),
-        files::quoted(path)
+        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: publish it with `dotkey zone publish {quoted} --key NAME`, or only sign it with `dotkey zone sign {quoted} --key NAME`.",
+        count_words(&zone)
     );
     Ok(Answer::new(json, text))
 }

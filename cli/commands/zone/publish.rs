@@ -242,7 +242,7 @@ fn answer(record: &Record, stored: Stored, context: &Context<'_>) -> Answer {
         .branch()
         .map_or(String::new(), |branch| format!("\n  branch    {branch}"));
     let text = format!(
-        "Published: {name}{branch}\n  sequence  {}\n  holds     until {}\n  stored on {}",
+        "Published: {name}{branch}\n  sequence  {}\n  holds     until {}\n  stored on {}\nNext: read it from anywhere with `dotkey resolve {name}`.",
         record.sequence(),
         record.expires(),
         stored_in_words(stored)

@@ -375,7 +375,7 @@ impl Turn {
         });
         let text = match open.first() {
             None => format!(
-                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: anyone can check it with `dotkey verify {quoted}`.",
+                "Signed: {shown}\n  name      {name}\n  sequence  {}\n  holds     until {}\nNext: publish it with `dotkey zone publish {quoted}`; anyone can check it with `dotkey verify {quoted}`.",
                 self.claims.sequence, self.claims.expires
             ),
             Some(closest) => {

@@ -1,12 +1,11 @@
 //! Our nodes, whole: libp2p's driver, the core and a store on disk each, over channels in this process instead of sockets.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use dotkey_proto::identity::{Policy, key_id_of};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
 use dotkey_proto::signature::{PublicKey, SecretKey};
-use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::Effort;
 use dotkey_registry::dht::message::Expected;
 use dotkey_registry::dht::peer::Position;
@@ -15,12 +14,16 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
 use crate::Times;
+use crate::watch::{Watchers, hex, now};
 
 /// Where these nodes listen in memory.
 const FIRST_PORT: u64 = 5_000_000;
 
 /// Connections of each node: as many as its table has entries, so that none is made anew all the time.
 const CONNECTIONS_MAX: u32 = 128;
+
+/// Connections of each node where very many share one machine.
+const CONNECTIONS_MAX_OF_A_CROWD: u32 = 48;
 
 /// Nodes by which the others join, as a network's bootstrap list has them.
 const DOORS: usize = 8;
@@ -37,14 +40,27 @@ const QUIET_WITHIN: Duration = Duration::from_secs(90);
 /// Quiet is less than this share of one processor, for all nodes together.
 const QUIET_SHARE: f64 = 0.4;
 
+/// Changes that are watched until every node has seen them, or too long.
+const CHANGES_WATCHED: usize = 20;
+
 /// Each node knows at least so many others when the network has settled.
 const KNOWN_MIN: usize = 20;
 
-/// Times, and how many requests each get took, sorted.
-pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Times, Vec<usize>) {
+/// What is measured of a network, each sorted.
+pub(crate) struct Measured {
+    pub(crate) times: Times,
+    /// How many requests each get took.
+    pub(crate) requests: Vec<usize>,
+    /// How long after it was begun to be put a change came out of the API of each node.
+    pub(crate) seen: Vec<Duration>,
+}
+
+pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> Measured {
     let folder = tempfile::tempdir().expect("a folder");
-    let network = join(nodes, folder.path()).await;
+    let network = join(nodes, CONNECTIONS_MAX, folder.path()).await;
+    let mut watchers = Watchers::of(&network).await;
     let (mut put, mut get, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = Vec::new();
     let records: Vec<_> = (0..samples).map(|sample| record(sample, bytes)).collect();
     for (sample, record) in records.iter().enumerate() {
         let writer = &network[sample * 37 % nodes];
@@ -53,6 +69,16 @@ pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Time
         put.push(begun.elapsed());
         let placement = placement.expect("the node runs");
         assert!(placement.succeeded(), "{placement:?}");
+        if sample < CHANGES_WATCHED {
+            let digest = hex(&record.digest());
+            let after = watchers.seen(&digest, begun).await;
+            let last = after.last().expect("somebody watches");
+            eprintln!(
+                "change {sample} was stored after {:.0?}, seen everywhere after {last:.1?}",
+                put[sample]
+            );
+            seen.extend(after);
+        }
     }
     // Each change was announced, and every node fetches and verifies it: that is no part of what a get takes.
     quieten().await;
@@ -68,11 +94,24 @@ pub(crate) async fn measure(nodes: usize, samples: usize, bytes: usize) -> (Time
     put.sort_unstable();
     get.sort_unstable();
     requests.sort_unstable();
-    (Times { put, get }, requests)
+    seen.sort_unstable();
+    Measured {
+        times: Times { put, get },
+        requests,
+        seen,
+    }
+}
+
+/// How long many nodes with few connections take to find each other, and the bytes that this process has resident then.
+pub(crate) async fn crowd(nodes: usize) -> (Duration, u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = Instant::now();
+    let _network = join(nodes, CONNECTIONS_MAX_OF_A_CROWD, folder.path()).await;
+    (begun.elapsed(), resident())
 }
 
 /// Each joins by one of the first few, and all are given the time to find each other.
-pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
+async fn join(nodes: usize, connections_max: u32, folder: &Path) -> Vec<Node> {
     let address = |index: usize| Multiaddr::from(Protocol::Memory(FIRST_PORT + index as u64));
     let mut network = Vec::new();
     let mut doors: Vec<Multiaddr> = Vec::new();
@@ -80,7 +119,8 @@ pub(crate) async fn join(nodes: usize, folder: &Path) -> Vec<Node> {
         let mut config = NodeConfig::new(folder.join(index.to_string()));
         config.transport = Transport::Memory;
         config.local_addresses = true;
-        config.connections_max = CONNECTIONS_MAX;
+        config.connections_max = connections_max;
+        config.follow_all = true;
         config.listen = vec![address(index)];
         config.bootstrap = match index {
             0 => Vec::new(),
@@ -153,6 +193,15 @@ fn processor_secs() -> f64 {
     (ticks(12) + ticks(13)) / 100.0
 }
 
+/// Bytes of memory that this process has.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kibibytes: u64 = kibibytes.and_then(|it| it.parse().ok()).expect("a number");
+    1024 * kibibytes
+}
+
 /// A record of about so many bytes, of an identity of its own, that holds now.
 fn record(number: usize, bytes: usize) -> Verified<Record> {
     let mut seed = [0; 32];
@@ -160,10 +209,7 @@ fn record(number: usize, bytes: usize) -> Verified<Record> {
     let secret = SecretKey::from_seed(&seed);
     let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
     let policy = policy.encode().expect("sound");
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970");
-    let now = Timestamp::from_secs(since.as_secs()).expect("before 10000");
+    let now = now();
     let claims = Claims {
         key_id: key_id_of(&policy),
         sequence: 1,

@@ -110,7 +110,7 @@ fn check(hosts: &[String], request: &Request, reads: bool) -> Result<(), Problem
         return Err(Problem::new(
             problem::WRONG_HOST,
             format!("the request is for {}", quoted(given)),
-            "use the node's address or `localhost`, or list the name under `hosts` of the node's API configuration",
+            "use the node's address or `localhost`, or list the name under `hosts` of the node's configuration",
         ));
     };
     if reads || !is_foreign(request.headers(), &host) {

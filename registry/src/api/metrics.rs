@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
+use super::levels;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::state::Shared;
@@ -96,7 +97,7 @@ impl HttpMetrics {
         http.register("connections", "Open connections", self.connections.clone());
         http.register(
             "connections_cut_off",
-            "Connections that were closed because a client was too slow",
+            "Connections that were closed early, by the reason",
             self.cut_off.clone(),
         );
         self
@@ -126,7 +127,8 @@ pub(crate) async fn metrics(
     let mut own = String::new();
     text::encode(&mut own, &shared.metrics.registry).expect("a String takes everything");
     let node = shared.ask(shared.node.metrics()).await?;
-    let page = join([node, own]);
+    let status = shared.ask(shared.node.status()).await?;
+    let page = join([node, levels::text(&status), own]);
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
 }
 
@@ -186,16 +188,4 @@ impl Drop for Flight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_stands_once() {
-        let check = |parts: &[&str], expected: &str| {
-            assert_eq!(join(parts.iter().map(ToString::to_string)), expected);
-        };
-        check(&[], "# EOF\n");
-        check(&["a 1\n# EOF\n", "b 2\n"], "a 1\nb 2\n# EOF\n");
-        check(&["# EOF\n", "", "a 1"], "a 1\n# EOF\n");
-    }
-}
+mod tests;

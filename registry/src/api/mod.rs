@@ -7,6 +7,7 @@
 mod admin;
 mod events;
 mod guard;
+mod levels;
 mod metrics;
 mod problem;
 mod put;

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::problem::{self, Facts, Problem};
 use super::records::{etag, target};
 use super::request::{self, CBOR, EVENTS, JSON, Parameters, Target};
-use super::shown::{Current, Placed, Shown, refused};
+use super::shown::{Current, Placed, Shown, refusals_in_words, refused};
 use super::state::{Shared, place};
 use crate::dht::core::Placement;
 use crate::dht::message::{Expected, Refusal};
@@ -170,10 +170,17 @@ fn outcome(shown: Shown, expected: Expected, placement: &Placement) -> Result<Pl
         return Err(Problem::new(problem::CONDITION_FAILED, detail, next).with_facts(facts(None)));
     }
     let detail = format!(
-        "{} of the {} closest nodes stored it, and a majority is needed",
-        placement.stored, placement.of
+        "{} of the {} closest nodes stored it, and a majority is needed{}",
+        placement.stored,
+        placement.of,
+        refusals_in_words(placement)
     );
-    let next = "put it again: who has it keeps it; /v1/status shows whether this node has peers";
+    let lacks_disk = |(_, refusal): &(_, Refusal)| matches!(refusal, Refusal::Disk);
+    let next = if placement.refused.iter().any(lacks_disk) {
+        "put it again when those nodes can write to their disks; who has it keeps it; /v1/status shows the warnings of this node"
+    } else {
+        "put it again: who has it keeps it; /v1/status shows whether this node has peers"
+    };
     Err(Problem::new(problem::TOO_FEW_NODES, detail, next).with_facts(facts(None)))
 }
 

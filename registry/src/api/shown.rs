@@ -101,6 +101,17 @@ pub(crate) fn refused(placement: &Placement) -> Vec<RefusedFor> {
     refused
 }
 
+/// `; refused by 2 (disk), by 1 (full)`, or nothing where nobody refused.
+pub(crate) fn refusals_in_words(placement: &Placement) -> String {
+    let refused = refused(placement);
+    let one = |refused: &RefusedFor| format!("by {} ({})", refused.nodes, refused.reason);
+    let words: Vec<String> = refused.iter().map(one).collect();
+    match &words[..] {
+        [] => String::new(),
+        words => format!("; refused {}", words.join(", ")),
+    }
+}
+
 fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Older(_) => "older".into(),
@@ -184,6 +195,10 @@ mod tests {
         assert_eq!(
             counted,
             expected.map(|(reason, nodes)| (reason.to_owned(), nodes))
+        );
+        assert_eq!(
+            refusals_in_words(&placement),
+            "; refused by 2 (invalid: expired), by 1 (full), by 1 (invalid: threshold)"
         );
     }
 }

@@ -41,6 +41,10 @@ pub fn peer_id(seed: [u8; 32]) -> Result<PeerId, DecodingError> {
     Ok(Keypair::ed25519_from_bytes(seed)?.public().to_peer_id())
 }
 
+/// How often a node looks for whom its table lacks. It asks once for each bucket, over disjoint paths, and so connects with most that it meets: seldom,
+/// because lookups find the same in passing, and the table's entries are looked at besides.
+const BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(30 * 60);
+
 /// Kademlia as a routing table and nothing more: it neither keeps nor republishes records.
 #[must_use]
 pub fn routing() -> kad::Config {
@@ -54,6 +58,7 @@ pub fn routing() -> kad::Config {
         .disjoint_query_paths(true)
         // Entries pass the limits of `crowding` first.
         .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_periodic_bootstrap_interval(Some(BOOTSTRAP_INTERVAL))
         .set_record_filtering(kad::StoreInserts::FilterBoth)
         .set_replication_interval(None)
         .set_publication_interval(None)

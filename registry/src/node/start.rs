@@ -103,6 +103,16 @@ pub enum StartError {
         /// Which file.
         file: PathBuf,
     },
+    /// Others can read the key file, and pass for this node.
+    #[error(
+        "{file} is open to others (mode {mode:03o}): whoever has read it can pass for this node"
+    )]
+    KeyReadable {
+        /// Which file.
+        file: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// A file could not be read or written.
     #[error("{file}: {source}")]
     File {
@@ -204,6 +214,15 @@ fn key(file: &Path) -> Result<Keypair, StartError> {
 }
 
 fn read_seed(opened: File, file: &Path) -> Result<[u8; 32], StartError> {
+    #[cfg(unix)]
+    {
+        let metadata = opened.metadata().map_err(failed(file))?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            let file = file.to_owned();
+            return Err(StartError::KeyReadable { file, mode });
+        }
+    }
     let mut bytes = Vec::new();
     let mut opened = opened.take(33);
     opened.read_to_end(&mut bytes).map_err(failed(file))?;
@@ -241,6 +260,12 @@ mod tests {
             let metadata = fs::metadata(&file).expect("it is there");
             let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
             assert_eq!(mode & 0o777, 0o600);
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o604);
+            fs::set_permissions(&file, open).expect("set");
+            let error = key(&file).expect_err("others can read it").to_string();
+            assert!(error.contains("mode 604"), "{error}");
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            fs::set_permissions(&file, private).expect("set");
         }
         for bad in [0, 31, 33] {
             fs::write(&file, vec![1; bad]).expect("written");

@@ -1,6 +1,6 @@
 //! How a node does, in the words that `dotkey status`, `/v1/status` and the metrics share.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How a node does.
 #[derive(Clone, Debug, Serialize)]
@@ -15,6 +15,8 @@ pub struct Status {
     pub known_peers: usize,
     /// Peers that are cut off now.
     pub cut_off_peers: usize,
+    /// Peers that it met, also before its last start, and tries again when it is alone.
+    pub remembered_peers: usize,
     /// What it keeps.
     pub records: RecordStatus,
     /// Whether its neighbours keep the same.
@@ -52,8 +54,7 @@ pub struct Replication {
 }
 
 /// Replication in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// No other node is known: this is the only copy.
     Alone,
@@ -65,6 +66,35 @@ pub enum Health {
     CatchingUp,
     /// At least twenty nodes, in step when last compared.
     Healthy,
+}
+
+impl Health {
+    /// Every word that there is.
+    pub const ALL: [Self; 5] = [
+        Self::Alone,
+        Self::Starting,
+        Self::Thin,
+        Self::CatchingUp,
+        Self::Healthy,
+    ];
+
+    /// As everybody writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Starting => "starting",
+            Self::Thin => "thin",
+            Self::CatchingUp => "catching-up",
+            Self::Healthy => "healthy",
+        }
+    }
+}
+
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 /// Whether others reach this node.

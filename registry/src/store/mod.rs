@@ -9,6 +9,7 @@ mod backup;
 mod column;
 mod database;
 mod error;
+mod examine;
 mod format;
 mod index;
 mod owner;

@@ -288,6 +288,7 @@ fn status(count: usize) -> Status {
         connected_peers: 1,
         known_peers: 1,
         cut_off_peers: 0,
+        remembered_peers: 2,
         records: RecordStatus {
             count: count as u64,
             bytes: 0,

@@ -2,7 +2,9 @@
 //!
 //! Nothing here sleeps for a time that is hoped to be enough: every wait is for a condition, with a deadline that only a failure reaches.
 
+mod crowds;
 mod flood;
+mod gossip;
 mod many;
 mod news;
 mod sockets;

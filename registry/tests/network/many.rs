@@ -3,7 +3,7 @@
 use dotkey_registry::dht::message::Expected;
 use dotkey_registry::node::NodeError;
 
-use super::support::{Running, in_memory, network, record, until};
+use super::support::{Running, in_memory, network, record, record_by_many, until};
 
 const NODES: usize = 50;
 const OWNER: u8 = 1;
@@ -123,4 +123,16 @@ async fn a_bad_list_of_peers_is_a_warning() {
     let status = first.node.status().await.expect("it runs");
     let warned = |text: &String| text.contains("peers.json");
     assert!(status.warnings.iter().any(warned), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_many_signatures_is_verified_and_kept_by_others() {
+    let nodes = network(3).await;
+    let record = record_by_many(OWNER, 32);
+    let put = nodes[0].node.put(record.clone(), Expected::Older, None);
+    let placement = put.await.expect("it runs");
+    assert_eq!((placement.stored, placement.of), (3, 3), "{placement:?}");
+    for node in &nodes {
+        assert_eq!(node.records().await, 1);
+    }
 }

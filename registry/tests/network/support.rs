@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dotkey_proto::record::{Record, SignedRecord, Verified};
+use dotkey_proto::identity::{Key, Policy, PublicKey, key_id_of};
+use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::Effort;
@@ -179,9 +180,43 @@ pub(crate) fn position(owner: u8) -> Position {
 
 /// A record of `owner`'s.
 pub(crate) fn record(owner: u8, sequence: u64) -> Verified<Record> {
+    let secret = secret(owner);
+    let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
+    signed(&policy, &[secret], sequence)
+}
+
+/// A record that all of `keys` keys have to sign, the first of them `owner`'s.
+pub(crate) fn record_by_many(owner: u8, keys: u8) -> Verified<Record> {
+    let secrets: Vec<_> = (0..keys).map(|number| secret(owner + number)).collect();
+    let mut policy = Policy::bare(PublicKey::Ed25519(secrets[0].public()));
+    let first = policy.keys[0].clone();
+    let key = |secret: &SecretKey| Key {
+        public: PublicKey::Ed25519(secret.public()),
+        ..first.clone()
+    };
+    policy.keys = secrets.iter().map(key).collect();
+    for needed in policy.thresholds.values_mut() {
+        *needed = u32::from(keys);
+    }
+    signed(&policy, &secrets, 1)
+}
+
+fn signed(policy: &Policy, secrets: &[SecretKey], sequence: u64) -> Verified<Record> {
+    let policy = policy.encode().expect("sound");
     let time = |secs| Timestamp::from_secs(secs).expect("in range");
-    let window = time(now() - 3_600)..time(now() + 86_400);
-    let signed = SignedRecord::of_bare_key(&secret(owner), sequence, window, vec![0x55; 300]);
-    let verified = signed.expect("sound").verify(time(now()), None);
+    let claims = Claims {
+        key_id: key_id_of(&policy),
+        sequence,
+        not_before: time(now() - 3_600),
+        expires: time(now() + 86_400),
+        branch: None,
+        chain: vec![policy],
+        body: vec![0x55; 300],
+    };
+    let mut draft = claims.draft().expect("sound");
+    for secret in secrets {
+        draft.sign(secret);
+    }
+    let verified = SignedRecord::new(draft.encode()).verify(time(now()), None);
     verified.expect("valid")
 }

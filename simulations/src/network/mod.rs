@@ -15,6 +15,7 @@ use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{
     Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Verdict, Writing,
+    check,
 };
 use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary, Want};
 use dotkey_registry::dht::peer::{Peer, Position};
@@ -408,6 +409,10 @@ impl Network {
                         expected,
                     },
                 );
+            }
+            Action::Verify { verifying, bytes } => {
+                let checked = check(&bytes, None, self.now().calendar);
+                self.feed(node, Input::Verified { verifying, checked });
             }
             Action::Announce(announcement) => {
                 let waited = self.let_on(node, &announcement);

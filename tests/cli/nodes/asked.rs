@@ -191,3 +191,13 @@ fn whose_name_it_is_is_checked_before_anything_is_sent() {
         .run(&["resolve", "mysite.key", "--node", &nothing])
         .fails(1, "the ledger");
 }
+
+#[test]
+fn a_node_that_is_stuck_is_said_to_be_silent() {
+    // The system takes connections for it; it reads nothing.
+    let stuck = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", stuck.local_addr().expect("an address"));
+    let run = Place::new().run(&["status", "--node", &url, "--json"]);
+    let run = run.fails(1, "does not answer in time");
+    assert_eq!(run.json()["error"]["code"], "node-silent");
+}

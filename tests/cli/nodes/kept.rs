@@ -43,6 +43,38 @@ fn a_backup_of_a_running_node_is_a_node_elsewhere() {
 }
 
 #[test]
+fn a_sound_store_is_said_and_left_alone() {
+    let place = Place::with_alice();
+    let node = place.start("data", &[]);
+    place.publish(&node, "alice");
+    assert!(node.stop().success());
+    let said = place.run(&["node", "repair"]).ok().stdout();
+    assert!(said.contains("The store is sound: 1 record read"), "{said}");
+    let report = place.json(&["node", "repair"]);
+    assert_eq!(
+        (&report["sound"], &report["kept"]),
+        (&true.into(), &1.into())
+    );
+    assert!(report["moved_to"].is_null(), "{report}");
+}
+
+#[test]
+fn what_is_not_there_is_not_repaired_and_not_restored() {
+    let place = Place::new();
+    place
+        .run(&["node", "repair"])
+        .fails(3, "no store in data/store");
+    place
+        .run(&["node", "restore", "nowhere"])
+        .fails(3, "no backup in nowhere");
+    fs::create_dir(place.path("empty")).expect("made");
+    place
+        .run(&["node", "restore", "empty"])
+        .fails(3, "no backup in empty");
+    assert!(!place.path("data/store").exists());
+}
+
+#[test]
 fn a_damaged_store_is_said_and_repaired() {
     let place = Place::with_alice();
     let name = place.name_of("alice");
@@ -58,7 +90,7 @@ fn a_damaged_store_is_said_and_repaired() {
         .fails(1, "dotkey node repair");
     let report = place.json(&["node", "repair"]);
     assert!(
-        report["kept"].is_u64() && report["moved_to"].is_string(),
+        report["kept"].is_u64() && report["moved_to"].is_string() && report["sound"] == false,
         "{report}"
     );
     let node = place.start("data", &[]);

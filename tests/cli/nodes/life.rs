@@ -1,10 +1,15 @@
 //! One node's life: it starts, says where it is, refuses to be two, and stops in order.
 
+use std::fs::{self, Permissions};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
 use super::{Place, eventually, get};
+
+/// The page that lists the metrics.
+const METRICS: &str = include_str!("../../../docs/operating.md");
 
 #[test]
 fn it_says_where_it_is_while_it_runs() {
@@ -24,7 +29,18 @@ fn it_says_where_it_is_while_it_runs() {
         );
     }
     assert_eq!(get(&node, "/v1/health").0, 200);
-    assert_eq!(get(&node, "/metrics").0, 200);
+    let (found, page) = get(&node, "/metrics");
+    assert_eq!(found, 200);
+    for line in String::from_utf8(page).expect("text").lines() {
+        let described = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split(' ').next());
+        let Some(name) = described else { continue };
+        // A counter's lines end with more than its name.
+        let documented = ["`", "_total`", "_info`"].map(|end| format!("| `{name}{end} |"));
+        let is_documented = |row: &String| METRICS.contains(row);
+        assert!(documented.iter().any(is_documented), "{name} is not listed");
+    }
 
     let status = place.run(&["status"]).ok().stdout();
     assert!(status.contains("alone"), "{status}");
@@ -142,17 +158,90 @@ fn mistakes_are_said_before_anything_starts() {
 }
 
 #[test]
+fn what_others_may_change_is_not_trusted() {
+    let place = Place::new();
+    place.start("data", &[]).stop();
+    let open = |path: &str, mode: u32| {
+        fs::set_permissions(place.path(path), Permissions::from_mode(mode)).expect("ours");
+    };
+    for mode in [0o777, 0o720, 0o702] {
+        open("data", mode);
+        for args in [
+            &["node", "--ports", "auto"][..],
+            &["up", "--ports", "auto"],
+            &["node", "repair"],
+        ] {
+            place
+                .run(args)
+                .fails(1, "data is open to others")
+                .fails(1, "chmod 700 'data'");
+        }
+    }
+    open("data", 0o755);
+    open("data/node.key", 0o640);
+    place
+        .run(&["node", "--ports", "auto"])
+        .fails(1, "chmod 600 data/node.key");
+    open("data/node.key", 0o600);
+    place.start("data", &[]);
+}
+
+#[test]
+fn a_restart_says_by_whom_it_comes_back() {
+    let place = Place::new();
+    let said = |data: &str| String::from_utf8(place.read(&format!("{data}.errors"))).expect("text");
+    let first = place.start("first", &[]);
+    assert!(said("first").contains("network  of its own"));
+    let second = place.start("second", &["--join", &first.run_file()]);
+    let told = said("second");
+    assert!(
+        told.contains("joins by 1 node that it was told of"),
+        "{told}"
+    );
+    eventually("they know each other", || {
+        (place.status(&second)["known_peers"] == 1).then_some(())
+    });
+    second.stop();
+    let second = place.start("second", &[]);
+    let told = said("second");
+    assert!(
+        told.contains("rejoins by 1 peer saved in peers.json"),
+        "{told}"
+    );
+    eventually("it is back", || {
+        (place.status(&second)["known_peers"] == 1).then_some(())
+    });
+    first.stop();
+    eventually("it is alone, and says whom it waits for", || {
+        let status = place.run(&["status", "--node", second.api()]).ok().stdout();
+        status
+            .contains("1 peer that it met before did not answer yet")
+            .then_some(())
+    });
+}
+
+#[test]
 fn settings_of_a_node_come_from_everywhere() {
     let place = Place::new();
     place.write(
         "config.toml",
-        "log = \"info\"\n[node]\nports = \"auto\"\nstore_max = \"2GiB\"\n",
+        "log = \"info\"\n[node]\nports = \"auto\"\nstore_max = \"2GiB\"\nhosts = [\"node.example.net\"]\n",
     );
     let mut command = place.command(&["up", "--json", "--config", "config.toml"]);
     command.env("DOTKEY_NODE_STORE_MAX", "3GiB");
     let node = place.started(command, "data");
     let records = &place.status(&node)["records"];
     assert_eq!(records["bytes_max"].as_u64(), Some(3 << 30));
+    for (host, status) in [("node.example.net", 200), ("other.example.net", 421)] {
+        let sent = ureq::get(format!("{}/v1/status", node.api()))
+            .config()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .header("host", host)
+            .call();
+        assert_eq!(sent.expect("it answers").status(), status, "{host}");
+    }
     // The environment names the node that commands ask, too.
     let mut asking = place.command(&["status", "--json", "--data", "elsewhere"]);
     super::super::run(asking.env("DOTKEY_NODE_URL", node.api())).ok();

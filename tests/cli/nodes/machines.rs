@@ -22,17 +22,10 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    /// Needs root, as every network namespace does here. Elsewhere a test fails rather than pass unseen, unless `DOTKEY_WITHOUT_ROOT=1` says that
-    /// this is known.
+    /// Needs root, as every network namespace does here.
     pub(super) fn new(names: &[&'static str]) -> Option<Self> {
         static TESTS: AtomicU32 = AtomicU32::new(0);
-        let id = Command::new("id").arg("-u").output();
-        if !id.is_ok_and(|id| id.stdout.trim_ascii() == b"0") {
-            let known = std::env::var_os("DOTKEY_WITHOUT_ROOT").is_some_and(|value| value == "1");
-            assert!(
-                known,
-                "only root can make network namespaces: run this as root, or leave it out with DOTKEY_WITHOUT_ROOT=1"
-            );
+        if !is_root() {
             return None;
         }
         let test = TESTS.fetch_add(1, Ordering::Relaxed);
@@ -147,6 +140,18 @@ impl Drop for Machines {
                 .output();
         }
     }
+}
+
+/// Elsewhere a test fails rather than pass unseen, unless `DOTKEY_WITHOUT_ROOT=1` says that this is known.
+pub(super) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    let root = id.is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    let known = std::env::var_os("DOTKEY_WITHOUT_ROOT").is_some_and(|value| value == "1");
+    assert!(
+        root || known,
+        "only root can make namespaces: run this as root, or leave it out with DOTKEY_WITHOUT_ROOT=1"
+    );
+    root
 }
 
 fn done(command: &mut Command) {

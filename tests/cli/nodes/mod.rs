@@ -2,6 +2,7 @@
 
 mod asked;
 mod cut;
+mod full;
 mod kept;
 mod life;
 mod machines;

@@ -10,7 +10,9 @@ use super::bounded::Recent;
 use super::fresh::Fresh;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
 use super::standing::Standing;
-use super::{ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, View, Writing};
+use super::{
+    ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, Verifying, View, Writing,
+};
 use crate::dht::message::{Announcement, Expected, Request, Summary};
 use crate::dht::peer::{Contact, Peer, Position};
 
@@ -70,6 +72,14 @@ pub(super) struct Underway {
     pub(super) record: Box<Verified<Record>>,
 }
 
+/// A peer's put that is being verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Examined {
+    pub(super) from: Peer,
+    pub(super) inbound: Inbound,
+    pub(super) expected: Expected,
+}
+
 /// The shared state.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -79,6 +89,7 @@ pub(super) struct Desk {
     pub(super) standing: Standing,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
+    pub(super) verifying: BTreeMap<Verifying, Examined>,
     /// The newest verified record that came to notice, by position. When it has expired, an older one may be in force again.
     pub(super) seen: Recent<Position, Known>,
     /// Records that came to notice just now.
@@ -102,11 +113,13 @@ pub(super) struct Cx<'a> {
 }
 
 /// What became of a record's verification.
-#[derive(Debug)]
-pub(super) enum Checked {
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It is what it says.
     Valid(Box<Verified<Record>>),
-    /// Expired or not yet valid: by clocks that differ, this is nobody's fault.
+    /// Expired or not yet valid, in a word: by clocks that differ, this is nobody's fault.
     OutOfTime(&'static str),
+    /// It is not, in a word.
     Invalid(&'static str),
 }
 
@@ -124,7 +137,8 @@ impl Shelf for Shown<'_> {
 }
 
 /// Verifies bytes that should be the record at a position, where that is known.
-pub(super) fn check(bytes: &Arc<[u8]>, at: Option<&Position>, now: Timestamp) -> Checked {
+#[must_use]
+pub fn check(bytes: &Arc<[u8]>, at: Option<&Position>, now: Timestamp) -> Checked {
     match SignedRecord::new(bytes.clone()).verify(now, None) {
         Ok(record) if at.is_none_or(|at| Position::of_record(&record) == *at) => {
             Checked::Valid(Box::new(record))
@@ -146,6 +160,7 @@ impl Desk {
             standing: Standing::default(),
             sent: BTreeMap::new(),
             writes: BTreeMap::new(),
+            verifying: BTreeMap::new(),
             seen: Recent::new(SEEN_MAX),
             fresh: Fresh::default(),
             hinted: Recent::new(SEEN_MAX),
@@ -237,7 +252,12 @@ impl Cx<'_> {
     }
 
     pub(super) fn in_cell(&self, at: &Position) -> bool {
-        self.desk.here.shared_bits(at) >= self.desk.cell_bits
+        self.is_cell_of(at, &self.desk.here)
+    }
+
+    /// Whether a node there should have what is at a position, if cells are everywhere about as large as here.
+    pub(super) fn is_cell_of(&self, at: &Position, node: &Position) -> bool {
+        node.shared_bits(at) >= self.desk.cell_bits
     }
 
     /// What this node can give at a position: what it keeps, or what came just now and is newer.

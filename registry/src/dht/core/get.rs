@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dotkey_proto::record::{Record, Verified};
 
 use super::desk::{Checked, Cx, Purpose, Writer, check};
-use super::lookup::{Lookup, PARALLEL};
+use super::lookup::{CLOSEST, Lookup, PARALLEL};
 use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome};
 use crate::dht::message::{Expected, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
@@ -54,6 +54,8 @@ pub(super) struct Get {
     teller: Teller,
     effort: Effort,
     lookup: Lookup,
+    /// How many were known at the start that should have it.
+    keepers_known: usize,
     /// What peers claim to have; `None` is nothing.
     claims: BTreeMap<Peer, Option<Summary>>,
     wants: BTreeMap<Peer, Want>,
@@ -77,12 +79,15 @@ pub(super) struct Found {
 
 impl Get {
     pub(super) fn new(cx: &Cx<'_>, at: Position, effort: Effort, purse: Purse) -> Self {
+        let known = cx.closest(&at, CLOSEST);
+        let keeps = |contact: &&Contact| cx.is_cell_of(&at, &contact.peer.position());
         let mut get = Self {
             at,
             purse,
             teller: Teller::Over,
             effort,
-            lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, 20)),
+            keepers_known: known.iter().filter(keeps).count(),
+            lookup: Lookup::new(at, cx.desk.me, known),
             claims: BTreeMap::new(),
             wants: BTreeMap::new(),
             followed: BTreeSet::new(),
@@ -387,8 +392,11 @@ impl Get {
     fn parallel(&self, cx: &Cx<'_>) -> usize {
         match self.purse {
             Purse::Hint(_) => RECORDS,
-            // One on each path: the first answers tell who is closer, so that the others are not asked in vain.
-            Purse::Job(_) if self.newest_claim().is_none() && !self.trouble => RECORDS,
+            // Who is known so close that it should have it is asked at once. Else one on each path: the first answers tell who is closer, so that the others
+            // are not asked in vain.
+            Purse::Job(_) if self.newest_claim().is_none() && !self.trouble => {
+                self.keepers_known.clamp(RECORDS, ENOUGH)
+            }
             Purse::Job(_) if self.in_trouble(cx) => PARALLEL,
             Purse::Job(_) => ENOUGH.saturating_sub(self.agreeing()),
         }

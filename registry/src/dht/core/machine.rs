@@ -52,6 +52,7 @@ pub struct Core {
 pub(super) struct Sizes {
     pub(super) asked: usize,
     pub(super) writes: usize,
+    pub(super) verifying: usize,
     pub(super) tasks: usize,
     pub(super) looking: usize,
     pub(super) moves: usize,
@@ -92,6 +93,9 @@ impl Core {
                 self.on_announced(now, view, from, announcement);
             }
             Input::Written { writing, result } => self.on_written(now, view, writing, result),
+            Input::Verified { verifying, checked } => {
+                serve::on_verified(&mut self.cx(now, view), verifying, checked);
+            }
             Input::TableChanged => {
                 let Self { desk, upkeep, .. } = self;
                 upkeep.on_table(&mut Cx { desk, now, view });
@@ -161,6 +165,7 @@ impl Core {
         Sizes {
             asked: self.desk.sent.len(),
             writes: self.desk.writes.len(),
+            verifying: self.desk.verifying.len(),
             tasks: self.tasks.len(),
             looking: self.hints.looking(),
             moves: self.moves(),

@@ -19,7 +19,9 @@ mod standing;
 mod tests;
 mod upkeep;
 
+pub use desk::{Checked, check};
 pub use machine::{Config, Core, JOBS_MAX};
+pub use serve::VERIFYING_MAX;
 
 use core::fmt;
 use std::sync::Arc;
@@ -96,6 +98,10 @@ pub struct Job(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Writing(pub u64);
 
+/// A peer's record that is being verified beside the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Verifying(pub u64);
+
 /// How sure a get has to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
@@ -152,6 +158,13 @@ pub enum Input {
         writing: Writing,
         /// How.
         result: Written,
+    },
+    /// A verification came to an end.
+    Verified {
+        /// Which.
+        verifying: Verifying,
+        /// How.
+        checked: Checked,
     },
     /// The routing table gained or lost a peer.
     TableChanged,
@@ -231,6 +244,13 @@ pub enum Action {
         record: Box<Verified<Record>>,
         /// On which condition.
         expected: Expected,
+    },
+    /// [`check`] these bytes and report: later, so that nobody waits for it, and in the order in which they are given. At most [`VERIFYING_MAX`] at once.
+    Verify {
+        /// To report by.
+        verifying: Verifying,
+        /// What.
+        bytes: Arc<[u8]>,
     },
     /// Gossip this.
     Announce(Announcement),

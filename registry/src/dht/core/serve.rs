@@ -1,16 +1,17 @@
 //! What peers ask of this node.
 //!
 //! Each request costs its sender tokens, and is answered at once or, where it writes, when the disk has answered. Nothing is
-//! stored that was not verified here.
+//! stored that was not verified here. A record with many signatures is verified beside the core, for everyone would wait for it; what its sender puts after it waits
+//! behind it, so that one peer's records are stored in the order in which it sends them.
 
 use std::sync::Arc;
 
 use dotkey_proto::record::{Outline, SignedRecord};
 
-use super::desk::{Checked, Cx, Shown, Underway, WRITES_MAX, Writer, check};
+use super::desk::{Checked, Cx, Examined, Shown, Underway, WRITES_MAX, Writer, check};
 use super::reconcile::respond_counting;
 use super::standing::{Cost, RETRY_MS};
-use super::{Action, Inbound, Offence, Written};
+use super::{Action, Inbound, Offence, Verifying, Written};
 use crate::dht::message::{
     CLOSER_MAX, ErrorCode, Expected, Refusal, Request, Response, Summary, Value, Want,
 };
@@ -18,6 +19,17 @@ use crate::dht::peer::{Peer, Position};
 
 /// Of [`WRITES_MAX`], those of one peer.
 pub(super) const WRITES_OF_ONE_MAX: usize = 128;
+
+/// Signatures up to which a record is verified at once, which takes less than half a millisecond.
+pub(super) const AT_ONCE_MAX: usize = 4;
+
+/// Records that are being verified beside the core: 8 MiB if all are as long as can be, and most of a second if all have as many signatures as can be.
+pub const VERIFYING_MAX: usize = 128;
+
+/// Of these, those of one peer: who sends more holds up itself.
+pub(super) const VERIFYING_OF_ONE_MAX: usize = 8;
+
+const _: () = assert!(VERIFYING_OF_ONE_MAX < VERIFYING_MAX);
 
 /// What an answer costs beside its record: contacts.
 const ANSWER_BYTES: usize = 2048;
@@ -106,10 +118,7 @@ fn summary_given(cx: &Cx<'_>, at: &Position) -> Option<Summary> {
 }
 
 fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expected: Expected) {
-    let waiting = |it: &&Underway| matches!(it.writer, Writer::Peer(peer, _) if peer == from);
-    let full = cx.desk.writes.len() >= WRITES_MAX
-        || cx.desk.writes.values().filter(waiting).count() >= WRITES_OF_ONE_MAX;
-    if full || !admit(cx, from, Cost::Bytes(bytes.len())) {
+    if is_full(cx, &from) || !admit(cx, from, Cost::Bytes(bytes.len())) {
         return busy(cx, inbound);
     }
     let outline = match SignedRecord::new(bytes.clone()).outline() {
@@ -123,10 +132,46 @@ fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expe
     if is_held(cx, &outline, bytes) {
         return answer(cx, inbound, Response::Stored);
     }
-    if !admit(cx, from, Cost::Signatures(outline.signatures)) {
+    let before = cx.desk.verifying.values().filter(|it| it.from == from);
+    let before = before.count();
+    let full = before >= VERIFYING_OF_ONE_MAX || cx.desk.verifying.len() >= VERIFYING_MAX;
+    if full || !admit(cx, from, Cost::Signatures(outline.signatures)) {
         return busy(cx, inbound);
     }
-    let record = match check(bytes, None, cx.now.calendar) {
+    let examined = Examined {
+        from,
+        inbound,
+        expected,
+    };
+    if before == 0 && outline.signatures <= AT_ONCE_MAX {
+        let checked = check(bytes, None, cx.now.calendar);
+        return on_checked(cx, examined, checked);
+    }
+    let verifying = Verifying(cx.desk.number());
+    cx.desk.verifying.insert(verifying, examined);
+    let bytes = bytes.clone();
+    cx.desk.out.push(Action::Verify { verifying, bytes });
+}
+
+/// The verification of a peer's put came to an end.
+pub(super) fn on_verified(cx: &mut Cx<'_>, verifying: Verifying, checked: Checked) {
+    let Some(examined) = cx.desk.verifying.remove(&verifying) else {
+        return;
+    };
+    // Meanwhile it may have been cut off, and others may have filled what waits for the disk.
+    if cx.is_cut_off(&examined.from) || is_full(cx, &examined.from) {
+        return busy(cx, examined.inbound);
+    }
+    on_checked(cx, examined, checked);
+}
+
+fn on_checked(cx: &mut Cx<'_>, examined: Examined, checked: Checked) {
+    let Examined {
+        from,
+        inbound,
+        expected,
+    } = examined;
+    let record = match checked {
         Checked::Valid(record) => record,
         Checked::OutOfTime(code) => return invalid(cx, inbound, code),
         Checked::Invalid(code) => {
@@ -143,6 +188,13 @@ fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expe
         }
         _ => cx.write(record, expected, Writer::Peer(from, inbound)),
     }
+}
+
+/// Whether as much of a peer's waits for the disk as may, or as much of all.
+fn is_full(cx: &Cx<'_>, from: &Peer) -> bool {
+    let writes = &cx.desk.writes;
+    let its = |it: &&Underway| matches!(&it.writer, Writer::Peer(peer, _) if peer == from);
+    writes.len() >= WRITES_MAX || writes.values().filter(its).count() >= WRITES_OF_ONE_MAX
 }
 
 /// Whether just these bytes are held: with the same digest other signatures may be on it.

@@ -25,6 +25,10 @@ impl Actor {
                 record,
                 expected,
             } => return self.write(writing, record, expected),
+            Action::Verify { verifying, bytes } => {
+                let now = self.now().calendar;
+                self.verifier.submit(verifying, bytes, now);
+            }
             Action::Announce(announcement) => self.announce(&announcement),
             Action::Judge {
                 announcement,

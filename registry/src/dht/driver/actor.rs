@@ -17,7 +17,6 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -34,8 +33,12 @@ use super::reach::Reach;
 use super::refresh::Refresh;
 use super::routing::Table;
 use super::transport::swarm;
+use super::verifier::Verifier;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
-use crate::dht::core::{Config, Core, Held, Input, Known, Now, TICK_MS, View, Writing, Written};
+use crate::dht::core::{
+    Checked, Config, Core, Held, Input, Known, Now, TICK_MS, VERIFYING_MAX, Verifying, View,
+    Writing, Written,
+};
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
 use crate::node::{Command, Node, NodeConfig, StartError, Transport};
@@ -63,6 +66,9 @@ pub(crate) struct Actor {
     /// Goes before the writer, which would wait for room in it for ever.
     written: mpsc::Receiver<(Writing, Written)>,
     pub(super) writer: Writer,
+    /// As the writes' does.
+    verified: mpsc::Receiver<(Verifying, Checked)>,
+    pub(super) verifier: Verifier,
     pub(super) store: RecordStore,
     commands: mpsc::Receiver<Command>,
     pub(super) changes: broadcast::Sender<Verified<Record>>,
@@ -109,15 +115,20 @@ impl Actor {
             key,
             connections_max: config.connections_max,
             mdns: config.mdns,
+            local: config.local_addresses,
             nat: !memory,
         };
-        let mut registry = Registry::default();
-        let swarm = swarm(config.transport, &settings, &trust, &mut registry)?;
+        let swarm = swarm(config.transport, &settings, &trust)?;
 
         let (writes_done, written) = mpsc::channel(WRITTEN_MAX);
         let writer = Writer::spawn(store.clone(), move |writing, result| {
             // The loop has ended: nobody waits for this any more.
             let _ = writes_done.blocking_send((writing, result));
+        });
+        let (checks_done, verified) = mpsc::channel(VERIFYING_MAX);
+        let verifier = Verifier::spawn(move |verifying, checked| {
+            // As above.
+            let _ = checks_done.blocking_send((verifying, checked));
         });
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
@@ -130,6 +141,8 @@ impl Actor {
             store,
             writer,
             written,
+            verifier,
+            verified,
             commands,
             changes,
             clock: Clock::new(),
@@ -141,7 +154,7 @@ impl Actor {
             joining: Joining::new(),
             refresh: Refresh::default(),
             reach: Reach::default(),
-            metrics: Metrics::new(registry),
+            metrics: Metrics::new(),
             waiting: Waiting::default(),
             exchanges: Exchanges::default(),
             jobs: Jobs::default(),
@@ -192,6 +205,7 @@ impl Actor {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((writing, result)) = self.written.recv() => self.feed(Input::Written { writing, result }),
+                Some((verifying, checked)) = self.verified.recv() => self.feed(Input::Verified { verifying, checked }),
                 command = self.commands.recv(), if !self.jobs.is_leaving() => match command {
                     Some(command) => self.on_command(command),
                     None => self.on_leave(None),

@@ -3,7 +3,7 @@
 //! Addresses come from strangers. Whoever could have any of them dialled could make a thousand nodes knock at a victim's door, or one
 //! node at every door of its own home. So a stranger's address has to be of a known shape, of a transport that peers listen on,
 //! and public, unless the network is local by configuration. An address that came from the operator, from the neighbourhood
-//! (mDNS) or from a peer that is itself connected over a private network is *trusted*: it is dialled whatever it is.
+//! (mDNS), or from a peer that stands in the same private network, is *trusted*: it is dialled whatever it is.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
+use crate::dht::crowding::Network;
 use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact};
 
 /// Trusted addresses kept: a bootstrap list, a local network and the persisted peers.
@@ -96,6 +97,17 @@ pub(crate) fn place(address: &Multiaddr) -> Multiaddr {
         address.pop();
     }
     address
+}
+
+/// Whether a peer that stands at `here` is believed when it names an address of a private network: the connection proves that it stands in this one, and says nothing of
+/// others that this machine sees.
+pub(crate) fn is_neighbours(here: IpAddr, address: &Multiaddr) -> bool {
+    let local = Rules {
+        local: true,
+        memory: false,
+    };
+    let in_network = |there| is_local(there) && Network::of(there) == Network::of(here);
+    ip(address).is_some_and(in_network) && !is_relayed(address) && local.accept(address)
 }
 
 /// The network that stands behind an address: of a relayed one, the relay's.
@@ -285,6 +297,35 @@ mod tests {
         ] {
             check(&format!("/ip6/{nowhere}/tcp/1"), false, false);
         }
+    }
+
+    #[test]
+    fn a_neighbour_is_believed_about_its_own_network() {
+        let check = |here: &str, text: &str, believed: bool| {
+            let here = here.parse().expect("an ip");
+            assert_eq!(
+                is_neighbours(here, &address(text)),
+                believed,
+                "{here} {text}"
+            );
+        };
+        check("192.168.1.5", "/ip4/192.168.1.5/tcp/4380", true);
+        check("192.168.1.5", "/ip4/192.168.1.9/udp/1/quic-v1", true);
+        check("192.168.1.5", "/ip4/192.168.2.5/tcp/4380", false);
+        check("192.168.1.5", "/ip4/10.0.0.1/tcp/4380", false);
+        check("192.168.1.5", "/ip4/127.0.0.1/tcp/4380", false);
+        check("192.168.1.5", "/ip4/192.168.1.5/tcp/4380/ws", false);
+        check(
+            "192.168.1.5",
+            "/ip4/192.168.1.5/tcp/1/p2p/ID/p2p-circuit",
+            false,
+        );
+        check("127.0.0.1", "/ip4/127.0.0.1/tcp/4380", true);
+        check("127.0.0.1", "/ip4/192.168.1.5/tcp/4380", false);
+        check("fd00::1", "/ip6/fd00::2/tcp/1", true);
+        check("fd00::1", "/ip6/fd00:0:1::2/tcp/1", false);
+        // What is public is judged by other rules.
+        check("8.8.8.8", "/ip4/8.8.8.9/tcp/1", false);
     }
 
     #[test]

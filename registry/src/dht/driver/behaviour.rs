@@ -1,7 +1,7 @@
 //! What a node does on its connections, protocol by protocol, each with its bounds.
 //!
-//! Refusing comes first: [`blocked`](Behaviour::blocked) and [`limits`](Behaviour::limits) stand at the top, so that a connection that may not be is refused
-//! before another protocol has kept anything about it.
+//! Refusing comes first: [`blocked`](Behaviour::blocked), [`limits`](Behaviour::limits) and [`door`](Behaviour::door) stand at the top, so that a connection that may
+//! not be is refused before another protocol has kept anything about it.
 
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
-use prometheus_client::registry::Registry;
 
-use super::gossip::{Gossip, gossip};
+use super::door::{self, Door};
+use super::gossip::gossip;
+use super::prober::Prober;
 use super::records::{Records, records};
+use super::sieve::Gossip;
 use crate::dht::routing;
 use crate::node::StartError;
 
@@ -32,8 +34,12 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// on each transport at once. A call back that is refused makes a public node look like one behind a NAT.
 const CONNECTIONS_OF_PEER_MAX: u32 = 6;
 
-/// Connections being made at once.
-const PENDING_MAX: u32 = 64;
+/// Connections that this node makes at once.
+const DIALLING_MAX: u32 = 64;
+
+/// Connections that others make at once over TCP, and as many over QUIC, each for the few seconds that a handshake may take. One network has an eighth
+/// ([`super::door`]).
+const PENDING_MAX: u32 = 128;
 
 /// Nodes that this one relays for: each a reservation that costs next to nothing.
 const RELAY_RESERVATIONS_MAX: usize = 64;
@@ -49,6 +55,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) key: &'a Keypair,
     pub(crate) connections_max: u32,
     pub(crate) mdns: bool,
+    /// Whether many may come from one private network, or all from this machine.
+    pub(crate) local: bool,
     /// Reachability, relays and hole punching: nothing to do inside one process.
     pub(crate) nat: bool,
 }
@@ -60,6 +68,8 @@ pub(crate) struct Behaviour {
     pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
     /// How many connections there may be.
     pub(crate) limits: connection_limits::Behaviour,
+    /// How many of them one network may have.
+    pub(crate) door: Door,
     /// Who peers are and what they speak.
     pub(crate) identify: identify::Behaviour,
     /// Whether connections live.
@@ -73,7 +83,7 @@ pub(crate) struct Behaviour {
     /// Neighbours on the local network.
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     /// Whether others reach us.
-    pub(crate) reach: Toggle<autonat::v2::client::Behaviour>,
+    pub(crate) reach: Toggle<Prober>,
     /// Tells others whether we reach them.
     pub(crate) reach_of_others: Toggle<autonat::v2::server::Behaviour>,
     /// Relays for others.
@@ -88,7 +98,6 @@ impl Behaviour {
     pub(crate) fn new(
         settings: &Settings<'_>,
         relayed: Option<relay::client::Behaviour>,
-        registry: &mut Registry,
     ) -> Result<Self, StartError> {
         let me = settings.key.public().to_peer_id();
         let mdns = settings
@@ -100,6 +109,11 @@ impl Behaviour {
         Ok(Self {
             blocked: allow_block_list::Behaviour::default(),
             limits: connection_limits::Behaviour::new(limits(settings.connections_max)),
+            door: Door::new(door::Rules {
+                pending_max: PENDING_MAX,
+                open_max: incoming_max(settings.connections_max),
+                local_exempt: settings.local,
+            }),
             identify: identify(settings.key),
             ping: ping::Behaviour::new(
                 ping::Config::new()
@@ -108,9 +122,9 @@ impl Behaviour {
             ),
             kad: kademlia(me),
             records: records(),
-            gossip: gossip(Some(registry)).map_err(StartError::Gossip)?,
+            gossip: gossip().map_err(StartError::Gossip)?,
             mdns: mdns.into(),
-            reach: nat.then(autonat::v2::client::Behaviour::default).into(),
+            reach: nat.then(Prober::default).into(),
             reach_of_others: nat.then(autonat::v2::server::Behaviour::default).into(),
             relay: nat.then(|| relay::Behaviour::new(me, relaying())).into(),
             relayed: relayed.filter(|_| nat).into(),
@@ -127,8 +141,7 @@ pub(crate) fn incoming_max(connections_max: u32) -> u32 {
 
 fn limits(connections_max: u32) -> ConnectionLimits {
     ConnectionLimits::default()
-        .with_max_pending_incoming(Some(PENDING_MAX))
-        .with_max_pending_outgoing(Some(PENDING_MAX))
+        .with_max_pending_outgoing(Some(DIALLING_MAX))
         .with_max_established(Some(connections_max))
         .with_max_established_incoming(Some(incoming_max(connections_max)))
         .with_max_established_per_peer(Some(CONNECTIONS_OF_PEER_MAX))

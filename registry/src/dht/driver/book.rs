@@ -1,9 +1,10 @@
 //! The peers that this node has met, kept across restarts, so that it finds its network again without the bootstrap list, and finds the other half after
 //! a cut cable is mended.
 //!
-//! `DIR/peers.json`: a list of peers, their addresses and when they were last met. A file that does not read is a warning, not an end: it is
+//! `DIR/peers.json`: a list of peers, their addresses, the network where they were met, and when that was last. A file that does not read is a warning, not an end: it is
 //! only a shortcut.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -12,6 +13,7 @@ use std::path::Path;
 use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Serialize};
 
+use crate::dht::crowding::Network;
 use crate::dht::peer::ADDRESSES_MAX;
 
 /// Peers kept: enough that some of them live after a month, few enough to write in one go.
@@ -31,6 +33,8 @@ pub(crate) struct Book {
 #[derive(Clone, Debug)]
 struct Met {
     addresses: Vec<Multiaddr>,
+    /// Where; none where that does not count.
+    network: Option<Network>,
     seen: u64,
 }
 
@@ -38,6 +42,8 @@ struct Met {
 struct Line {
     peer: String,
     addresses: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
     seen: u64,
 }
 
@@ -61,7 +67,8 @@ impl Book {
                 continue;
             };
             let addresses = line.addresses.iter().filter_map(|text| text.parse().ok());
-            book.met(peer, addresses.collect(), line.seen);
+            let network = line.network.and_then(|text| text.parse().ok());
+            book.met(peer, addresses.collect(), network, line.seen);
         }
         Ok(book)
     }
@@ -77,6 +84,7 @@ impl Book {
             .map(|(peer, met)| Line {
                 peer: peer.to_string(),
                 addresses: met.addresses.iter().map(Multiaddr::to_string).collect(),
+                network: met.network.map(|network| network.to_string()),
                 seen: met.seen,
             })
             .collect();
@@ -87,17 +95,34 @@ impl Book {
         fs::rename(&aside, file)
     }
 
-    /// A peer was met at `seen`, and says that it is reached at `addresses`. Who was met longest ago makes room.
-    pub(crate) fn met(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>, seen: u64) {
+    /// A peer was met at `seen` in a network, and says that it is reached at `addresses`. Where there are too many, the network with the most of them loses the one that
+    /// was met longest ago: identities cost nothing, and would push out everyone else.
+    pub(crate) fn met(
+        &mut self,
+        peer: PeerId,
+        mut addresses: Vec<Multiaddr>,
+        network: Option<Network>,
+        seen: u64,
+    ) {
         addresses.truncate(ADDRESSES_MAX);
         if addresses.is_empty() {
             return;
         }
-        self.peers.insert(peer, Met { addresses, seen });
+        let met = Met {
+            addresses,
+            network,
+            seen,
+        };
+        self.peers.insert(peer, met);
         if self.peers.len() > PEERS_MAX {
-            let oldest = self.peers.iter().min_by_key(|(_, met)| met.seen);
-            let oldest = *oldest.expect("more than none").0;
-            self.peers.remove(&oldest);
+            let mut of_network = BTreeMap::new();
+            for met in self.peers.values() {
+                *of_network.entry(met.network).or_insert(0_usize) += 1;
+            }
+            let crowd = |met: &Met| (of_network.get(&met.network).copied(), Reverse(met.seen));
+            let goes = self.peers.iter().max_by_key(|(_, met)| crowd(met));
+            let goes = *goes.expect("more than none").0;
+            self.peers.remove(&goes);
         }
     }
 
@@ -148,12 +173,14 @@ mod tests {
         assert_eq!(Book::load(&file).expect("none yet").peers().count(), 0);
         let mut book = Book::default();
         let peer = PeerId::random();
-        book.met(peer, vec![address(1), address(2)], 7);
-        book.met(PeerId::random(), vec![], 7);
+        let network: Network = "192.0.2.1".parse().expect("one");
+        book.met(peer, vec![address(1), address(2)], Some(network), 7);
+        book.met(PeerId::random(), vec![], None, 7);
         book.save(&file).expect("saved");
         let read = Book::load(&file).expect("read");
         let peers: Vec<_> = read.peers().collect();
         assert_eq!(peers, [(&peer, [address(1), address(2)].as_slice())]);
+        assert_eq!(read.peers[&peer].network, Some(network));
     }
 
     #[test]
@@ -174,17 +201,38 @@ mod tests {
         let mut book = Book::default();
         let peers: Vec<_> = (0..=PEERS_MAX).map(|_| PeerId::random()).collect();
         for (seen, peer) in (0..).zip(&peers) {
-            book.met(*peer, vec![address(1)], seen);
+            book.met(*peer, vec![address(1)], None, seen);
         }
         assert_eq!(book.peers().count(), PEERS_MAX);
         assert!(book.peers().all(|(peer, _)| *peer != peers[0]));
     }
 
     #[test]
+    fn many_of_one_network_push_out_nobody_else() {
+        let mut book = Book::default();
+        let mut meet = |network: String, seen| {
+            let (peer, network) = (PeerId::random(), network.parse().ok());
+            book.met(peer, vec![address(1)], network, seen);
+            peer
+        };
+        let honest: Vec<_> = (0..100)
+            .map(|number| meet(format!("8.8.{number}.8"), 0))
+            .collect();
+        let crowd: Vec<_> = (0..1_000)
+            .map(|number| meet(format!("9.9.9.{}", number % 256), 1 + number))
+            .collect();
+        let kept: std::collections::BTreeSet<_> = book.peers().map(|(peer, _)| *peer).collect();
+        assert_eq!(kept.len(), PEERS_MAX);
+        assert!(honest.iter().all(|peer| kept.contains(peer)));
+        let newest = crowd.iter().rev().take(PEERS_MAX - honest.len());
+        assert!(newest.into_iter().all(|peer| kept.contains(peer)));
+    }
+
+    #[test]
     fn everyone_has_a_turn() {
         let mut book = Book::default();
         for _ in 0..10 {
-            book.met(PeerId::random(), vec![address(1)], 0);
+            book.met(PeerId::random(), vec![address(1)], None, 0);
         }
         let mut tried: Vec<_> = (0..5).flat_map(|_| book.next(2, |_| false)).collect();
         tried.sort();

@@ -11,13 +11,13 @@ use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::place;
 use super::behaviour::BehaviourEvent;
+use super::door::Refused;
 use super::room;
 use crate::dht::core::Input;
 use crate::dht::message::CLOSER_MAX;
 
 impl Actor {
     pub(super) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        self.metrics.record(&event);
         match event {
             SwarmEvent::Behaviour(event) => self.on_protocol(event),
             SwarmEvent::ConnectionEstablished {
@@ -123,6 +123,7 @@ impl Actor {
             && let Some(peer) = peer(&id)
             && self.leave_table(&peer)
         {
+            self.joining.lost(peer, self.now().ms);
             self.feed(Input::TableChanged);
         }
     }
@@ -143,10 +144,14 @@ fn denied(cause: &libp2p::swarm::ConnectionDenied) -> &'static str {
         .downcast_ref::<connection_limits::Exceeded>()
         .is_some()
     {
-        "too_many"
-    } else if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
-        "cut_off"
-    } else {
-        "other"
+        return "too_many";
+    }
+    if cause.downcast_ref::<allow_block_list::Blocked>().is_some() {
+        return "cut_off";
+    }
+    match cause.downcast_ref() {
+        Some(Refused::Network { .. }) => "crowded",
+        Some(Refused::Transport(_)) => "too_many",
+        None => "other",
     }
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use libp2p::PeerId;
 use libp2p::gossipsub::{
-    self, ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity, MessageId,
+    ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity, MessageId,
     TopicHash, ValidationMode, WhitelistSubscriptionFilter,
 };
-use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 
+use super::sieve::{Gossip, Mesh, Sieve};
 use crate::dht::message::{Announcement, TOPICS};
 
 /// Gossip under a name of our own: peers of other networks have nothing to say here.
@@ -39,15 +39,12 @@ const _: () = assert!(WAITING_OF_ONE_MAX < WAITING_MAX);
 /// So long a record may take to be fetched and verified: less than gossipsub keeps the message for.
 const WAITING_MS_MAX: u64 = 4_000;
 
-pub(crate) type Gossip =
-    gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
-
 /// Where an announcement is gossiped.
 pub(crate) fn topic(announcement: &Announcement) -> IdentTopic {
     IdentTopic::new(announcement.topic())
 }
 
-pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static str> {
+pub(crate) fn gossip() -> Result<Gossip, &'static str> {
     let config = ConfigBuilder::default()
         .protocol_id_prefix(PROTOCOL_PREFIX)
         .validation_mode(ValidationMode::Anonymous)
@@ -68,18 +65,19 @@ pub(crate) fn gossip(registry: Option<&mut Registry>) -> Result<Gossip, &'static
         .map_err(|_| "gossipsub's settings contradict each other")?;
     let topics = TOPICS.map(|name| IdentTopic::new(name).hash()).into();
     let filter = WhitelistSubscriptionFilter(topics);
-    let mut gossip =
-        Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
-    if let Some(registry) = registry {
-        let registry = registry.sub_registry_with_prefix("gossipsub");
-        gossip = gossip.with_metrics(registry, gossipsub::MetricsConfig::default());
-    }
+    let (authenticity, sieve) = (MessageAuthenticity::Anonymous, Sieve::default());
+    let mut gossip = Mesh::new_with_subscription_filter_and_transform(
+        authenticity,
+        config,
+        filter,
+        sieve.clone(),
+    )?;
     for name in TOPICS {
         gossip
             .subscribe(&IdentTopic::new(name))
             .map_err(|_| "the filter refuses our own topics")?;
     }
-    Ok(gossip)
+    Ok(Gossip::new(gossip, sieve))
 }
 
 fn message_id(message: &Message) -> MessageId {

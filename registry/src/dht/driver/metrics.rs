@@ -1,6 +1,7 @@
-//! What this node counts, in the names of Prometheus: base units, `_total` for what only grows. libp2p's own are beside ours.
+//! What this node counts, in the names of Prometheus: base units, `_total` for what only grows.
+//!
+//! libp2p's own metrics are left out: they put the protocols of addresses that strangers say into their labels, and never forget one.
 
-use libp2p::metrics::{Metrics as Libp2p, Recorder};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,7 +17,6 @@ type Counted<const LABELS: usize> = Family<[(&'static str, &'static str); LABELS
 /// The counters.
 pub(crate) struct Metrics {
     registry: Registry,
-    libp2p: Libp2p,
     requests: Counted<2>,
     asked: Counted<2>,
     announcements: Counted<1>,
@@ -43,8 +43,8 @@ pub(crate) struct Levels {
 }
 
 impl Metrics {
-    pub(crate) fn new(mut registry: Registry) -> Self {
-        let libp2p = Libp2p::new(&mut registry);
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
         let ours = registry.sub_registry_with_prefix("dotkey");
         Self {
             requests: register(
@@ -80,7 +80,6 @@ impl Metrics {
             peers_known: register(ours, "peers_known", "Peers in the routing table"),
             peers_cut_off: register(ours, "peers_cut_off_now", "Peers that are cut off now"),
             registry,
-            libp2p,
         }
     }
 
@@ -97,14 +96,6 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes everything");
         text
-    }
-
-    /// Counts an event of libp2p's.
-    pub(crate) fn record<Event>(&self, event: &Event)
-    where
-        Libp2p: Recorder<Event>,
-    {
-        self.libp2p.record(event);
     }
 
     pub(crate) fn answered(&self, kind: &'static str, response: &Response) {

@@ -10,6 +10,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identify, relay};
 
 use super::addresses;
+use crate::dht::crowding::Network;
 use crate::dht::{RECORDS_PROTOCOL, ROUTING_PROTOCOL};
 
 /// Bytes of an agent's name that are kept and shown: it is a stranger's text.
@@ -24,7 +25,7 @@ pub(crate) struct Peers {
 /// A connected peer.
 #[derive(Debug, Default)]
 pub(crate) struct Connected {
-    connections: BTreeMap<ConnectionId, Multiaddr>,
+    connections: BTreeMap<ConnectionId, Way>,
     /// Whether it was we who opened the first of them.
     pub(crate) dialled: bool,
     /// When that was.
@@ -37,18 +38,43 @@ pub(crate) struct Connected {
     pub(crate) relays: bool,
 }
 
+/// A connection.
+#[derive(Debug)]
+struct Way {
+    to: Multiaddr,
+    dialled: bool,
+}
+
 impl Connected {
     /// Where its connections lead.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
-        self.connections.values()
+        self.connections.values().map(|way| &way.to)
     }
 
-    /// Where it was met: a direct connection's address before a relay's.
+    /// Where it stands, which a direct connection shows and a relayed one does not.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
-        let direct = self.addresses().find(|to| !addresses::is_relayed(to));
-        direct
-            .or_else(|| self.addresses().next())
-            .and_then(addresses::ip)
+        let mut direct = self.addresses().filter(|to| !addresses::is_relayed(to));
+        direct.find_map(addresses::ip)
+    }
+
+    /// The network where it was met; none inside one process.
+    pub(crate) fn network(&self) -> Option<Network> {
+        let relayed = || {
+            let relayed = self.addresses().any(addresses::is_relayed);
+            relayed.then_some(Network::RELAYED)
+        };
+        self.ip().map(Network::of).or_else(relayed)
+    }
+
+    /// How many of its connections it opened itself.
+    pub(crate) fn incoming(&self) -> usize {
+        let incoming = self.connections.values().filter(|way| !way.dialled);
+        incoming.count()
+    }
+
+    /// How many connections it has.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
     }
 
     /// Takes in what it says of itself.
@@ -107,7 +133,9 @@ impl Peers {
             since_ms: now_ms,
             ..Connected::default()
         });
-        connected.connections.insert(connection, to);
+        connected
+            .connections
+            .insert(connection, Way { to, dialled });
     }
 
     /// A connection ended. Whether it was the peer's last.
@@ -130,5 +158,33 @@ impl Peers {
             .values()
             .flat_map(Connected::addresses)
             .any(|to| addresses::place(to) == place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_peer_stands_is_what_a_direct_connection_shows() {
+        let relay = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+        let relayed: Multiaddr = format!("/ip4/8.8.8.8/tcp/1/p2p/{relay}/p2p-circuit")
+            .parse()
+            .expect("an address");
+        let direct: Multiaddr = "/ip4/9.9.9.9/tcp/1".parse().expect("an address");
+        let (mut peers, id) = (Peers::default(), PeerId::random());
+        let [first, second] = [1, 2].map(ConnectionId::new_unchecked);
+        peers.opened(id, first, relayed, false, 0);
+        let met = |peers: &Peers| {
+            let peer = peers.get(&id).expect("connected");
+            (peer.ip(), peer.network(), peer.incoming())
+        };
+        assert_eq!(met(&peers), (None, Some(Network::RELAYED), 1));
+        peers.opened(id, second, direct, true, 0);
+        let ip: IpAddr = [9, 9, 9, 9].into();
+        assert_eq!(met(&peers), (Some(ip), Some(Network::of(ip)), 1));
+        assert!(!peers.closed(&id, &second));
+        assert_eq!(met(&peers), (None, Some(Network::RELAYED), 1));
+        assert!(peers.closed(&id, &first));
     }
 }

@@ -11,13 +11,15 @@ use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
 use super::actions::{peer, peer_id};
 use super::actor::Actor;
-use super::addresses::{self, Rules, is_local, place};
+use super::addresses::{is_local, is_neighbours, place};
 use super::behaviour::BehaviourEvent;
 use super::gossip;
 use super::metrics::kind;
 use super::peers::takes_part;
 use super::records::Undecodable;
+use super::sieve;
 use crate::dht::core::{Failure, Input};
+use crate::dht::crowding::{Crowded, Network};
 use crate::dht::message::{Refusal, Request, Response};
 use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact, Peer};
 
@@ -32,32 +34,23 @@ type Records = exchange::Event<Result<Request, Undecodable>, Response>;
 impl Actor {
     pub(super) fn on_protocol(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Identify(event) => {
-                self.metrics.record(&event);
-                if let identify::Event::Received { peer_id, info, .. } = event {
-                    self.on_identified(peer_id, &info);
-                }
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, &info);
             }
-            BehaviourEvent::Ping(event) => {
-                self.metrics.record(&event);
-                self.on_ping(event);
-            }
-            BehaviourEvent::Kad(event) => {
-                self.metrics.record(&event);
-                self.on_routing(event);
-            }
+            BehaviourEvent::Ping(event) => self.on_ping(event),
+            BehaviourEvent::Kad(event) => self.on_routing(event),
             BehaviourEvent::Records(event) => self.on_records(event),
-            BehaviourEvent::Gossip(event) => {
-                self.metrics.record(&event);
-                if let gossipsub::Event::Message {
-                    propagation_source,
-                    message_id,
-                    message,
-                } = event
-                {
-                    self.on_gossip(propagation_source, message_id, &message);
+            BehaviourEvent::Gossip(sieve::Event::Refused(id)) => {
+                self.metrics.announcement("refused");
+                if let Some(from) = peer(&id) {
+                    self.feed(Input::Garbage { from });
                 }
             }
+            BehaviourEvent::Gossip(sieve::Event::Mesh(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            })) => self.on_gossip(propagation_source, message_id, &message),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Reach(event) => {
                 self.reach.tried(&event.tested_addr, event.result.is_ok());
@@ -67,8 +60,6 @@ impl Actor {
                 relay_peer_id,
                 ..
             }) => self.reach.relay_agreed(&relay_peer_id),
-            BehaviourEvent::Relay(event) => self.metrics.record(&event),
-            BehaviourEvent::HolePunching(event) => self.metrics.record(&event),
             _ => {}
         }
     }
@@ -78,23 +69,12 @@ impl Actor {
             return;
         };
         connected.identified(info);
-        let met_at = connected.ip();
+        let here = connected.ip();
         let Some(peer) = peer(&id) else {
             return;
         };
-        // Its own word for addresses of the network on which it stands is as good as the connection that proves it stands there.
-        let neighbour = met_at.filter(|ip| is_local(*ip));
-        let believed = |address: &Multiaddr| {
-            neighbour.is_some_and(|here| {
-                let there = addresses::ip(address);
-                let local = Rules {
-                    local: true,
-                    memory: false,
-                };
-                there.is_some_and(|there| there.is_loopback() == here.is_loopback())
-                    && local.accept(address)
-            })
-        };
+        self.joining.met(&peer);
+        let believed = |address: &Multiaddr| here.is_some_and(|here| is_neighbours(here, address));
         let mut dialable = Vec::new();
         for address in info.listen_addrs.iter().map(place) {
             let small = address.as_ref().len() <= ADDRESS_BYTES_MAX;
@@ -109,9 +89,7 @@ impl Actor {
             }
         }
         let changed = if takes_part(&info.protocols) && !dialable.is_empty() {
-            let seen = self.now().calendar.as_secs();
-            self.book.met(id, dialable.clone(), seen);
-            self.offer(peer, &id, &dialable)
+            self.offer(peer, id, &dialable)
         } else {
             self.leave_table(&peer)
         };
@@ -120,22 +98,24 @@ impl Actor {
         }
     }
 
-    /// Offers a peer to the table. Whether it was new there.
-    fn offer(&mut self, peer: Peer, id: &PeerId, dialable: &[Multiaddr]) -> bool {
+    /// Offers a peer to the table, and writes it down. Whether the table changed.
+    fn offer(&mut self, peer: Peer, id: PeerId, dialable: &[Multiaddr]) -> bool {
+        let known = self.table.contains(&peer);
         let contact = Contact {
             peer,
             addresses: dialable.iter().map(Multiaddr::to_vec).collect(),
         };
-        let known = self.table.contains(&peer);
-        if known {
-            self.table.set_addresses(&peer, contact.addresses);
-        } else if let Err(crowded) = self.enter(id, contact) {
+        // Who is known already may have come by a relay before and directly now.
+        if let Err(crowded) = self.enter(&id, contact) {
             tracing::debug!(peer = %id, %crowded, "not in the routing table");
-            return false;
+            return self.leave_table(&peer) || known;
         }
+        let seen = self.now().calendar.as_secs();
+        let network = self.counted(&id);
+        self.book.met(id, dialable.to_vec(), network, seen);
         let kad = &mut self.swarm.behaviour_mut().kad;
         for (index, address) in dialable.iter().enumerate() {
-            let update = kad.add_address(id, address.clone());
+            let update = kad.add_address(&id, address.clone());
             // The bucket is full of peers that live, or of which one is asked whether it does.
             if index == 0 && !known && !matches!(update, RoutingUpdate::Success) {
                 self.table.leave(&peer);
@@ -145,17 +125,18 @@ impl Actor {
         !known
     }
 
-    fn enter(
-        &mut self,
-        id: &PeerId,
-        contact: Contact,
-    ) -> Result<(), crate::dht::crowding::Crowded> {
-        let met_at = self.peers.get(id).and_then(super::peers::Connected::ip);
-        let exempt = |ip| self.config.local_addresses && is_local(ip);
-        let counted = met_at.filter(|ip| !exempt(*ip));
+    fn enter(&mut self, id: &PeerId, contact: Contact) -> Result<(), Crowded> {
+        let counted = self.counted(id);
         self.table
             .enter(contact, counted)
             .inspect_err(|_| self.metrics.crowded())
+    }
+
+    /// The network that a connected peer counts under; none where it is exempt.
+    fn counted(&self, id: &PeerId) -> Option<Network> {
+        let connected = self.peers.get(id)?;
+        let exempt = self.config.local_addresses && connected.ip().is_some_and(is_local);
+        connected.network().filter(|_| !exempt)
     }
 
     /// Takes a peer out of both tables. Whether it was there.
@@ -184,11 +165,13 @@ impl Actor {
             && !self.table.contains(&peer)
         {
             let addresses = addresses.iter().map(|a| place(a).to_vec()).collect();
-            match self.enter(&id, Contact { peer, addresses }) {
-                Ok(()) => changed = true,
-                Err(_) => {
-                    self.leave_table(&peer);
-                }
+            // Of who is gone since it waited nobody knows any more where it stood.
+            let entered =
+                self.peers.contains(&id) && self.enter(&id, Contact { peer, addresses }).is_ok();
+            if entered {
+                changed = true;
+            } else {
+                self.leave_table(&peer);
             }
         }
         if changed {
@@ -354,5 +337,117 @@ fn failure(error: &OutboundFailure) -> Failure {
         OutboundFailure::DialFailure
         | OutboundFailure::ConnectionClosed
         | OutboundFailure::Io(_) => Failure::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p::identity::Keypair;
+    use libp2p::swarm::ConnectionId;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::dht::{RECORDS_PROTOCOL, ROUTING_PROTOCOL};
+    use crate::node::NodeConfig;
+
+    /// A node of the internet that talks to nobody.
+    fn node() -> (Actor, TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = NodeConfig {
+            listen: Vec::new(),
+            ..NodeConfig::new(folder.path())
+        };
+        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        (actor.expect("it is made").0, folder)
+    }
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().expect("an address")
+    }
+
+    /// A stranger opens a connection from an address and says where it listens.
+    fn meet(actor: &mut Actor, from: &str, listens: &str) -> PeerId {
+        let key = Keypair::generate_ed25519();
+        let (id, connection) = (key.public().to_peer_id(), ConnectionId::new_unchecked(1));
+        actor.peers.opened(id, connection, address(from), false, 0);
+        let info = identify::Info {
+            public_key: key.public(),
+            protocol_version: String::new(),
+            agent_version: String::new(),
+            listen_addrs: vec![address(listens)],
+            protocols: vec![RECORDS_PROTOCOL, ROUTING_PROTOCOL],
+            observed_addr: Multiaddr::empty(),
+            signed_peer_record: None,
+        };
+        actor.on_identified(id, &info);
+        id
+    }
+
+    #[tokio::test]
+    async fn who_crowds_the_table_is_not_written_down_either() {
+        let (mut actor, _folder) = node();
+        for number in 0..100 {
+            let from = format!("/ip4/8.8.8.{number}/tcp/1");
+            let listens = format!("/ip4/9.9.{number}.9/tcp/4380");
+            meet(&mut actor, &from, &listens);
+        }
+        assert!(
+            (2..=8).contains(&actor.table.len()),
+            "{}",
+            actor.table.len()
+        );
+        assert_eq!(actor.book.peers().count(), actor.table.len());
+        let other = meet(&mut actor, "/ip4/8.8.9.1/tcp/1", "/ip4/8.8.9.1/tcp/4380");
+        let known = peer(&other).is_some_and(|peer| actor.table.contains(&peer));
+        assert!(known && actor.book.peers().any(|(id, _)| *id == other));
+    }
+
+    #[tokio::test]
+    async fn who_comes_through_relays_takes_no_relays_place() {
+        let (mut actor, _folder) = node();
+        let relay = Keypair::generate_ed25519().public().to_peer_id();
+        for number in 0..100 {
+            let through = format!("/ip4/8.8.{number}.8/tcp/1/p2p/{relay}/p2p-circuit");
+            meet(&mut actor, &through, &through);
+        }
+        // A quarter of each bucket, wherever the relays are.
+        let buckets = |actor: &Actor| {
+            let mut buckets = std::collections::BTreeMap::new();
+            for contact in actor.table.peers() {
+                let bucket = actor.me.position().shared_bits(&contact.peer.position());
+                *buckets.entry(bucket).or_insert(0) += 1;
+            }
+            buckets
+        };
+        assert!(actor.table.len() >= 5 && buckets(&actor).values().all(|count| *count <= 5));
+        let id = meet(&mut actor, "/ip4/8.8.8.8/tcp/1", "/ip4/8.8.8.8/tcp/4380");
+        assert!(peer(&id).is_some_and(|peer| actor.table.contains(&peer)));
+    }
+
+    #[tokio::test]
+    async fn a_neighbour_makes_no_other_network_dialable() {
+        let (mut actor, _folder) = node();
+        let check = |actor: &mut Actor, from: &str, listens: &str, dialled: bool| {
+            meet(actor, from, listens);
+            assert_eq!(
+                actor.trust.allows(&address(listens)),
+                dialled,
+                "{from} {listens}"
+            );
+        };
+        let here = "/ip4/192.168.1.5/tcp/1";
+        check(&mut actor, here, "/ip4/192.168.1.5/tcp/4380", true);
+        check(&mut actor, here, "/ip4/10.0.0.1/tcp/22", false);
+        check(&mut actor, here, "/ip4/127.0.0.1/tcp/22", false);
+        check(
+            &mut actor,
+            "/ip4/8.8.8.8/tcp/1",
+            "/ip4/192.168.1.6/tcp/1",
+            false,
+        );
+        // Not the peer stands there: its relay does.
+        let relay = Keypair::generate_ed25519().public().to_peer_id();
+        let through = format!("/ip4/192.168.1.9/tcp/1/p2p/{relay}/p2p-circuit");
+        check(&mut actor, &through, "/ip4/192.168.1.10/tcp/22", false);
     }
 }

@@ -1,7 +1,10 @@
 //! Whether others reach this node, and through whom if they do not.
 //!
-//! AutoNAT asks a peer to dial each address under which someone saw us, once. One that works is announced; when public ones were tried and none works, the
+//! AutoNAT asks a peer to dial each address under which someone saw us. One that works is announced; when public ones were tried and none works, the
 //! node is behind a NAT and asks two relays for a reservation. Hole punching then makes direct connections of relayed ones.
+//!
+//! It asks over connections that this node made, and about each address once ([`super::prober`]). A node that all others have dialled made none, a peer may lie, and a
+//! router is mended: while there is no address under which this node is reached, it connects to two peers of its table now and then, to ask them again.
 
 use std::collections::HashMap;
 
@@ -20,9 +23,24 @@ const RELAYS_MAX: usize = 2;
 /// Addresses that failed after which the node counts as not reachable whatever else is untried: a NAT may make up new ones without end.
 const FAILURES_MAX: usize = 3;
 
+/// The first time that is left for peers to be asked without further effort.
+const PAUSE_MS_MIN: u64 = 30_000;
+
+/// The longest from asking to asking again: a port that an operator opens is noticed within this.
+const PAUSE_MS_MAX: u64 = 3_600_000;
+
+/// Addresses asked about again: each may cost 100 KB, which AutoNAT wants for dialling one that it does not see us under.
+const AGAIN_MAX: usize = 4;
+
+/// Peers asked again at once: one may lie.
+const ASKED: usize = 2;
+
 /// What is known about how others reach us.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
+    next_ms: u64,
+    pause_ms: u64,
+    asked: usize,
     confirmed: Vec<Multiaddr>,
     seen: Vec<Multiaddr>,
     failed: Vec<Multiaddr>,
@@ -60,12 +78,45 @@ impl Reach {
         }
     }
 
+    /// Which addresses to ask about again; none when it is not time, or there is nothing to ask.
+    pub(crate) fn ask_again(&mut self, now_ms: u64) -> Option<Vec<Multiaddr>> {
+        let verdict = self.verdict();
+        let mut addresses: Vec<_> = self.seen.iter().chain(&self.failed).collect();
+        addresses.retain(|address| is_public(address));
+        if addresses.is_empty() || !matches!(verdict, "unknown" | "private") {
+            self.pause_ms = PAUSE_MS_MIN;
+            self.next_ms = now_ms.saturating_add(PAUSE_MS_MIN);
+            return None;
+        }
+        if now_ms < self.next_ms {
+            return None;
+        }
+        self.pause_ms = (2 * self.pause_ms).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
+        self.next_ms = now_ms.saturating_add(self.pause_ms);
+        // The newest are the likeliest.
+        let mut again = Vec::new();
+        for address in addresses.into_iter().rev() {
+            if again.len() < AGAIN_MAX && !again.contains(address) {
+                again.push(address.clone());
+            }
+        }
+        Some(again)
+    }
+
+    /// Whom of `servers` to ask this time: each has its turn.
+    pub(crate) fn turn<T>(&mut self, mut servers: Vec<T>) -> Vec<T> {
+        if !servers.is_empty() {
+            let first = self.asked % servers.len();
+            servers.rotate_left(first);
+        }
+        servers.truncate(ASKED);
+        self.asked = self.asked.wrapping_add(servers.len());
+        servers
+    }
+
     /// The verdict, in the words of [`Reachability`].
     pub(crate) fn verdict(&self) -> &'static str {
-        let public = |address: &&Multiaddr| {
-            !addresses::is_relayed(address)
-                && addresses::ip(address).is_some_and(addresses::is_public)
-        };
+        let public = |address: &&Multiaddr| is_public(address);
         let failed = self.failed.iter().filter(public).count();
         let untried = |address: &Multiaddr| !self.failed.contains(address);
         if self.confirmed.iter().any(|address| public(&address)) {
@@ -125,6 +176,11 @@ impl Reach {
     }
 }
 
+/// Whether it leads here from everywhere, if it leads here.
+fn is_public(address: &Multiaddr) -> bool {
+    !addresses::is_relayed(address) && addresses::ip(address).is_some_and(addresses::is_public)
+}
+
 fn keep(addresses: &mut Vec<Multiaddr>, address: Multiaddr) {
     if !addresses.contains(&address) {
         if addresses.len() >= ADDRESSES_MAX {
@@ -172,6 +228,50 @@ mod tests {
         assert!(reach.status().addresses.contains(&public.to_string()));
         reach.expired(&public);
         assert_eq!(reach.verdict(), "private");
+    }
+
+    #[test]
+    fn who_is_not_reached_asks_again_ever_less_often() {
+        let address = |text: &str| -> Multiaddr { text.parse().expect("an address") };
+        let public = address("/ip4/8.8.8.8/tcp/1");
+        let mut reach = Reach::default();
+        let asked = |reach: &mut Reach, from_ms: u64, to_ms: u64| -> Vec<u64> {
+            let ticks = (from_ms..to_ms).step_by(250);
+            let asks = |now_ms: &u64| {
+                let again = reach.ask_again(*now_ms);
+                assert!(again.iter().all(|again| *again == [public.clone()]));
+                again.is_some()
+            };
+            ticks.filter(asks).map(|now_ms| now_ms / 1_000).collect()
+        };
+        assert!(asked(&mut reach, 0, 600_000).is_empty(), "nobody saw it");
+        reach.seen(address("/ip4/10.0.0.1/tcp/1"));
+        assert!(asked(&mut reach, 0, 600_000).is_empty(), "local");
+        reach.seen(public.clone());
+        // All that it knows dialled it, and nobody was asked.
+        assert_eq!(reach.verdict(), "unknown");
+        assert_eq!(asked(&mut reach, 600_000, 1_200_000), [629, 689, 809, 1049]);
+        reach.tried(&public, false);
+        let more = asked(&mut reach, 1_200_000, 6 * 3_600_000);
+        let pauses: Vec<_> = more.windows(2).map(|it| it[1] - it[0]).collect();
+        assert_eq!(pauses, [960, 1_920, 3_600, 3_600, 3_600, 3_600]);
+        reach.tried(&public, true);
+        reach.confirmed(public.clone());
+        assert!(asked(&mut reach, 100_000_000, 200_000_000).is_empty());
+    }
+
+    #[test]
+    fn each_peer_has_its_turn_and_few_addresses_are_asked_about() {
+        let mut reach = Reach::default();
+        assert!(reach.turn(Vec::<u8>::new()).is_empty());
+        let turns: Vec<_> = (0..4).flat_map(|_| reach.turn(vec![1, 2, 3])).collect();
+        assert_eq!(turns, [1, 2, 3, 1, 2, 3, 1, 2]);
+        for port in 1..=9 {
+            reach.seen(format!("/ip4/8.8.8.8/tcp/{port}").parse().expect("one"));
+        }
+        let again = reach.ask_again(0).expect("it is time");
+        assert_eq!(again.len(), AGAIN_MAX);
+        assert!(again[0].to_string().ends_with("/9"), "the newest first");
     }
 
     #[test]

@@ -5,9 +5,8 @@
 //! gives an address that others may dial. It leaves when it cannot be dialled, says otherwise, or is cut off.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use crate::dht::crowding::{Crowded, Crowding};
+use crate::dht::crowding::{Crowded, Crowding, Network};
 use crate::dht::peer::{Contact, Peer, Position};
 
 /// The peers of libp2p's table, by position.
@@ -22,7 +21,7 @@ pub(crate) struct Table {
 struct Entry {
     contact: Contact,
     /// What it is counted under; none where its network is exempt.
-    counted: Option<(u8, IpAddr)>,
+    counted: Option<(u8, Network)>,
 }
 
 impl Table {
@@ -46,28 +45,25 @@ impl Table {
         self.entries.values().map(|entry| &entry.contact)
     }
 
-    /// Takes a new peer in; `ip` is where it was met, or none where crowding does not matter.
+    /// Takes a peer in, anew if it is here; `network` is where it was met, or none where crowding does not matter.
     ///
     /// # Errors
-    /// [`Crowded`] when its network has its share.
-    pub(crate) fn enter(&mut self, contact: Contact, ip: Option<IpAddr>) -> Result<(), Crowded> {
+    /// [`Crowded`] when its network has its share; then it is not here any more.
+    pub(crate) fn enter(
+        &mut self,
+        contact: Contact,
+        network: Option<Network>,
+    ) -> Result<(), Crowded> {
         let position = contact.peer.position();
         assert!(position != self.me, "a node is not in its own table");
         self.leave(&contact.peer);
         let bucket = u8::try_from(self.me.shared_bits(&position)).expect("another position");
-        if let Some(ip) = ip {
-            self.crowding.enter(bucket, ip)?;
+        if let Some(network) = network {
+            self.crowding.enter(bucket, network)?;
         }
-        let counted = ip.map(|ip| (bucket, ip));
+        let counted = network.map(|network| (bucket, network));
         self.entries.insert(position, Entry { contact, counted });
         Ok(())
-    }
-
-    /// Replaces the addresses of a peer that is here.
-    pub(crate) fn set_addresses(&mut self, peer: &Peer, addresses: Vec<Vec<u8>>) {
-        if let Some(entry) = self.entries.get_mut(&peer.position()) {
-            entry.contact.addresses = addresses;
-        }
     }
 
     /// Lets a peer go. Whether it was here.
@@ -75,8 +71,8 @@ impl Table {
         let Some(entry) = self.entries.remove(&peer.position()) else {
             return false;
         };
-        if let Some((bucket, ip)) = entry.counted {
-            self.crowding.leave(bucket, ip);
+        if let Some((bucket, network)) = entry.counted {
+            self.crowding.leave(bucket, network);
         }
         true
     }
@@ -128,8 +124,9 @@ mod tests {
     #[test]
     fn a_network_has_its_share_of_the_table_until_its_peers_leave() {
         let mut table = Table::new(Peer([0; 32]));
-        let ip: IpAddr = [192, 0, 2, 1].into();
-        let entered = (1..=100).filter(|number| table.enter(contact(*number), Some(ip)).is_ok());
+        let network = Network::of([192, 0, 2, 1].into());
+        let mut enter = |number| table.enter(contact(number), Some(network)).is_ok();
+        let entered = (1..=100).filter(|number| enter(*number));
         let entered: Vec<_> = entered.collect();
         assert!((2..=8).contains(&entered.len()), "{entered:?}");
         assert!(table.enter(contact(200), None).is_ok(), "exempt");
@@ -137,11 +134,15 @@ mod tests {
             assert!(table.leave(&Peer([number; 32])));
             assert!(!table.leave(&Peer([number; 32])));
         }
-        assert!(table.enter(contact(100), Some(ip)).is_ok());
-        assert!(
-            table.enter(contact(100), Some(ip)).is_ok(),
-            "again counts once"
-        );
+        for _ in 0..3 {
+            let entered = table.enter(contact(100), Some(network));
+            assert!(entered.is_ok(), "again counts once");
+        }
         assert_eq!(table.len(), 2);
+        table.enter(contact(100), None).expect("met elsewhere");
+        for number in [101, 102] {
+            let entered = table.enter(contact(number), Some(network));
+            assert!(entered.is_ok(), "its place is free");
+        }
     }
 }

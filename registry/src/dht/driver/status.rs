@@ -35,6 +35,7 @@ impl Actor {
             connected_peers: self.peers.len(),
             known_peers: self.table.len(),
             cut_off_peers: self.cut_off.len(),
+            remembered_peers: self.book.peers().count(),
             records: self.store.status(),
             replication: self.replication(),
             reachability: self.reach.status(),

@@ -17,7 +17,6 @@ use libp2p::identity::Keypair;
 use libp2p::{
     Multiaddr, PeerId, Swarm, Transport as _, dns, noise, plaintext, quic, relay, swarm, tcp, yamux,
 };
-use prometheus_client::registry::Registry;
 
 use super::addresses::Trust;
 use super::behaviour::{Behaviour, Settings};
@@ -43,7 +42,6 @@ pub(crate) fn swarm(
     transport: Transport,
     settings: &Settings<'_>,
     trust: &Trust,
-    registry: &mut Registry,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let key = settings.key;
     let me = key.public().to_peer_id();
@@ -61,7 +59,7 @@ pub(crate) fn swarm(
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)
         .with_max_negotiating_inbound_streams(NEGOTIATING_MAX);
-    let behaviour = Behaviour::new(settings, relayed, registry)?;
+    let behaviour = Behaviour::new(settings, relayed)?;
     Ok(Swarm::new(guarded.boxed(), behaviour, me, config))
 }
 

@@ -1,12 +1,13 @@
 //! What time brings: deadlines, chores, and looking for company.
 
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
 
 use super::actor::Actor;
 use super::addresses::{self, is_relayed, place};
-use super::joining::Company;
 use crate::dht::core::{Failure, Input};
+use crate::dht::peer::Contact;
 
 /// How often the met peers are written down and the expired records removed, once a node runs for so long.
 const CHORES_MS: u64 = 120_000;
@@ -38,6 +39,7 @@ impl Actor {
         }
         self.make_room(now_ms);
         self.look_for_company(now_ms);
+        self.ask_who_reaches_us(now_ms);
         self.refresh_table(now_ms);
         if now_ms >= self.chores_ms {
             self.chores_ms = now_ms + now_ms.clamp(CHORES_MS_MIN, CHORES_MS);
@@ -47,11 +49,11 @@ impl Actor {
     }
 
     fn look_for_company(&mut self, now_ms: u64) {
-        let company = Company::of(self.table.len());
-        let Some(count) = self.joining.due(now_ms, company) else {
+        let Some(attempt) = self.joining.due(now_ms, self.table.len()) else {
             return;
         };
-        for address in self.config.bootstrap.clone() {
+        let bootstrap = self.config.bootstrap.iter().filter(|_| attempt.bootstrap);
+        for address in bootstrap.cloned().collect::<Vec<_>>() {
             if !self.peers.leads_to(&address) && !self.is_mine(&address) {
                 self.dial_address(address);
             }
@@ -64,10 +66,36 @@ impl Actor {
                 || cut_off.contains_key(id)
                 || super::actions::peer(id).is_some_and(|peer| table.contains(&peer))
         };
-        for (id, addresses) in self.book.next(count, known) {
+        for (id, addresses) in self.book.next(attempt.book, known) {
             self.dial(id, addresses);
         }
         self.ask_relays();
+    }
+
+    /// Connects to peers that can say whether they reach this node, where nobody has said so yet.
+    fn ask_who_reaches_us(&mut self, now_ms: u64) {
+        let Some(addresses) = self.reach.ask_again(now_ms) else {
+            return;
+        };
+        let Some(prober) = self.swarm.behaviour_mut().reach.as_mut() else {
+            return;
+        };
+        prober.begin_anew(addresses);
+        let servers = self.table.peers().filter_map(|contact| {
+            let id = super::actions::peer_id(&contact.peer)?;
+            Some((id, self.public_address(contact)?))
+        });
+        let servers = servers.collect();
+        for (id, address) in self.reach.turn(servers) {
+            // One that it made itself is no use, so there may be two. From the port of that one it could not be made.
+            let options = DialOpts::peer_id(id)
+                .condition(PeerCondition::Always)
+                .addresses(vec![address])
+                .allocate_new_port();
+            if let Err(error) = self.swarm.dial(options.build()) {
+                tracing::debug!(peer = %id, %error, "not asked whether it reaches this node");
+            }
+        }
     }
 
     fn is_mine(&self, address: &Multiaddr) -> bool {
@@ -98,15 +126,19 @@ impl Actor {
 
     /// One that could relay, and where others reach it: by its own word, for a connection to someone behind a NAT leads to where only we are let in.
     fn relay(&self) -> Option<(PeerId, Multiaddr)> {
-        let public =
-            |to: &Multiaddr| !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public);
         self.table.peers().find_map(|contact| {
             let id = super::actions::peer_id(&contact.peer)?;
             let connected = self.peers.get(&id)?;
-            let address = self.trust.of_contact(contact).into_iter().find(public)?;
+            let address = self.public_address(contact)?;
             let usable = connected.relays && !self.reach.relays_through(&id);
             usable.then(|| (id, place(&address)))
         })
+    }
+
+    fn public_address(&self, contact: &Contact) -> Option<Multiaddr> {
+        let public =
+            |to: &Multiaddr| !is_relayed(to) && addresses::ip(to).is_some_and(addresses::is_public);
+        self.trust.of_contact(contact).into_iter().find(public)
     }
 
     fn do_chores(&mut self) {
@@ -122,5 +154,55 @@ impl Actor {
                 Err(error) => tracing::error!(%error, "expired records are not removed"),
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p::identity::Keypair;
+
+    use super::*;
+    use crate::dht::driver::actions::peer;
+    use crate::node::NodeConfig;
+
+    #[tokio::test]
+    async fn a_seed_that_all_have_dialled_asks_whether_it_is_reached() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = NodeConfig {
+            listen: Vec::new(),
+            ..NodeConfig::new(folder.path())
+        };
+        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        let mut actor = actor.expect("it is made").0;
+        for number in 0..3 {
+            let id = Keypair::generate_ed25519().public().to_peer_id();
+            let address: Multiaddr = format!("/ip4/8.8.{number}.8/tcp/4380")
+                .parse()
+                .expect("an address");
+            let contact = Contact {
+                peer: peer(&id).expect("its key is ed25519"),
+                addresses: vec![address.to_vec()],
+            };
+            actor.table.enter(contact, None).expect("there is room");
+        }
+        let dialling = |actor: &Actor| {
+            let info = actor.swarm.network_info();
+            info.connection_counters().num_pending_outgoing()
+        };
+        actor.ask_who_reaches_us(0);
+        let seen: Multiaddr = "/ip4/9.9.9.9/tcp/4380".parse().expect("an address");
+        actor.reach.seen(seen.clone());
+        actor.ask_who_reaches_us(29_999);
+        assert_eq!(dialling(&actor), 0, "they may ask by themselves");
+        // Nothing here waits, so no dial gets as far as the network.
+        actor.ask_who_reaches_us(30_000);
+        assert_eq!(dialling(&actor), 2);
+        actor.ask_who_reaches_us(89_999);
+        assert_eq!(dialling(&actor), 2);
+        actor.ask_who_reaches_us(90_000);
+        assert_eq!(dialling(&actor), 4);
+        actor.reach.confirmed(seen);
+        actor.ask_who_reaches_us(10_000_000);
+        assert_eq!(dialling(&actor), 4, "it is known");
     }
 }

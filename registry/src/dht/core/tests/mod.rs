@@ -13,7 +13,8 @@ mod upkeep;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dotkey_proto::record::{Record, SignedRecord, Verified};
+use dotkey_proto::identity::{Key, Policy, PublicKey, key_id_of};
+use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 
@@ -38,9 +39,52 @@ fn time(secs: u64) -> Timestamp {
 /// A record of its own place, by `person`, valid between two times.
 fn record_of(person: u8, sequence: u64, valid: (u64, u64), body: u8) -> Verified<Record> {
     let secret = SecretKey::from_seed(&[person; 32]);
-    let window = time(valid.0)..time(valid.1);
-    let signed = SignedRecord::of_bare_key(&secret, sequence, window, vec![body; 40]);
-    let verified = signed.expect("sound").verify(time(valid.0), None);
+    let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
+    signed(&policy, &[secret], sequence, valid, body)
+}
+
+/// A record that all of `keys` keys have to sign, the first of them of `person`.
+fn record_by_many(person: u8, sequence: u64, keys: u8) -> Verified<Record> {
+    let secrets: Vec<_> = (0..keys)
+        .map(|number| SecretKey::from_seed(&[person.wrapping_add(100 + number); 32]))
+        .collect();
+    let mut policy = Policy::bare(PublicKey::Ed25519(secrets[0].public()));
+    let first = policy.keys[0].clone();
+    policy.keys = secrets
+        .iter()
+        .map(|secret| Key {
+            public: PublicKey::Ed25519(secret.public()),
+            ..first.clone()
+        })
+        .collect();
+    for needed in policy.thresholds.values_mut() {
+        *needed = u32::from(keys) * u32::from(first.weight);
+    }
+    signed(&policy, &secrets, sequence, (0, 100_000), 0x55)
+}
+
+fn signed(
+    policy: &Policy,
+    secrets: &[SecretKey],
+    sequence: u64,
+    valid: (u64, u64),
+    body: u8,
+) -> Verified<Record> {
+    let policy = policy.encode().expect("sound");
+    let claims = Claims {
+        key_id: key_id_of(&policy),
+        sequence,
+        not_before: time(valid.0),
+        expires: time(valid.1),
+        branch: None,
+        chain: vec![policy],
+        body: vec![body; 40],
+    };
+    let mut draft = claims.draft().expect("sound");
+    for secret in secrets {
+        draft.sign(secret);
+    }
+    let verified = SignedRecord::new(draft.encode()).verify(time(valid.0), None);
     verified.expect("valid")
 }
 
@@ -345,6 +389,10 @@ impl Bench {
             } => {
                 let result = self.disk.write(&record, expected, self.now.calendar);
                 return Noted::Input(Input::Written { writing, result });
+            }
+            Action::Verify { verifying, bytes } => {
+                let checked = check(&bytes, None, self.now.calendar);
+                return Noted::Input(Input::Verified { verifying, checked });
             }
             Action::Answer { inbound, response } => self.log.answered.push((inbound, response)),
             Action::Announce(announcement) => self.log.announced.push(announcement),

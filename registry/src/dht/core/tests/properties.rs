@@ -13,6 +13,7 @@ use crate::dht::core::reconcile::{Compared, DIFFERENCES_MAX, Probe};
 struct Owed {
     asked: Vec<Asked>,
     writing: Vec<Writing>,
+    verifying: Vec<(Verifying, Arc<[u8]>)>,
     jobs: BTreeMap<Job, usize>,
     inbound: BTreeMap<Inbound, usize>,
     numbers: u64,
@@ -29,6 +30,7 @@ impl Owed {
             match action {
                 Action::Ask { asked, .. } => self.asked.push(asked),
                 Action::Write { writing, .. } => self.writing.push(writing),
+                Action::Verify { verifying, bytes } => self.verifying.push((verifying, bytes)),
                 Action::Answer { inbound, .. } => {
                     let owed = self.inbound.get_mut(&inbound).expect("it was asked");
                     assert_eq!(*owed, 1, "answered once");
@@ -54,7 +56,7 @@ struct Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    (0..14_u8, any::<u8>(), any::<u8>()).prop_map(|(kind, which, what)| Happening {
+    (0..15_u8, any::<u8>(), any::<u8>()).prop_map(|(kind, which, what)| Happening {
         kind,
         which,
         what,
@@ -71,6 +73,7 @@ impl Records {
             .map(|(person, sequence)| record(person, sequence))
             .collect();
         all.push(record_of(1, 7, (0, 1_100), 1));
+        all.push(record_by_many(1, 1, 6));
         Self(all)
     }
 
@@ -228,6 +231,15 @@ fn from_outside(it: Happening, owed: &mut Owed, records: &Records) -> Option<Inp
                 _ => Written::Refused(Refusal::Older(records.bytes(which))),
             },
         },
+        14 if !owed.verifying.is_empty() => {
+            let index = usize::from(which) % owed.verifying.len();
+            let (verifying, bytes) = owed.verifying.swap_remove(index);
+            let checked = match what % 4 {
+                0 => Checked::Invalid("signature"),
+                _ => check(&bytes, None, time(0)),
+            };
+            Input::Verified { verifying, checked }
+        }
         _ => return None,
     })
 }
@@ -267,6 +279,7 @@ fn within_bounds(core: &Core) {
     let sizes = core.sizes();
     assert!(sizes.asked <= ASKED_MAX, "{sizes:?}");
     assert!(sizes.writes <= WRITES_MAX + JOBS_MAX, "{sizes:?}");
+    assert!(sizes.verifying <= VERIFYING_MAX, "{sizes:?}");
     assert!(sizes.tasks <= JOBS_MAX + LOOKING_MAX, "{sizes:?}");
     assert!(sizes.looking <= LOOKING_MAX, "{sizes:?}");
     assert!(sizes.moves <= 8 * DIFFERENCES_MAX, "{sizes:?}");

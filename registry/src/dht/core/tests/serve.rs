@@ -1,7 +1,7 @@
 //! What peers may ask: shares, bounds, and one answer to each request.
 
 use super::super::desk::WRITES_MAX;
-use super::super::serve::WRITES_OF_ONE_MAX;
+use super::super::serve::{AT_ONCE_MAX, VERIFYING_OF_ONE_MAX, WRITES_OF_ONE_MAX};
 use super::super::standing::{Cost, RETRY_MS, Standing};
 use super::*;
 use crate::dht::core::reconcile::{PROBES_MAX, Probe};
@@ -146,6 +146,82 @@ fn writes_that_wait_have_a_bound_for_one_and_for_all() {
     assert!(again.is_empty(), "answered once");
     let actions = request(&mut bench, 11, put(&record));
     assert!(matches!(actions.as_slice(), [Action::Write { .. }]));
+}
+
+/// What a record that is verified beside the core is known by.
+fn verifying(actions: &[Action]) -> Verifying {
+    let [Action::Verify { verifying, .. }] = actions else {
+        panic!("{actions:?}");
+    };
+    *verifying
+}
+
+#[test]
+fn many_signatures_are_verified_beside_the_core_and_one_peers_puts_stay_in_order() {
+    let mut bench = Bench::new(1);
+    let many = u8::try_from(AT_ONCE_MAX).expect("few") + 1;
+    let (big, small) = (record_by_many(1, 1, many), record(2, 1));
+    let few = request(&mut bench, 5, put(&record_by_many(3, 1, many - 1)));
+    assert!(matches!(few.as_slice(), [Action::Write { .. }]), "at once");
+
+    let first = verifying(&request(&mut bench, 5, put(&big)));
+    let second = verifying(&request(&mut bench, 5, put(&small)));
+    assert!(first < second);
+    let other = request(&mut bench, 6, put(&small));
+    assert!(
+        matches!(other.as_slice(), [Action::Write { .. }]),
+        "others do not wait"
+    );
+    for (verifying, record) in [(first, &big), (second, &small)] {
+        let checked = check(&bytes(record), None, bench.now.calendar);
+        let written = bench.step(Input::Verified { verifying, checked });
+        assert!(matches!(written.as_slice(), [Action::Write { .. }]));
+    }
+    let after = request(&mut bench, 5, put(&small));
+    assert!(
+        matches!(after.as_slice(), [Action::Write { .. }]),
+        "nothing waits before it"
+    );
+}
+
+#[test]
+fn what_is_verified_beside_the_core_is_held_against_its_sender_too() {
+    let many = u8::try_from(AT_ONCE_MAX).expect("few") + 1;
+    let record = record_by_many(1, 1, many);
+    let check = |checked: Checked, code: &str, offends: bool| {
+        let mut bench = Bench::new(1);
+        let verifying = verifying(&request(&mut bench, 5, put(&record)));
+        let ended = bench.step(Input::Verified { verifying, checked });
+        let invalid = Refusal::Invalid(ErrorCode(code.to_owned()));
+        assert_eq!(answer(&ended), Some(&Response::Refused(invalid)));
+        assert_eq!(bench.points(&contact(5).peer) < BAD, offends);
+        let checked = Checked::Invalid("signature");
+        let again = bench.step(Input::Verified { verifying, checked });
+        assert!(again.is_empty(), "answered once");
+    };
+    check(Checked::Invalid("signature"), "signature", true);
+    check(Checked::OutOfTime("expired"), "expired", false);
+}
+
+#[test]
+fn verifications_have_a_bound_for_one_and_for_all() {
+    let mut bench = Bench::new(1);
+    let many = u8::try_from(AT_ONCE_MAX).expect("few") + 1;
+    let record = record_by_many(1, 1, many);
+    let mut under_way = 0;
+    for from in 1..=30 {
+        let mut its = 0;
+        while matches!(
+            request(&mut bench, from, put(&record)).as_slice(),
+            [Action::Verify { .. }]
+        ) {
+            its += 1;
+        }
+        assert!(its == VERIFYING_OF_ONE_MAX || under_way + its == VERIFYING_MAX);
+        under_way += its;
+    }
+    assert_eq!(under_way, VERIFYING_MAX);
+    assert_eq!(answer(&request(&mut bench, 40, put(&record))), Some(&BUSY));
 }
 
 #[test]
