@@ -180,11 +180,9 @@ pub(crate) fn position(owner: u8) -> Position {
 
 /// A record of `owner`'s.
 pub(crate) fn record(owner: u8, sequence: u64) -> Verified<Record> {
-    let time = |secs| Timestamp::from_secs(secs).expect("in range");
-    let window = time(now() - 3_600)..time(now() + 86_400);
-    let signed = SignedRecord::of_bare_key(&secret(owner), sequence, window, vec![0x55; 300]);
-    let verified = signed.expect("sound").verify(time(now()), None);
-    verified.expect("valid")
+    let secret = secret(owner);
+    let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
+    signed(&policy, &[secret], sequence)
 }
 
 /// A record that all of `keys` keys have to sign, the first of them `owner`'s.
@@ -200,11 +198,15 @@ pub(crate) fn record_by_many(owner: u8, keys: u8) -> Verified<Record> {
     for needed in policy.thresholds.values_mut() {
         *needed = u32::from(keys);
     }
+    signed(&policy, &secrets, 1)
+}
+
+fn signed(policy: &Policy, secrets: &[SecretKey], sequence: u64) -> Verified<Record> {
     let policy = policy.encode().expect("sound");
     let time = |secs| Timestamp::from_secs(secs).expect("in range");
     let claims = Claims {
         key_id: key_id_of(&policy),
-        sequence: 1,
+        sequence,
         not_before: time(now() - 3_600),
         expires: time(now() + 86_400),
         branch: None,
@@ -212,7 +214,7 @@ pub(crate) fn record_by_many(owner: u8, keys: u8) -> Verified<Record> {
         body: vec![0x55; 300],
     };
     let mut draft = claims.draft().expect("sound");
-    for secret in &secrets {
+    for secret in secrets {
         draft.sign(secret);
     }
     let verified = SignedRecord::new(draft.encode()).verify(time(now()), None);

@@ -1,6 +1,6 @@
 //! Links and gossip: what is carried, how long it takes, what is lost.
 
-use dotkey_registry::dht::core::{Asked, Input};
+use dotkey_registry::dht::core::{Asked, Input, Verdict};
 use dotkey_registry::dht::message::{Announcement, Request, Response};
 use dotkey_registry::dht::peer::Peer;
 
@@ -25,6 +25,15 @@ impl Network {
             self.pass_on(node, *announcement);
         }
         waited
+    }
+
+    /// An announcement that waits here waits no longer.
+    pub(super) fn judge(&mut self, node: usize, announcement: &Announcement, verdict: Verdict) {
+        if verdict == Verdict::PassOn {
+            self.let_on(node, announcement);
+        } else {
+            self.nodes[node].waiting.remove(announcement);
+        }
     }
 
     pub(super) fn pass_on(&mut self, node: usize, announcement: Announcement) {

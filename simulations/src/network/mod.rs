@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{
-    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Verdict, Writing,
-    check,
+    Action, Asked, Effort, Failure, Inbound, Input, Job, Now, Outcome, TICK_MS, Writing, check,
 };
 use dotkey_registry::dht::message::{Announcement, Expected, Request, Response, Summary, Want};
 use dotkey_registry::dht::peer::{Peer, Position};
@@ -423,14 +422,7 @@ impl Network {
             Action::Judge {
                 announcement,
                 verdict,
-            } => match verdict {
-                Verdict::PassOn => {
-                    self.let_on(node, &announcement);
-                }
-                Verdict::Drop | Verdict::Refuse => {
-                    self.nodes[node].waiting.remove(&announcement);
-                }
-            },
+            } => self.judge(node, &announcement, verdict),
             Action::Changed(record) => {
                 let (at, summary) = (Position::of_record(&record), Summary::of(&record));
                 let now_ms = self.now().ms;

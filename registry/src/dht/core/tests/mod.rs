@@ -39,10 +39,8 @@ fn time(secs: u64) -> Timestamp {
 /// A record of its own place, by `person`, valid between two times.
 fn record_of(person: u8, sequence: u64, valid: (u64, u64), body: u8) -> Verified<Record> {
     let secret = SecretKey::from_seed(&[person; 32]);
-    let window = time(valid.0)..time(valid.1);
-    let signed = SignedRecord::of_bare_key(&secret, sequence, window, vec![body; 40]);
-    let verified = signed.expect("sound").verify(time(valid.0), None);
-    verified.expect("valid")
+    let policy = Policy::bare(PublicKey::Ed25519(secret.public()));
+    signed(&policy, &[secret], sequence, valid, body)
 }
 
 /// A record that all of `keys` keys have to sign, the first of them of `person`.
@@ -62,21 +60,31 @@ fn record_by_many(person: u8, sequence: u64, keys: u8) -> Verified<Record> {
     for needed in policy.thresholds.values_mut() {
         *needed = u32::from(keys) * u32::from(first.weight);
     }
+    signed(&policy, &secrets, sequence, (0, 100_000), 0x55)
+}
+
+fn signed(
+    policy: &Policy,
+    secrets: &[SecretKey],
+    sequence: u64,
+    valid: (u64, u64),
+    body: u8,
+) -> Verified<Record> {
     let policy = policy.encode().expect("sound");
     let claims = Claims {
         key_id: key_id_of(&policy),
         sequence,
-        not_before: time(0),
-        expires: time(100_000),
+        not_before: time(valid.0),
+        expires: time(valid.1),
         branch: None,
         chain: vec![policy],
-        body: vec![0x55; 40],
+        body: vec![body; 40],
     };
     let mut draft = claims.draft().expect("sound");
-    for secret in &secrets {
+    for secret in secrets {
         draft.sign(secret);
     }
-    let verified = SignedRecord::new(draft.encode()).verify(time(0), None);
+    let verified = SignedRecord::new(draft.encode()).verify(time(valid.0), None);
     verified.expect("valid")
 }
 
