@@ -125,11 +125,7 @@ impl Actor {
             // The loop has ended: nobody waits for this any more.
             let _ = writes_done.blocking_send((writing, result));
         });
-        let (checks_done, verified) = mpsc::channel(VERIFYING_MAX);
-        let verifier = Verifier::spawn(move |verifying, checked| {
-            // As above.
-            let _ = checks_done.blocking_send((verifying, checked));
-        });
+        let (verifier, verified) = verifier();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         let node = Node::new(sender, changes.clone());
@@ -311,6 +307,16 @@ fn cannot_listen(address: &Multiaddr, error: &TransportError<io::Error>) -> Star
     };
     let address = address.clone();
     StartError::Listen { address, reason }
+}
+
+/// A thread that verifies, and what it found.
+fn verifier() -> (Verifier, mpsc::Receiver<(Verifying, Checked)>) {
+    let (done, verified) = mpsc::channel(VERIFYING_MAX);
+    let verifier = Verifier::spawn(move |verifying, checked| {
+        // The loop has ended: nobody waits for this any more.
+        let _ = done.blocking_send((verifying, checked));
+    });
+    (verifier, verified)
 }
 
 /// What the operator and this node itself wrote down is trusted.
