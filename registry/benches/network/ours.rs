@@ -19,8 +19,8 @@ use crate::watch::{Watchers, hex, now};
 /// Where these nodes listen in memory.
 const FIRST_PORT: u64 = 5_000_000;
 
-/// Connections of each node: as many as its table has entries, so that none is made anew all the time.
-const CONNECTIONS_MAX: u32 = 128;
+/// Connections of each node: as many as the program has if it is told nothing else.
+const CONNECTIONS_MAX: u32 = 256;
 
 /// Connections of each node where very many share one machine.
 const CONNECTIONS_MAX_OF_A_CROWD: u32 = 48;
@@ -29,7 +29,7 @@ const CONNECTIONS_MAX_OF_A_CROWD: u32 = 48;
 const DOORS: usize = 8;
 
 /// A network that has not settled by then does not.
-const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+const SETTLED_WITHIN: Duration = Duration::from_secs(900);
 
 /// How often the network is looked at while it settles.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);

@@ -233,6 +233,10 @@ impl Cx<'_> {
     }
 
     /// The closest that the routing table knows and that are not cut off.
+    pub(super) fn is_connected(&self, peer: &Peer) -> bool {
+        self.view.is_connected(peer)
+    }
+
     pub(super) fn closest(&self, at: &Position, count: usize) -> Vec<Contact> {
         let mut contacts = self.view.closest(at, count);
         contacts.retain(|it| it.peer != self.desk.me && !self.is_cut_off(&it.peer));

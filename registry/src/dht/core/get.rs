@@ -81,12 +81,13 @@ impl Get {
     pub(super) fn new(cx: &Cx<'_>, at: Position, effort: Effort, purse: Purse) -> Self {
         let known = cx.closest(&at, CLOSEST);
         let keeps = |contact: &&Contact| cx.is_cell_of(&at, &contact.peer.position());
+        let keepers: Vec<Peer> = known.iter().filter(keeps).map(|it| it.peer).collect();
         let mut get = Self {
             at,
             purse,
             teller: Teller::Over,
             effort,
-            keepers_known: known.iter().filter(keeps).count(),
+            keepers_known: keepers.len(),
             lookup: Lookup::new(at, cx.desk.me, known),
             claims: BTreeMap::new(),
             wants: BTreeMap::new(),
@@ -98,6 +99,9 @@ impl Get {
             requests: 0,
             begun_ms: cx.now.ms,
         };
+        // Any keeper is as good as another, and a connection takes longer to make than to use.
+        let connected = keepers.iter().filter(|peer| cx.is_connected(peer));
+        get.lookup.at_hand(connected);
         if let Some(held) = cx.held(&at)
             && let Checked::Valid(record) = check(&held.bytes, Some(&at), cx.now.calendar)
         {

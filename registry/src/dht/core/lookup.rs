@@ -54,6 +54,8 @@ struct Candidate {
     path: usize,
     /// Empty where our own routing table has it.
     suppliers: Vec<Peer>,
+    /// Whether it is asked before closer ones.
+    at_hand: bool,
     state: State,
 }
 
@@ -98,8 +100,18 @@ impl Lookup {
         lookup
     }
 
+    /// Of peers that are close enough, those that are at hand are asked before closer ones.
+    pub(super) fn at_hand<'a>(&mut self, peers: impl IntoIterator<Item = &'a Peer>) {
+        for peer in peers {
+            let distance = peer.position().distance(&self.at);
+            if let Some(candidate) = self.candidates.get_mut(&distance) {
+                candidate.at_hand = true;
+            }
+        }
+    }
+
     /// The next one to ask, if fewer than `parallel` are on their way: of the path that has least on its way, who was named by more than
-    /// one, then the closest.
+    /// one, who is at hand, then the closest.
     pub(super) fn next(&mut self, now_ms: u64, parallel: usize) -> Option<Contact> {
         self.pass_over(now_ms);
         let mut busy = [0; PATHS];
@@ -116,7 +128,9 @@ impl Lookup {
             .iter()
             .filter(|(_, candidate)| candidate.state == State::Waiting)
             .min_by_key(|(distance, candidate)| {
-                (busy[candidate.path], candidate.is_unproven(), *distance)
+                let path = busy[candidate.path];
+                let unproven = candidate.is_unproven();
+                (path, unproven, !candidate.at_hand, *distance)
             });
         let distance = *waiting?.0;
         let candidate = self.candidates.get_mut(&distance)?;
@@ -266,6 +280,7 @@ impl Lookup {
             contact,
             path,
             suppliers: supplier.into_iter().collect(),
+            at_hand: false,
             state: State::Waiting,
         };
         self.candidates.insert(distance, candidate);
@@ -353,6 +368,24 @@ mod tests {
         assert!(lookup.is_over());
         assert_eq!(lookup.found(), world[..20]);
         assert!(asked <= 30, "{asked}");
+    }
+
+    #[test]
+    fn who_is_at_hand_is_asked_before_closer_ones_on_each_path() {
+        let world = by_distance(0..18);
+        let check = |at_hand: &[usize], expected: &[usize]| {
+            let mut lookup = Lookup::new(Position([0; 32]), Peer([0xff; 32]), world.clone());
+            lookup.at_hand(at_hand.iter().map(|number| &world[*number].peer));
+            let asked: Vec<Peer> = core::iter::from_fn(|| lookup.next(0, PARALLEL))
+                .map(|it| it.peer)
+                .collect();
+            let expected: Vec<Peer> = expected.iter().map(|number| world[*number].peer).collect();
+            assert_eq!(asked, expected);
+        };
+        // The number of a path is the rest by three.
+        check(&[], &[0, 1, 2, 3, 4, 5]);
+        check(&[9, 10, 11], &[9, 10, 11, 0, 1, 2]);
+        check(&[9, 12, 15], &[9, 1, 2, 12, 4, 5]);
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub struct Now {
 pub trait View: reconcile::Shelf {
     /// Up to `count` contacts of the routing table, the closest to `position` first, without this node.
     fn closest(&self, position: &Position, count: usize) -> Vec<Contact>;
+    /// Whether a connection leads to a peer, so that asking it takes no more than a question.
+    fn is_connected(&self, _peer: &Peer) -> bool {
+        false
+    }
     /// The record at a position.
     fn record(&self, position: &Position) -> Option<Held>;
     /// What is known of the record at a position, without its bytes where they cost a read.

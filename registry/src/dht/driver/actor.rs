@@ -20,6 +20,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::actions::peer_id;
 use super::addresses::{Rules, Trust};
 use super::behaviour::{Behaviour, Settings};
 use super::book::Book;
@@ -222,6 +223,7 @@ impl Actor {
         while let Some(input) = self.inputs.pop_front() {
             let sight = Sight {
                 table: &self.table,
+                peers: &self.peers,
                 store: &self.store,
                 errors: self.metrics.read_errors(),
             };
@@ -375,6 +377,7 @@ impl Clock {
 /// What the core sees of the table and the store. A read that fails is nothing found: logged, counted, and no reason to stop.
 struct Sight<'a> {
     table: &'a Table,
+    peers: &'a Peers,
     store: &'a RecordStore,
     errors: &'a Counter,
 }
@@ -402,6 +405,10 @@ impl Shelf for Sight<'_> {
 impl View for Sight<'_> {
     fn closest(&self, position: &Position, count: usize) -> Vec<Contact> {
         self.table.closest(position, count)
+    }
+
+    fn is_connected(&self, peer: &Peer) -> bool {
+        peer_id(peer).is_some_and(|id| self.peers.contains(&id))
     }
 
     fn record(&self, position: &Position) -> Option<Held> {

@@ -24,7 +24,8 @@ use crate::node::StartError;
 /// What identify says of us: the network, so that a person who looks sees at once why two nodes do not talk.
 const IDENTIFY_VERSION: &str = "/dotkey/1";
 
-/// How often a connection proves that it lives. A cut cable shows after one interval and [`PING_TIMEOUT`].
+/// How often a connection proves that it lives. libp2p forgives the first ping that is not answered: a cut cable shows after two intervals and two
+/// of [`PING_TIMEOUT`] at most, and at once to who asks something.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// So long a ping may take: a slow satellite's round trip, ten times.
