@@ -102,6 +102,15 @@ pub const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 /// One transaction of the ledger.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024;
 
+/// Signatures checked for one transaction, its policy chain included, as for a record.
+pub const TRANSACTION_SIGNATURES_MAX: usize = 64;
+
+/// Names of one identity: when it pins a policy, the entries of all of them are written anew.
+pub const ACCOUNT_NAMES_MAX: usize = 64;
+
+/// Announced claims of one identity that wait to be made; each is good for a day.
+pub const ACCOUNT_COMMITMENTS_MAX: usize = 16;
+
 /// A name's proof fits one unfragmented QUIC flight.
 pub const PROOF_BYTES_MAX: usize = 1536;
 

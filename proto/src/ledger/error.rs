@@ -48,6 +48,15 @@ pub enum LedgerError {
         /// Its end.
         ends: Timestamp,
     },
+    /// Names of an account out of order, or one twice.
+    #[error("the names of an account must stand in ascending order, each once; `{label}` does not")]
+    NameOrder {
+        /// The one out of place.
+        label: String,
+    },
+    /// A header with other transactions.
+    #[error("the transactions are not those that the block's header names")]
+    TransactionsDigest,
     /// A certificate of another header.
     #[error("the certificate is not for this header")]
     HeaderDigest,
@@ -65,6 +74,8 @@ impl LedgerError {
             Self::UnknownAction(_) => "unknown-action",
             Self::Label { .. } => "label",
             Self::Lease { .. } => "out-of-range",
+            Self::NameOrder { .. } => "name-order",
+            Self::TransactionsDigest => "transactions-digest",
             Self::HeaderDigest => "header-digest",
         }
     }

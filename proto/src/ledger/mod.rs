@@ -5,7 +5,10 @@
 //! [`Certificate`]. Reading one checks its form alone: which transactions are accepted, and what a certificate or a path
 //! is worth, is decided where the ledger's rules are.
 
+mod account;
+mod authority;
 mod block;
+mod body;
 mod entry;
 mod error;
 mod leaf;
@@ -14,7 +17,10 @@ mod proof;
 mod tests;
 mod transaction;
 
+pub use account::{Account, Announced, Undo, Usage};
+pub use authority::{AuthorityError, SignedTransaction, Standing};
 pub use block::{Certificate, Header};
+pub use body::{Block, transaction_cost, transactions_bytes_max, transactions_digest};
 pub use entry::{Entry, Pin};
 pub use error::LedgerError;
 pub use leaf::{Singular, identity_leaf, ledger_leaf, name_leaf};

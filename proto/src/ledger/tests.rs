@@ -52,6 +52,7 @@ fn transaction(action: Action) -> Transaction {
         nonce: 3,
         chain,
         action,
+        opening: None,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Transaction {
     pub chain: Vec<Vec<u8>>,
     /// What it asks.
     pub action: Action,
+    /// The proof of work for the first transaction of an identity.
+    pub opening: Option<Vec<u8>>,
 }
 
 /// What a transaction does.
@@ -136,7 +138,6 @@ impl Action {
             }
             .into());
         }
-        let stamp = |r: &mut Reader<'_>| r.bytes("a stamp", 0, STAMP_BYTES_MAX).map(<[u8]>::to_vec);
         Ok(match number {
             1 => Self::Commit {
                 commitment: r.array_of("a commitment")?,
@@ -144,11 +145,11 @@ impl Action {
             2 => Self::Claim {
                 label: read_label(r)?,
                 salt: r.array_of("a salt")?,
-                stamp: stamp(r)?,
+                stamp: read_stamp(r)?,
             },
             3 => Self::Renew {
                 label: read_label(r)?,
-                stamp: stamp(r)?,
+                stamp: read_stamp(r)?,
             },
             4 => Self::Transfer {
                 label: read_label(r)?,
@@ -200,6 +201,7 @@ impl Transaction {
         })?;
         let chain = map.required(5, Chain::read)?;
         let action = map.required(6, Action::read)?;
+        let opening = map.optional(7, read_stamp)?;
         map.close()?;
         let chain = chain.elements().map(<[u8]>::to_vec).collect();
         Ok(Self {
@@ -208,6 +210,7 @@ impl Transaction {
             nonce,
             chain,
             action,
+            opening,
         })
     }
 
@@ -249,13 +252,17 @@ impl Transaction {
             return Err(CborError::TooLarge { what, len, max }.into());
         }
         Self::decode_payload(&payload)?;
-        let subject = Subject::Transaction {
+        Ok(Draft::new(self.subject(), payload))
+    }
+
+    /// What its signatures are about.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::Transaction {
             network: self.network,
             key_id: self.key_id,
             nonce: self.nonce,
             action: self.describe(),
-        };
-        Ok(Draft::new(subject, payload))
+        }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -268,8 +275,15 @@ impl Transaction {
             w.raw(&Chain::encode(&self.chain));
         });
         map.set(6, |w| self.action.write(w));
+        if let Some(opening) = &self.opening {
+            map.set_bytes(7, opening);
+        }
         map.to_bytes()
     }
+}
+
+fn read_stamp(r: &mut Reader<'_>) -> Result<Vec<u8>, CborError> {
+    r.bytes("a stamp", 0, STAMP_BYTES_MAX).map(<[u8]>::to_vec)
 }
 
 /// A label that can be claimed, in the one form that it is claimed in.
