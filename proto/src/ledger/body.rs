@@ -1,95 +1,67 @@
-//! A block: its head and the transactions that it orders. Section 10.2.
+//! The transactions of a block, as its header names them: section 10.2.
 
 use alloc::vec::Vec;
 
-use super::{Header, LedgerError};
+use super::LedgerError;
 use crate::cbor::{CborError, Reader, Writer};
 use crate::limits::{BLOCK_BYTES_MAX, TRANSACTION_BYTES_MAX};
 
-/// A header is about 190 bytes; four times that is room for a later version's.
-const HEADER_BYTES_MAX: usize = 768;
+/// What all transactions of a block may take together: a block has a header and lengths besides, for which this leaves room.
+pub const BODY_BYTES_MAX: usize = BLOCK_BYTES_MAX - 1024;
 
-/// More than fit: a transaction has a key, a chain and a signature, 200 bytes at least.
-const TRANSACTIONS_MAX: usize = BLOCK_BYTES_MAX / 200;
+/// More than fit: a transaction has a network, a key id, a chain and a signature.
+const TRANSACTIONS_MAX: usize = BLOCK_BYTES_MAX / TRANSACTION_BYTES_LEAST;
+const TRANSACTION_BYTES_LEAST: usize = 200;
 
-/// A header with what it is the head of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// What it says of itself and of the state after it.
-    pub header: Header,
-    /// Its transactions, each as it was signed, in the order in which they count.
-    pub transactions: Vec<Vec<u8>>,
-}
+/// The transactions of a block, each as it was signed, in the order in which they count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body(pub Vec<Vec<u8>>);
 
-impl Block {
-    /// Reads a block, and holds its header to its transactions. What the transactions say is not looked at.
+impl Body {
+    /// Reads a body. What its transactions say is not looked at.
     ///
     /// # Errors
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
-        if bytes.len() > BLOCK_BYTES_MAX {
-            let (what, len, max) = ("a block", bytes.len(), BLOCK_BYTES_MAX);
+        if bytes.len() > BODY_BYTES_MAX {
+            let (what, len, max) = ("the body of a block", bytes.len(), BODY_BYTES_MAX);
             return Err(CborError::TooLarge { what, len, max }.into());
         }
         let mut r = Reader::new(bytes)?;
-        r.array("a block", 2, 2)?;
-        let header = Header::decode(r.bytes("a header", 0, HEADER_BYTES_MAX)?)?;
-        let begin = r.offset();
         let count = r.array("the transactions of a block", 0, TRANSACTIONS_MAX)?;
-        let mut transactions = Vec::with_capacity(count);
-        for _ in 0..count {
-            transactions.push(r.bytes("a transaction", 1, TRANSACTION_BYTES_MAX)?.to_vec());
-        }
-        if header.transactions != digest(r.since(begin)) {
-            return Err(LedgerError::TransactionsDigest);
-        }
-        Ok(Self {
-            header,
-            transactions,
-        })
+        let least = TRANSACTION_BYTES_LEAST;
+        let transactions = (0..count).map(|_| {
+            let bytes = r.bytes("a transaction", least, TRANSACTION_BYTES_MAX)?;
+            Ok(bytes.to_vec())
+        });
+        transactions
+            .collect::<Result<_, CborError>>()
+            .map(Self)
+            .map_err(LedgerError::from)
     }
 
-    /// The block's bytes.
+    /// The body's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.array(2).bytes(&self.header.encode());
-        writer.raw(&encode_transactions(&self.transactions));
+        writer.array(self.0.len());
+        for transaction in &self.0 {
+            writer.bytes(transaction);
+        }
         writer.into_bytes()
     }
-}
 
-/// The digest by which a header names its transactions.
-#[must_use]
-pub fn transactions_digest<T: AsRef<[u8]>>(transactions: &[T]) -> [u8; 32] {
-    digest(&encode_transactions(transactions))
-}
-
-/// What a transaction takes of a block, of which [`transactions_bytes_max`] are there for them.
-#[must_use]
-pub const fn transaction_cost(len: usize) -> usize {
-    // The head of a byte string of its length.
-    len + 3
-}
-
-/// What all transactions of a block may take together.
-#[must_use]
-pub const fn transactions_bytes_max() -> usize {
-    // The heads of the block, of the header, and of the array.
-    BLOCK_BYTES_MAX - HEADER_BYTES_MAX - 16
-}
-
-fn encode_transactions<T: AsRef<[u8]>>(transactions: &[T]) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.array(transactions.len());
-    for transaction in transactions {
-        writer.bytes(transaction.as_ref());
+    /// The digest by which a header names the body.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        blake3::derive_key("dotkey transactions v1", &self.encode())
     }
-    writer.into_bytes()
+
+    /// What a transaction of this length takes of [`BODY_BYTES_MAX`], at most, its part of the array's head included.
+    #[must_use]
+    pub const fn cost(len: usize) -> usize {
+        len + 4
+    }
 }
 
-fn digest(transactions: &[u8]) -> [u8; 32] {
-    blake3::derive_key("dotkey transactions v1", transactions)
-}
-
-const _: () = assert!(transaction_cost(TRANSACTION_BYTES_MAX) < transactions_bytes_max());
+const _: () = assert!(Body::cost(TRANSACTION_BYTES_MAX) < BODY_BYTES_MAX);

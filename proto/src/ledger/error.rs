@@ -30,7 +30,7 @@ pub enum LedgerError {
         found: u64,
     },
     /// An action that this implementation does not know.
-    #[error("the action {0} is not known; actions are 1 (commit) to 8 (validator change)")]
+    #[error("the action {0} is not known; actions are 1 (commit) to 9 (accuse)")]
     UnknownAction(u64),
     /// A name that could not be claimed.
     #[error("`{}` cannot be claimed: {reason}", label.escape_debug())]
@@ -54,9 +54,6 @@ pub enum LedgerError {
         /// The one out of place.
         label: String,
     },
-    /// A header with other transactions.
-    #[error("the transactions are not those that the block's header names")]
-    TransactionsDigest,
     /// A certificate of another header.
     #[error("the certificate is not for this header")]
     HeaderDigest,
@@ -75,7 +72,6 @@ impl LedgerError {
             Self::Label { .. } => "label",
             Self::Lease { .. } => "out-of-range",
             Self::NameOrder { .. } => "name-order",
-            Self::TransactionsDigest => "transactions-digest",
             Self::HeaderDigest => "header-digest",
         }
     }

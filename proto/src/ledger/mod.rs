@@ -20,7 +20,7 @@ mod transaction;
 pub use account::{Account, Announced, Undo, Usage};
 pub use authority::{AuthorityError, SignedTransaction, Standing};
 pub use block::{Certificate, Header};
-pub use body::{Block, transaction_cost, transactions_bytes_max, transactions_digest};
+pub use body::{BODY_BYTES_MAX, Body};
 pub use entry::{Entry, Pin};
 pub use error::LedgerError;
 pub use leaf::{Singular, identity_leaf, ledger_leaf, name_leaf};

@@ -40,6 +40,9 @@ fn actions() -> Vec<Action> {
             validator: [5; 48].into(),
             weight: 0,
         },
+        Action::Accuse {
+            votes: [6; 300].into(),
+        },
     ])
 }
 

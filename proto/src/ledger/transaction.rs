@@ -15,6 +15,12 @@ use crate::signature::{Draft, Envelope, Hex, Subject};
 /// A proof of work is small; this leaves room for one of another kind.
 const STAMP_BYTES_MAX: usize = 2048;
 
+/// A validator's two keys, the proof that it has the second, and where the others find it.
+const VALIDATOR_BYTES_MAX: usize = 512;
+
+/// Two votes are about 400 bytes.
+const VOTES_BYTES_MAX: usize = 4096;
+
 /// What an identity asks of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
@@ -82,6 +88,11 @@ pub enum Action {
         /// Its weight from then on.
         weight: u16,
     },
+    /// Shows that a validator signed two things where it may sign one.
+    Accuse {
+        /// Its votes, as the consensus writes them.
+        votes: Vec<u8>,
+    },
 }
 
 impl Action {
@@ -97,6 +108,7 @@ impl Action {
             Self::SetPolicy => "set-policy",
             Self::Checkpoint { .. } => "checkpoint",
             Self::ValidatorChange { .. } => "validator-change",
+            Self::Accuse { .. } => "accuse",
         }
     }
 
@@ -114,6 +126,7 @@ impl Action {
             Self::ValidatorChange { validator, weight } => {
                 w.array(3).uint(8).bytes(validator).uint((*weight).into())
             }
+            Self::Accuse { votes } => w.array(2).uint(9).bytes(votes),
         };
     }
 
@@ -123,7 +136,7 @@ impl Action {
         let number = r.uint("the number of an action")?;
         let expected = match number {
             6 => 1,
-            1 | 5 | 7 => 2,
+            1 | 5 | 7 | 9 => 2,
             3 | 4 | 8 => 3,
             2 => 4,
             other => return Err(LedgerError::UnknownAction(other)),
@@ -162,8 +175,11 @@ impl Action {
             7 => Self::Checkpoint {
                 sequence: r.uint_in("a checkpoint", 1, SEQUENCE_MAX)?,
             },
+            9 => Self::Accuse {
+                votes: r.bytes("votes", 1, VOTES_BYTES_MAX)?.to_vec(),
+            },
             _ => Self::ValidatorChange {
-                validator: r.bytes("a validator's key", 1, 128)?.to_vec(),
+                validator: r.bytes("a validator", 1, VALIDATOR_BYTES_MAX)?.to_vec(),
                 weight: r.uint_in("a validator's weight", 0, u16::MAX.into())? as u16,
             },
         })
@@ -229,6 +245,10 @@ impl Transaction {
             Action::Checkpoint { sequence } => format!("{word} {sequence}"),
             Action::ValidatorChange { validator, weight } => {
                 format!("{word} {} weight {weight}", Hex(validator))
+            }
+            Action::Accuse { votes } => {
+                let digest = blake3::derive_key("dotkey votes v1", votes);
+                format!("{word} {}", Hex(&digest))
             }
         }
     }
