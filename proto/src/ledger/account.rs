@@ -48,6 +48,8 @@ pub struct Undo {
     pub digest: [u8; 32],
     /// The last second in which its recovery keys can replace what replaced it.
     pub until: Timestamp,
+    /// The checkpoint of that time, which a recovery goes back to as well.
+    pub least_sequence: Option<u64>,
 }
 
 /// Transactions of one day, counted so that nobody fills the blocks for the price of one identity.
@@ -119,8 +121,9 @@ impl Account {
         map.set_some(5, some(self.undo.len()), |w, count| {
             w.array(count);
             for undo in &self.undo {
-                w.array(3).uint(undo.number.into()).bytes(&undo.digest);
+                w.array(4).uint(undo.number.into()).bytes(&undo.digest);
                 w.uint(undo.until.as_secs());
+                w.uint(undo.least_sequence.unwrap_or(0));
             }
         });
         map.set(6, |w| {
@@ -143,12 +146,14 @@ impl Announced {
 
 impl Undo {
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array("a replaced policy", 3, 3)?;
+        r.array("a replaced policy", 4, 4)?;
         let numbers = u32::MAX.into();
         Ok(Self {
             number: r.uint_in("the number of a replaced policy", 0, numbers)? as u32,
             digest: r.array_of("the digest of a replaced policy")?,
             until: read_time(r, "the end of a recovery")?,
+            least_sequence: Some(r.uint_in("a replaced checkpoint", 0, SEQUENCE_MAX)?)
+                .filter(|least| *least > 0),
         })
     }
 }

@@ -1,0 +1,5 @@
+//! The ledger: each rule broken one at a time, the rules beside a second model of them, and what is on disk after any crash.
+
+mod broken;
+mod model;
+mod world;
