@@ -8,6 +8,7 @@
 mod block;
 mod entry;
 mod error;
+mod leaf;
 mod proof;
 #[cfg(test)]
 mod tests;
@@ -16,5 +17,6 @@ mod transaction;
 pub use block::{Certificate, Header};
 pub use entry::{Entry, Pin};
 pub use error::LedgerError;
+pub use leaf::{Singular, identity_leaf, ledger_leaf, name_leaf};
 pub use proof::{Finding, Proof};
 pub use transaction::{Action, Transaction, commitment};

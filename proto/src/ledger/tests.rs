@@ -195,6 +195,36 @@ fn a_lease_ends_after_it_began() {
     );
 }
 
+/// What other implementations must find, as 10.1 writes it. Equal bytes of another kind have another place.
+#[test]
+fn leaves_stand_where_the_protocol_says() {
+    let hex = |leaf: [u8; 32]| data_encoding::HEXLOWER.encode(&leaf);
+    let alike = [b'a'; 32];
+    let label = core::str::from_utf8(&alike).expect("ASCII");
+    assert_ne!(name_leaf(label), identity_leaf(&KeyId::from_bytes(alike)));
+    assert_ne!(name_leaf("validators"), ledger_leaf(Singular::Validators));
+    for (leaf, expected) in [
+        (
+            name_leaf("mysite"),
+            "abf55baca7150cb0064ae840cc962740ebc4240384f2e810e22181bb5c091f38",
+        ),
+        (
+            identity_leaf(&KeyId::from_bytes([9; 32])),
+            "91eaf70a3f34d0b0fe274fae9112ed00086e9d73524a8030da71acb5cb6e4312",
+        ),
+        (
+            ledger_leaf(Singular::Beacons),
+            "fda47edac3a04b5d65ae13b07b1e9a1a345409cabd025603273c8d3661e0105d",
+        ),
+        (
+            ledger_leaf(Singular::Validators),
+            "0150d77b1c46a7398a1f03d22d48fdce30b1bfd3179e6ebdbd260f0ef2dd46d7",
+        ),
+    ] {
+        assert_eq!(hex(leaf), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_get_a_verdict(bytes: Vec<u8>) {
