@@ -133,10 +133,11 @@ impl Certificate {
     }
 
     fn bits(&self) -> impl Iterator<Item = bool> {
-        let bit = |byte: &u8, at| byte >> at & 1 == 1;
-        self.signers
-            .iter()
-            .flat_map(move |byte| (0..8).map(move |at| bit(byte, at)))
+        let bits = |byte: &u8| {
+            let byte = *byte;
+            (0..8).map(move |at| byte >> at & 1 == 1)
+        };
+        self.signers.iter().flat_map(bits)
     }
 
     /// What each signer signed: the engine's vote to finalise the proposal of this header.

@@ -26,14 +26,17 @@ pub(super) fn root(key: &[u8; 32], leaf: Option<Leaf>, siblings: &[Option<[u8; 3
     assert!(siblings.len() <= LEVELS_MAX, "a key has 256 bits");
     let bottom = leaf.map_or(EMPTY, |leaf| node(b"JMT::LeafNode", &leaf.key, &leaf.value));
     let upwards = (0..siblings.len()).rev();
-    siblings.iter().zip(upwards).fold(bottom, |below, (sibling, depth)| {
-        let sibling = sibling.as_ref().unwrap_or(&EMPTY);
-        let (left, right) = match bit(key, depth) {
-            false => (&below, sibling),
-            true => (sibling, &below),
-        };
-        node(b"JMT::IntrnalNode", left, right) // Sic: the library chops a vowel.
-    })
+    siblings
+        .iter()
+        .zip(upwards)
+        .fold(bottom, |below, (sibling, depth)| {
+            let sibling = sibling.as_ref().unwrap_or(&EMPTY);
+            let (left, right) = match bit(key, depth) {
+                false => (&below, sibling),
+                true => (sibling, &below),
+            };
+            node(b"JMT::IntrnalNode", left, right) // Sic: the library chops a vowel.
+        })
 }
 
 /// How many bits two keys have in common before they part.

@@ -56,7 +56,8 @@ impl ValidatorSet {
         if !(1..=VALIDATORS_MAX).contains(&count) {
             return Err(LedgerError::ValidatorCount(count));
         }
-        let ascending = |pair: &[Validator]| pair[0].identity.as_bytes() < pair[1].identity.as_bytes();
+        let ascending =
+            |pair: &[Validator]| pair[0].identity.as_bytes() < pair[1].identity.as_bytes();
         if let Some(at) = validators.windows(2).position(|pair| !ascending(pair)) {
             return Err(LedgerError::ValidatorOrder(at + 1));
         }
