@@ -102,6 +102,15 @@ pub const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 /// One transaction of the ledger.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024;
 
+/// Signatures checked for one transaction, its policy chain included, as for a record.
+pub const TRANSACTION_SIGNATURES_MAX: usize = 64;
+
+/// Names of one identity: when it pins a policy, the entries of all of them are written anew.
+pub const ACCOUNT_NAMES_MAX: usize = 64;
+
+/// Announced claims of one identity that wait to be made; each is good for a day.
+pub const ACCOUNT_COMMITMENTS_MAX: usize = 16;
+
 /// One validator's bit in a certificate and its keys in a handover; the consensus sends each vote to everyone.
 pub const VALIDATORS_MAX: usize = 256;
 
@@ -111,6 +120,9 @@ pub const VALIDATOR_ADDRESS_BYTES_MAX: usize = 255;
 /// A proof among a million names takes half of it. Whoever grinds keys next to another's name lengthens that name's path by
 /// a sibling for each doubling of the work: to 64 siblings, which fit, it takes 2^64 hashes.
 pub const PROOF_BYTES_MAX: usize = 3072;
+
+/// An identity's proof carries its account: 64 names, 16 commitments, 64 policies.
+pub const IDENTITY_PROOF_BYTES_MAX: usize = 11 * 1024;
 
 /// A header, a certificate and 256 validators.
 pub const HANDOVER_BYTES_MAX: usize = 36 * 1024;
@@ -140,7 +152,8 @@ pub const HEADER_AHEAD_SECS_MAX: u64 = 60;
 /// trusted not to have sold their keys.
 pub const TRUST_SECS_MAX: u64 = 90 * 86_400;
 
-const _: () = assert!(RECORD_BYTES_MAX + PROOF_BYTES_MAX + HANDOVER_BYTES_MAX < BUNDLE_BYTES_MAX);
+const _: () =
+    assert!(RECORD_BYTES_MAX + IDENTITY_PROOF_BYTES_MAX + HANDOVER_BYTES_MAX < BUNDLE_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(CLAIMABLE_LABEL_BYTES_MAX < 52);
 const _: () = assert!(RECORD_BYTES_MAX < ZONE_FILE_BYTES_MAX);

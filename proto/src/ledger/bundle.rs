@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::walk::check_size;
 use super::{
-    Entry, Freshness, Genesis, Handover, LedgerError, Proof, ProofError, Subject, Trusted,
-    VerifiedProof, WalkError,
+    Freshness, Genesis, Handover, LedgerError, Proof, ProofError, Subject, Trusted, VerifiedProof,
+    WalkError,
 };
 use crate::cbor::{MapWriter, Reader};
 use crate::limits::{BUNDLE_BYTES_MAX, HANDOVERS_MAX, RECORD_BYTES_MAX};
@@ -32,8 +32,6 @@ pub struct VerifiedBundle {
     pub walked: Vec<Trusted>,
     /// What the ledger holds.
     pub proof: VerifiedProof,
-    /// Who holds the name.
-    pub entry: Option<Entry>,
     /// What the holder has published.
     pub record: Option<Verified<Record>>,
 }
@@ -93,15 +91,13 @@ impl Bundle {
         }
         let trusted = walked.last().expect("the genesis is there");
         let proof = self.proof.verify(subject, trusted, freshness)?;
-        let entry = proof.entry();
         let record = match &self.record {
             None => None,
-            Some(bytes) => Some(verify_record(bytes, &proof, entry.as_ref(), freshness.now)?),
+            Some(bytes) => Some(verify_record(bytes, &proof, freshness.now)?),
         };
         Ok(VerifiedBundle {
             walked,
             proof,
-            entry,
             record,
         })
     }
@@ -161,15 +157,14 @@ impl Bundle {
 fn verify_record(
     bytes: &[u8],
     proof: &VerifiedProof,
-    entry: Option<&Entry>,
     now: Timestamp,
 ) -> Result<Verified<Record>, BundleError> {
-    let key_id = match (proof.subject(), entry) {
+    let key_id = match (proof.subject(), proof.entry()) {
         (Subject::Identity(key_id), _) => *key_id,
         (Subject::Name(_), Some(entry)) => entry.key_id,
         (Subject::Name(_), None) => return Err(BundleError::NobodyHolds),
     };
-    let anchor = entry.and_then(Entry::anchor);
+    let anchor = proof.anchor();
     let record = SignedRecord::new(bytes.to_vec());
     Ok(record.verify_for(key_id, None, now, anchor.as_ref())?)
 }

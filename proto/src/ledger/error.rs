@@ -31,7 +31,7 @@ pub enum LedgerError {
         found: u64,
     },
     /// An action that this implementation does not know.
-    #[error("the action {0} is not known; actions are 1 (commit) to 8 (validator change)")]
+    #[error("the action {0} is not known; actions are 1 (commit) to 9 (accuse)")]
     UnknownAction(u64),
     /// A name that could not be claimed.
     #[error("`{}` cannot be claimed: {reason}", label.escape_debug())]
@@ -113,6 +113,12 @@ pub enum LedgerError {
         /// What stands there.
         String,
     ),
+    /// Names of an account out of order, or one twice.
+    #[error("the names of an account must stand in ascending order, each once; `{label}` does not")]
+    NameOrder {
+        /// The one out of place.
+        label: String,
+    },
 }
 
 impl LedgerError {
@@ -136,6 +142,7 @@ impl LedgerError {
             Self::ReservedOrder(_) => "label-order",
             Self::Parameters { .. } => "parameters",
             Self::NetworkName(_) => "network-name",
+            Self::NameOrder { .. } => "name-order",
         }
     }
 }

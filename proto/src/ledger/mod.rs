@@ -6,7 +6,10 @@
 //! [`Trusted`] validators, each [`Handover`] leads to the next, and [`Proof::verify`] asks those. Which transactions are
 //! accepted is decided where the ledger's rules are.
 
+mod account;
+mod authority;
 mod bls;
+mod body;
 mod bundle;
 mod certificate;
 mod entry;
@@ -23,9 +26,12 @@ mod transaction;
 mod validators;
 mod walk;
 
+pub use account::{Account, Announced, Undo, Usage};
+pub use authority::{AuthorityError, SignedTransaction, Standing};
 pub use bls::{
     VOTING_KEY_BYTES, VOTING_SIGNATURE_BYTES, VotingKey, possession_namespace, vote_namespace,
 };
+pub use body::{BODY_BYTES_MAX, Body};
 pub use bundle::{Bundle, BundleError, VerifiedBundle};
 pub use certificate::{Certificate, CertificateError};
 pub use entry::{Entry, Pin};

@@ -1,5 +1,6 @@
 //! A proof of what the state holds for a name or an identity, or that it holds nothing: sections 8.6 and 8.10.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,12 +11,12 @@ use super::path::{self, Leaf};
 use super::transaction::read_label;
 use super::walk::check_size;
 use super::{
-    Certificate, Entry, Freshness, FreshnessError, Header, LedgerError, Trusted, WalkError,
-    identity_leaf, name_leaf,
+    Account, Certificate, Entry, Freshness, FreshnessError, Header, LedgerError, Trusted,
+    WalkError, identity_leaf, name_leaf,
 };
 use crate::cbor::{CborError, Kind, MapWriter, Reader};
-use crate::identity::KeyId;
-use crate::limits::PROOF_BYTES_MAX;
+use crate::identity::{Anchor, KeyId};
+use crate::limits::{IDENTITY_PROOF_BYTES_MAX, PROOF_BYTES_MAX};
 use crate::signature::Hex;
 use crate::time::Timestamp;
 
@@ -49,7 +50,7 @@ pub enum Subject {
 /// What stands in the state where the subject's value would.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// Its value: a name's is an [`Entry`].
+    /// Its value: a name's is an [`Entry`], an identity's an [`Account`].
     Held(Vec<u8>),
     /// Nothing at all.
     Empty,
@@ -69,7 +70,23 @@ pub struct VerifiedProof {
     header: Header,
     signed: usize,
     validators: usize,
-    value: Option<Vec<u8>>,
+    value: Option<Value>,
+}
+
+/// What the state holds, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Name(Entry),
+    Identity(Box<Account>),
+}
+
+impl Value {
+    fn read(subject: &Subject, bytes: &[u8]) -> Result<Self, LedgerError> {
+        match subject {
+            Subject::Name(_) => Entry::decode(bytes).map(Self::Name),
+            Subject::Identity(_) => Account::decode(bytes).map(|one| Self::Identity(one.into())),
+        }
+    }
 }
 
 /// Why a proof shows nothing.
@@ -83,6 +100,9 @@ pub enum ProofError {
         /// What it is about.
         found: Subject,
     },
+    /// A value that is none.
+    #[error(transparent)]
+    Value(#[from] LedgerError),
     /// Its block says nothing about the present.
     #[error(transparent)]
     Freshness(#[from] FreshnessError),
@@ -115,6 +135,7 @@ impl ProofError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherSubject { .. } => "other-subject",
+            Self::Value(error) => error.code(),
             Self::Freshness(error) => error.code(),
             Self::Walk(error) => error.code(),
             Self::OtherLeaf(_) => "other-leaf",
@@ -173,6 +194,10 @@ impl Proof {
         }
         trusted.expect(&self.header)?;
         freshness.check(self.header.time)?;
+        let value = match &self.finding {
+            Finding::Held(value) => Some(Value::read(subject, value)?),
+            Finding::Empty | Finding::OtherLeaf { .. } => None,
+        };
         self.verify_path()?;
         let certified = self.certificate.verify(&self.header, &trusted.validators);
         certified.map_err(WalkError::from)?;
@@ -181,10 +206,7 @@ impl Proof {
             header: self.header.clone(),
             signed: self.certificate.signed(),
             validators: trusted.validators.validators().len(),
-            value: match &self.finding {
-                Finding::Held(value) => Some(value.clone()),
-                Finding::Empty | Finding::OtherLeaf { .. } => None,
-            },
+            value,
         })
     }
 
@@ -220,12 +242,15 @@ impl Proof {
     /// # Errors
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
-        check_size("a proof", bytes, PROOF_BYTES_MAX)?;
+        check_size("a proof", bytes, IDENTITY_PROOF_BYTES_MAX)?;
         let mut reader = Reader::new(bytes)?;
         let mut map = reader.closed_map("a proof")?;
         let subject = map.required(1, Subject::read)?;
-        let header = Header::decode(map.required(2, |r| r.bytes("a header", 0, PROOF_BYTES_MAX))?)?;
-        let certificate = map.required(3, |r| r.bytes("a certificate", 0, PROOF_BYTES_MAX))?;
+        if let Subject::Name(_) = subject {
+            check_size("a name's proof", bytes, PROOF_BYTES_MAX)?;
+        }
+        let header = Header::decode(map.required(2, |r| r.bytes("a header", 0, bytes.len()))?)?;
+        let certificate = map.required(3, |r| r.bytes("a certificate", 0, bytes.len()))?;
         let certificate = Certificate::decode(certificate)?;
         let siblings = map.required(4, |r| {
             let count = r.array("the siblings of a path", 0, path::LEVELS_MAX)?;
@@ -233,7 +258,7 @@ impl Proof {
                 .map(|_| read_sibling(r))
                 .collect::<Result<_, _>>()
         })?;
-        let value = map.optional(5, |r| r.bytes("a value", 1, PROOF_BYTES_MAX))?;
+        let value = map.optional(5, |r| r.bytes("a value", 0, bytes.len()))?;
         let other = map.optional(6, |r| {
             r.array("another leaf", 2, 2)?;
             Ok::<_, CborError>((r.array_of("a leaf's key")?, r.array_of("a leaf's value")?))
@@ -248,9 +273,7 @@ impl Proof {
                 .into());
             }
             (Some(value), None) => {
-                if let Subject::Name(_) = subject {
-                    Entry::decode(value)?;
-                }
+                Value::read(&subject, value)?;
                 Finding::Held(value.to_vec())
             }
             (None, Some((key, value))) => Finding::OtherLeaf { key, value },
@@ -334,18 +357,30 @@ impl VerifiedProof {
         (self.signed, self.validators)
     }
 
-    /// What the state holds for it; `None` where it holds nothing.
-    #[must_use]
-    pub fn value(&self) -> Option<&[u8]> {
-        self.value.as_deref()
-    }
-
     /// Who holds the name; `None` where nobody does, or where it is not about a name.
     #[must_use]
-    pub fn entry(&self) -> Option<Entry> {
-        match self.subject {
-            Subject::Name(_) => self.value().and_then(|value| Entry::decode(value).ok()),
-            Subject::Identity(_) => None,
+    pub fn entry(&self) -> Option<&Entry> {
+        match &self.value {
+            Some(Value::Name(entry)) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// What the ledger knows of the identity; `None` where it knows nothing, or where it is not about an identity.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        match &self.value {
+            Some(Value::Identity(account)) => Some(account),
+            _ => None,
+        }
+    }
+
+    /// What the ledger pins of the identity that holds the name, or that it is about.
+    #[must_use]
+    pub fn anchor(&self) -> Option<Anchor> {
+        match &self.subject {
+            Subject::Name(_) => self.entry()?.anchor(),
+            Subject::Identity(key_id) => self.account()?.anchor(*key_id),
         }
     }
 }

@@ -43,6 +43,9 @@ fn actions() -> Vec<Action> {
             validator: [5; 48].into(),
             weight: 0,
         },
+        Action::Accuse {
+            votes: [6; 300].into(),
+        },
     ])
 }
 
@@ -55,6 +58,7 @@ fn transaction(action: Action) -> Transaction {
         nonce: 3,
         chain,
         action,
+        opening: None,
     }
 }
 

@@ -27,7 +27,8 @@ ACTIONS = {
     5: ("release", {"label": LABEL}),
     6: ("set-policy", {}),
     7: ("checkpoint", {"sequence": SEQUENCE}),
-    8: ("validator-change", {"validator": Bytes(1, 128), "weight": Unsigned(0, 65535)}),
+    8: ("validator-change", {"validator": Bytes(1, 512), "weight": Unsigned(0, 65535)}),
+    9: ("accuse", {"votes": Bytes(1, 4096)}),
 }
 
 
@@ -49,7 +50,7 @@ class Action:
             check_label(value[1])
 
 
-TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {}, versioned=True)
+TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {7: STAMP}, versioned=True)
 PIN = MapOf({1: POLICY_NUMBER, 2: DIGEST}, {3: SEQUENCE})
 ENTRY = MapOf({1: DIGEST, 2: TIME, 3: TIME}, {4: PIN})
 HEADER = MapOf(
@@ -99,6 +100,8 @@ class Transaction:
                 return f"checkpoint {sequence}"
             case [8, validator, weight]:
                 return f"validator-change {validator.hex()} weight {weight}"
+            case [9, votes]:
+                return f"accuse {H('dotkey votes v1', votes).hex()}"
             case [_, label, *_]:  # claim, renew, release
                 return f"{self.word} {label}"
 

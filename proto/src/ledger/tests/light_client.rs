@@ -56,6 +56,14 @@ fn entry() -> Entry {
     }
 }
 
+fn account() -> Account {
+    Account {
+        nonce: 9,
+        pin: entry().pin,
+        ..Account::default()
+    }
+}
+
 /// A network that holds `site0` to `siteN`, and one identity's account.
 struct World {
     committee: Committee,
@@ -115,20 +123,22 @@ fn what_is_held_and_what_is_not_is_proved() {
             assert_eq!(Proof::decode(&bytes).as_ref(), Ok(&proof));
             let verified = proof.verify(&subject, &world.genesis.trusted(), fresh());
             let verified = verified.unwrap_or_else(|error| panic!("{subject} of {names}: {error}"));
-            assert_eq!(verified.entry(), (number < names).then(entry));
+            assert_eq!(verified.entry(), (number < names).then(entry).as_ref());
             assert_eq!(
                 (verified.signers(), verified.time()),
                 ((3, 4), world.header.time)
             );
         }
-        let account = Subject::Identity(KeyId::from_bytes([5; 32]));
-        let proof = world.prove(account.clone());
+        let known = Subject::Identity(KeyId::from_bytes([5; 32]));
+        let proof = world.prove(known.clone());
         let verified = proof
-            .verify(&account, &world.genesis.trusted(), fresh())
+            .verify(&known, &world.genesis.trusted(), fresh())
             .expect("it is there");
+        assert_eq!(verified.entry(), None);
+        assert_eq!(verified.account(), Some(&account()));
         assert_eq!(
-            (verified.value(), verified.entry()),
-            (Some(&[0xa0][..]), None)
+            verified.anchor().map(|anchor| anchor.least_sequence),
+            Some(Some(3))
         );
     }
 }
