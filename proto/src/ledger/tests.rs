@@ -1,10 +1,13 @@
+mod chain;
+mod light_client;
+mod validators;
+
 use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::identity::{KeyId, Policy, PublicKey};
-use crate::limits::PROOF_BYTES_MAX;
 use crate::signature::{Envelope, SecretKey};
 use crate::time::Timestamp;
 
@@ -115,75 +118,6 @@ fn a_transaction_is_bound_to_its_network() {
     );
 }
 
-fn header() -> Header {
-    Header {
-        network: [1; 32],
-        height: 12,
-        time: time(1_795_223_554),
-        parent: [2; 32],
-        state_root: [3; 32],
-        transactions: [4; 32],
-        epoch: 1,
-        validators: [5; 32],
-    }
-}
-
-fn proof(finding: Finding) -> Proof {
-    let header = header();
-    let certificate = Certificate {
-        epoch: 1,
-        view: 40,
-        header: header.digest(),
-        signers: [0b111].into(),
-        signature: [6; 96].into(),
-    };
-    // The depth of a path among a million names.
-    let siblings = Vec::from([[7; 32]; 21]);
-    Proof {
-        label: "mysite".into(),
-        header,
-        certificate,
-        siblings,
-        finding,
-    }
-}
-
-#[test]
-fn proofs_come_back_and_fit_their_bound() {
-    let pin = Pin {
-        number: 2,
-        digest: [8; 32],
-        least_sequence: Some(99),
-    };
-    let (claimed, lease_ends) = (time(1_000), time(2_000));
-    let entry = Entry {
-        key_id: KeyId::from_bytes([9; 32]),
-        claimed,
-        lease_ends,
-        pin: Some(pin),
-    };
-    let other = Finding::OtherLeaf {
-        key: [1; 32],
-        value: [2; 32],
-    };
-    for finding in [Finding::Held(entry), Finding::Empty, other] {
-        let proof = proof(finding);
-        let bytes = proof.encode();
-        assert!(bytes.len() <= PROOF_BYTES_MAX, "{} bytes", bytes.len());
-        assert_eq!(Proof::decode(&bytes), Ok(proof));
-    }
-}
-
-#[test]
-fn a_certificate_is_for_its_header() {
-    let mut proof = proof(Finding::Empty);
-    proof.header.height += 1;
-    assert_eq!(
-        Proof::decode(&proof.encode()),
-        Err(LedgerError::HeaderDigest)
-    );
-}
-
 #[test]
 fn a_lease_ends_after_it_began() {
     let entry = |ends| Entry {
@@ -237,5 +171,7 @@ proptest! {
             prop_assert_eq!(entry.encode(), bytes.clone());
         }
         let _ = (Header::decode(&bytes), Certificate::decode(&bytes), Proof::decode(&bytes), Transaction::decode(&bytes));
+        let _ = (ValidatorSet::decode(&bytes), Candidate::decode(&bytes), Handover::decode(&bytes), Trusted::decode(&bytes));
+        let _ = (Genesis::decode(&bytes), Bundle::decode(&bytes));
     }
 }
