@@ -14,6 +14,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/dht/peer.rs",
     "registry/src/ledger/charter.rs",
     "registry/src/ledger/memo.rs",
+    "registry/src/ledger/pool.rs",
     "registry/src/ledger/refusal.rs",
     "registry/src/ledger/rules/",
     "registry/src/ledger/state/",

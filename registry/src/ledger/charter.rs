@@ -1,5 +1,6 @@
 //! The numbers of a network's rules, and what a stamp costs.
 
+use dotkey_proto::ledger::Genesis;
 use dotkey_proto::stamp::Grid;
 
 /// What the founders of a network agreed on, as far as the rules ask for it.
@@ -63,6 +64,22 @@ const LENGTH_BITS: [u64; 7] = [12, 10, 8, 6, 4, 2, 1];
 const DISCOUNT_BITS: u64 = 2;
 
 impl Charter {
+    /// That of a network.
+    #[must_use]
+    pub fn of(genesis: &Genesis) -> Self {
+        let parameters = &genesis.parameters;
+        Self {
+            network: genesis.network(),
+            stamp_bits: parameters.stamp_bits,
+            claims_per_day: parameters.claims_per_day,
+            lease_secs: parameters.lease_secs,
+            renewal_secs: parameters.renewal_secs,
+            grace_secs: parameters.grace_secs,
+            epoch_blocks: parameters.epoch_blocks,
+            reserved: genesis.reserved.clone(),
+        }
+    }
+
     /// What a claim costs, `demand` being the doublings that demand adds.
     #[must_use]
     pub fn claim_price(&self, label: &str, demand: u64) -> Price {

@@ -7,16 +7,23 @@
 //! root everywhere, and that a damaged state halts it. The order of blocks is for [`crate::consensus`]; verifying a proof is
 //! for `dotkey-proto`, so that a light client needs none of this. `docs/architecture/ledger.md`.
 
+mod chain;
 mod charter;
+mod disk;
 mod memo;
+mod pool;
+mod referee;
 mod refusal;
 pub mod rules;
 pub mod state;
 pub mod tree;
 
+pub use chain::{Chain, ChainError, Chunk, Import, PathProof, Proposal, VERSIONS_KEPT};
 pub use charter::{
     BEACON_HOURS, BLOCK_SIGNATURES_MAX, BLOCK_WRITES_MAX, CLAIM_BLOCKS_MIN, CLAIM_SECS_MAX,
     Charter, DEMAND_MAX, Price, TRANSACTIONS_PER_DAY_MAX,
 };
 pub use memo::Memo;
+pub use pool::{POOL_BYTES_MAX, POOL_IDENTITY_MAX, POOL_SECS_MAX, Pool, PoolRefusal};
+pub use referee::Judge;
 pub use refusal::Refusal;

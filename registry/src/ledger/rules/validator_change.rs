@@ -1,10 +1,11 @@
 //! Validator change: when two thirds of the validators want the same change, it holds from the next epoch on.
 
 use dotkey_proto::identity::KeyId;
+use dotkey_proto::ledger::quorum;
 
 use super::{Session, Setback};
 use crate::ledger::Refusal;
-use crate::ledger::state::{self, Approval, SEATS_MAX, Seat, Seats, quorum};
+use crate::ledger::state::{self, Approval, SEATS_MAX, Seat, Seats};
 
 pub(super) fn act(
     session: &mut Session<'_>,

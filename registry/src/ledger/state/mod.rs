@@ -15,7 +15,7 @@ use dotkey_proto::ledger::{
 use thiserror::Error;
 
 pub use beacons::{BeaconHour, Beacons};
-pub use seats::{Approval, BARRED_MAX, SEATS_MAX, Seat, Seats, quorum};
+pub use seats::{Approval, BARRED_MAX, SEATS_MAX, Seat, Seats};
 
 /// What leaves hold after a block that they did not before; `None` where nothing stands any more.
 pub type Changes = BTreeMap<[u8; 32], Option<Vec<u8>>>;

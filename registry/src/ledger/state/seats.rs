@@ -52,12 +52,6 @@ pub struct Approval {
     pub weight: u16,
 }
 
-/// Approvals that make a change: all but the `f` of `3f + 1` that may be malicious.
-#[must_use]
-pub const fn quorum(validators: usize) -> usize {
-    validators - validators.saturating_sub(1) / 3
-}
-
 impl Seats {
     /// Those of a network that begins.
     #[must_use]
