@@ -191,3 +191,85 @@ fn list<T>(
     let count = r.array(what, 1, max)?;
     (0..count).map(|_| read(r)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn time(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs).expect("in range")
+    }
+
+    /// As full as one can be.
+    fn full() -> Account {
+        let pin = Pin {
+            number: 9,
+            digest: [1; 32],
+            least_sequence: Some(4),
+        };
+        let announced = |height| Announced {
+            commitment: [height as u8; 32],
+            height,
+            time: time(5),
+        };
+        let undo = |number| Undo {
+            number,
+            digest: [3; 32],
+            until: time(9),
+            least_sequence: (number > 3).then_some(number.into()),
+        };
+        Account {
+            nonce: 7,
+            pin: Some(pin),
+            names: (0..ACCOUNT_NAMES_MAX)
+                .map(|at| format!("name-{at:02}"))
+                .collect(),
+            commitments: (0..ACCOUNT_COMMITMENTS_MAX as u64).map(announced).collect(),
+            undo: (0..POLICY_CHAIN_MAX as u32).map(undo).collect(),
+            usage: Usage {
+                day: 20_000,
+                count: 3,
+            },
+        }
+    }
+
+    #[test]
+    fn an_account_comes_back_and_keeps_to_its_bounds() {
+        for account in [Account::default(), full()] {
+            assert_eq!(Account::decode(&account.encode()), Ok(account));
+        }
+        let check = |code: &str, change: fn(&mut Account)| {
+            let mut account = full();
+            change(&mut account);
+            let found = Account::decode(&account.encode()).map_err(|error| error.code());
+            assert_eq!(found, Err(code));
+        };
+        check("name-order", |account| account.names.swap(1, 2));
+        check("name-order", |account| {
+            account.names[1] = account.names[0].clone()
+        });
+        check("label", |account| account.names[0] = "A".into());
+        check("out-of-range", |account| account.names.push("z".into()));
+        check("out-of-range", |account| {
+            account.commitments.push(account.commitments[0])
+        });
+        check("out-of-range", |account| account.undo.push(account.undo[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_a_verdict(bytes: Vec<u8>, at in 0_usize..4000, bit in 0_u8..8) {
+            let _ = Account::decode(&bytes);
+            let mut changed = full().encode();
+            let at = at % changed.len();
+            changed[at] ^= 1 << bit;
+            if let Ok(account) = Account::decode(&changed) {
+                prop_assert_eq!(account.encode(), changed);
+            }
+        }
+    }
+}

@@ -65,3 +65,34 @@ impl Body {
 }
 
 const _: () = assert!(Body::cost(TRANSACTION_BYTES_MAX) < BODY_BYTES_MAX);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_body_comes_back_and_keeps_to_its_bounds() {
+        let code = |body: &Body| Body::decode(&body.encode()).map_err(|error| error.code());
+        let of = |lengths: &[usize]| Body(lengths.iter().map(|len| alloc::vec![7; *len]).collect());
+        for lengths in [&[][..], &[200], &[200, 8192, 300], &[8000; 130]] {
+            let body = of(lengths);
+            assert_eq!(code(&body), Ok(body.clone()), "{lengths:?}");
+            let costs = lengths.iter().map(|len| Body::cost(*len)).sum::<usize>();
+            assert!(body.encode().len() <= Body::cost(0) + costs);
+        }
+        assert_eq!(code(&of(&[199])), Err("out-of-range"));
+        assert_eq!(code(&of(&[8193])), Err("out-of-range"));
+        assert_eq!(code(&of(&[8000; 131])), Err("too-large"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_a_verdict(bytes: Vec<u8>) {
+            if let Ok(body) = Body::decode(&bytes) {
+                prop_assert_eq!(body.encode(), bytes);
+            }
+        }
+    }
+}

@@ -42,6 +42,9 @@ impl Write {
     }
 }
 
+/// A value with the version that it is of; `None` where the leaf was removed then.
+type Versioned = (Version, Option<Vec<u8>>);
+
 /// The tree as of the last block that was written.
 #[derive(Clone)]
 pub(super) struct Disk {
@@ -81,7 +84,7 @@ impl Disk {
         &self,
         version: Version,
         place: &[u8; 32],
-    ) -> Result<Option<(Version, Option<Vec<u8>>)>, StoreError> {
+    ) -> Result<Option<Versioned>, StoreError> {
         let mut found = None;
         self.store.scan(
             Column::StateValues,

@@ -395,7 +395,7 @@ fn updated(person: &Person, new: &Policy, seed: u8, signers: &[u8]) -> Person {
     Chain::decode(&Chain::encode(&chain)).expect("sound");
     Person {
         chain,
-        seed: seed,
+        seed,
         ..person.clone()
     }
 }
