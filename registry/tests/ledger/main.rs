@@ -1,5 +1,6 @@
 //! The ledger: each rule broken one at a time, the rules beside a second model of them, and what is on disk after any crash.
 
+mod authority;
 mod broken;
 mod chain;
 mod crash;
