@@ -49,53 +49,8 @@ struct Model {
 impl Model {
     fn step(&mut self, who: usize, step: Step, height: u64, now: u64) -> Result<(), &'static str> {
         match step {
-            Step::Commit { label, salt } => {
-                self.announced.retain(|one| now <= one.time + CLAIM);
-                let mine = self.announced.iter().filter(|one| one.who == who);
-                if mine
-                    .clone()
-                    .any(|one| (one.label, one.salt) == (label, salt))
-                {
-                    return Err("commitment-twice");
-                }
-                if mine.count() >= 16 {
-                    return Err("commitments-full");
-                }
-                let time = now;
-                self.announced.push(Announced {
-                    who,
-                    label,
-                    salt,
-                    height,
-                    time,
-                });
-                Ok(())
-            }
-            Step::Claim { label, salt } => {
-                let is_it = |one: &Announced| (one.who, one.label, one.salt) == (who, label, salt);
-                let at = self
-                    .announced
-                    .iter()
-                    .position(is_it)
-                    .ok_or("not-announced")?;
-                let found = self.announced[at];
-                if height < found.height + 2 {
-                    return Err("too-early");
-                }
-                if now > found.time + CLAIM {
-                    return Err("not-announced");
-                }
-                if self.held[label].is_some_and(|held| now < held.ends + GRACE) {
-                    return Err("taken");
-                }
-                self.announced.remove(at);
-                self.held[label] = Some(Held {
-                    who,
-                    claimed: now,
-                    ends: now + LEASE,
-                });
-                Ok(())
-            }
+            Step::Commit { label, salt } => self.commit((who, label, salt), height, now),
+            Step::Claim { label, salt } => self.claim((who, label, salt), height, now),
             Step::Renew { label } => {
                 let held = self.own(who, label)?;
                 if now + RENEWAL < held.ends {
@@ -134,6 +89,65 @@ impl Model {
                 Ok(())
             }
         }
+    }
+
+    fn commit(
+        &mut self,
+        (who, label, salt): (usize, usize, u8),
+        height: u64,
+        now: u64,
+    ) -> Result<(), &'static str> {
+        self.announced.retain(|one| now <= one.time + CLAIM);
+        let mine = self.announced.iter().filter(|one| one.who == who);
+        if mine
+            .clone()
+            .any(|one| (one.label, one.salt) == (label, salt))
+        {
+            return Err("commitment-twice");
+        }
+        if mine.count() >= 16 {
+            return Err("commitments-full");
+        }
+        let time = now;
+        self.announced.push(Announced {
+            who,
+            label,
+            salt,
+            height,
+            time,
+        });
+        Ok(())
+    }
+
+    fn claim(
+        &mut self,
+        (who, label, salt): (usize, usize, u8),
+        height: u64,
+        now: u64,
+    ) -> Result<(), &'static str> {
+        let is_it = |one: &Announced| (one.who, one.label, one.salt) == (who, label, salt);
+        let at = self
+            .announced
+            .iter()
+            .position(is_it)
+            .ok_or("not-announced")?;
+        let found = self.announced[at];
+        if height < found.height + 2 {
+            return Err("too-early");
+        }
+        if now > found.time + CLAIM {
+            return Err("not-announced");
+        }
+        if self.held[label].is_some_and(|held| now < held.ends + GRACE) {
+            return Err("taken");
+        }
+        self.announced.remove(at);
+        self.held[label] = Some(Held {
+            who,
+            claimed: now,
+            ends: now + LEASE,
+        });
+        Ok(())
     }
 
     fn own(&self, who: usize, label: usize) -> Result<Held, &'static str> {
