@@ -36,20 +36,23 @@ struct Case {
     signature: [u8; 48],
 }
 
-fn case() -> Case {
-    let mut members: Vec<_> = (0..VALIDATORS as u8)
-        .map(|number| {
-            let secret = SecretKey::key_gen(&[number; 32], &[]).expect("32 bytes");
-            (Identity::from_seed(&[number; 32]).public(), secret)
-        })
-        .collect();
-    members.sort_by_key(|(identity, _)| *identity);
-    let validator = |(identity, secret): &(_, SecretKey)| Validator {
-        identity: *identity,
-        key: VotingKey::from_bytes(&secret.sk_to_pk().compress()).expect("a key"),
+/// Validators and their secrets, in ascending order of the identities.
+fn members() -> Vec<(Validator, SecretKey)> {
+    let member = |number: u8| {
+        let secret = SecretKey::key_gen(&[number; 32], &[]).expect("32 bytes");
+        let validator = Validator {
+            identity: Identity::from_seed(&[number; 32]).public(),
+            key: VotingKey::from_bytes(&secret.sk_to_pk().compress()).expect("a key"),
+        };
+        (validator, secret)
     };
-    let validators = ValidatorSet::new(members.iter().map(validator).collect()).expect("sound");
-    let entry = Entry {
+    let mut members: Vec<_> = (0..VALIDATORS as u8).map(member).collect();
+    members.sort_by_key(|(validator, _)| validator.identity);
+    members
+}
+
+fn entry() -> Entry {
+    Entry {
         key_id: KeyId::from_bytes([7; 32]),
         claimed: time(NOW - 1000),
         lease_ends: time(NOW + 1000),
@@ -58,7 +61,14 @@ fn case() -> Case {
             digest: [8; 32],
             least_sequence: Some(1 << 40),
         }),
-    };
+    }
+}
+
+fn case() -> Case {
+    let members = members();
+    let validators = members.iter().map(|(validator, _)| *validator).collect();
+    let validators = ValidatorSet::new(validators).expect("sound");
+    let entry = entry();
     let siblings: Vec<_> = (0..SIBLINGS).map(|at| [at as u8; 32]).collect();
     let header = Header {
         network: [1; 32],
