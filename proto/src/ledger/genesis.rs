@@ -55,6 +55,10 @@ pub struct Parameters {
 /// What one parameter is called, what its number counts, and between which it is.
 pub(crate) struct Parameter {
     pub(crate) key: &'static str,
+    #[cfg_attr(
+        not(feature = "text"),
+        expect(dead_code, reason = "units are written in files alone")
+    )]
     pub(crate) unit: Unit,
     pub(crate) min: u64,
     pub(crate) max: u64,

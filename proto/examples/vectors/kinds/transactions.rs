@@ -172,7 +172,7 @@ fn add_broken_fields(file: &mut File) {
     for key in 1..=6 {
         invalid(&format!("without-{key}"), "a key that has to be there", set.without(key).encode(), "missing-key");
     }
-    invalid("key-7", "7 is not known", set.with(7, uint(0)).encode(), "unknown-key");
+    invalid("key-8", "8 is not known", set.with(8, uint(0)).encode(), "unknown-key");
     invalid("version-2", "a version to come", set.with(1, uint(2)).encode(), "unknown-version");
     invalid("network-31", "a byte too short", set.with(2, bytes([9; 31])).encode(), "out-of-range");
     invalid("key-id-text", "a key id is bytes", set.with(3, text("a")).encode(), "wrong-type");

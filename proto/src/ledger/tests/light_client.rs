@@ -80,7 +80,7 @@ impl World {
             (0..names).map(|number| (name_leaf(&format!("site{number}")), entry().encode()));
         let account = (
             identity_leaf(&KeyId::from_bytes([5; 32])),
-            Vec::from([0xa0]),
+            account().encode(),
         );
         let values: BTreeMap<_, _> = sites.chain([account]).collect();
         let state = State::of(&values);
@@ -323,6 +323,27 @@ fn a_bundle_is_checked_from_the_genesis_to_the_record() {
     );
 }
 
+/// The root of the subtree of leaves that agree in `depth` bits, as section 8.6 says it.
+fn plain_root(leaves: &[(&[u8; 32], &Vec<u8>)], depth: usize) -> [u8; 32] {
+    let hash = |parts: &[&[u8]]| *blake3::hash(&parts.concat()).as_bytes();
+    match leaves {
+        [] => path::EMPTY,
+        [(key, value)] => hash(&[b"JMT::LeafNode", &key[..], &hash(&[value])]),
+        _ => {
+            let is_right =
+                |leaf: &&(&[u8; 32], &Vec<u8>)| leaf.0[depth / 8] << (depth % 8) & 0x80 != 0;
+            let left: Vec<_> = leaves
+                .iter()
+                .filter(|leaf| !is_right(leaf))
+                .copied()
+                .collect();
+            let right: Vec<_> = leaves.iter().filter(is_right).copied().collect();
+            let [left, right] = [left, right].map(|half| plain_root(&half, depth + 1));
+            hash(&[b"JMT::IntrnalNode", &left, &right])
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -341,6 +362,8 @@ proptest! {
         let values: BTreeMap<_, _> = keys.into_iter().map(|(key, value)| (spread(key), value)).collect();
         prop_assume!(!values.is_empty());
         let state = State::of(&values);
+        let leaves: Vec<_> = values.iter().collect();
+        prop_assert_eq!(plain_root(&leaves, 0), state.root);
         let key = spread(asked);
         let (siblings, finding) = state.path(key);
         let leaf = match &finding {
