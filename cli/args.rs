@@ -68,7 +68,7 @@ pub(crate) enum Command {
     /// Write, check, sign and publish what a name contains
     #[command(subcommand)]
     Zone(ZoneCommand),
-    /// Check a saved record: who signed it, whether they may, and whether it holds now
+    /// Check a saved record or proof: who signed it, whether they may, and whether it holds now
     Verify(VerifyArgs),
     /// What a name leads to
     Resolve(ResolveArgs),
@@ -305,12 +305,18 @@ pub(crate) struct ZoneShowArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
-    /// A record
+    /// A record, or with --genesis a proof as `dotkey resolve NAME --proof FILE` saves it
     pub(crate) file: PathBuf,
+    /// Check a proof, from this network's genesis on
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
+    /// How old the proof's block may be, in seconds [default: 3600]
+    #[arg(long, value_name = "SECONDS", requires = "genesis")]
+    pub(crate) max_age: Option<u64>,
     /// As if it were this time, such as 2026-12-24T18:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<Moment>,
-    /// Check that it is the record of this self-certifying name
+    /// Check that it is the record of this self-certifying name, or the proof of this claimed one
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 }

@@ -8,6 +8,7 @@ mod shell;
 mod signing;
 mod status;
 mod verify;
+mod verify_proof;
 mod zone;
 
 use std::time::SystemTime;
@@ -43,7 +44,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         Command::Status { ask } => status::run(ask, &context()?),
         Command::Key(command) => key::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),
-        Command::Verify(args) => verify::run(args, &context()?),
+        Command::Verify(args) => match &args.genesis {
+            None => verify::run(args, &context()?),
+            Some(genesis) => verify_proof::run(args, genesis, &context()?),
+        },
         Command::Resolve(args) => resolve::run(args, &context()?),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man { out } => shell::man(out.as_deref()),

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod name;
 pub mod record;
 pub mod signature;
+pub mod stamp;
 pub mod text;
 pub mod time;
 pub mod zone;

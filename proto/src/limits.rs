@@ -102,9 +102,58 @@ pub const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 /// One transaction of the ledger.
 pub const TRANSACTION_BYTES_MAX: usize = 8 * 1024;
 
-/// A name's proof fits one unfragmented QUIC flight.
-pub const PROOF_BYTES_MAX: usize = 1536;
+/// Signatures checked for one transaction, its policy chain included, as for a record.
+pub const TRANSACTION_SIGNATURES_MAX: usize = 64;
 
+/// Names of one identity: when it pins a policy, the entries of all of them are written anew.
+pub const ACCOUNT_NAMES_MAX: usize = 64;
+
+/// Announced claims of one identity that wait to be made; each is good for a day.
+pub const ACCOUNT_COMMITMENTS_MAX: usize = 16;
+
+/// One validator's bit in a certificate and its keys in a handover; the consensus sends each vote to everyone.
+pub const VALIDATORS_MAX: usize = 256;
+
+/// A socket address, or a domain name with a port.
+pub const VALIDATOR_ADDRESS_BYTES_MAX: usize = 255;
+
+/// A proof among a million names takes half of it. Whoever grinds keys next to another's name lengthens that name's path by
+/// a sibling for each doubling of the work: to 64 siblings, which fit, it takes 2^64 hashes.
+pub const PROOF_BYTES_MAX: usize = 3072;
+
+/// An identity's proof carries its account: 64 names, 16 commitments, 64 policies.
+pub const IDENTITY_PROOF_BYTES_MAX: usize = 11 * 1024;
+
+/// A header, a certificate and 256 validators.
+pub const HANDOVER_BYTES_MAX: usize = 36 * 1024;
+
+/// 256 validators, and since when.
+pub const CHECKPOINT_BYTES_MAX: usize = 36 * 1024;
+
+/// Labels that a network reserves beyond those of section 2.6.
+pub const RESERVED_LABELS_MAX: usize = 1024;
+
+/// 256 candidates and all reserved labels, each at its longest.
+pub const GENESIS_BYTES_MAX: usize = 192 * 1024;
+
+/// Changes of the validator set in one bundle; from further back a client walks in several.
+pub const HANDOVERS_MAX: usize = 256;
+
+/// A file that holds a name's proof, its record, and how its validators came to be.
+pub const BUNDLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// An hour: far above the heartbeat of blocks, so that a proof can be cached, far below a lease.
+pub const FRESHNESS_SECS_MAX: u64 = 3600;
+
+/// Clocks differ: a block's time may be this far ahead of the verifier's.
+pub const HEADER_AHEAD_SECS_MAX: u64 = 60;
+
+/// A quarter of a year: what a client has kept of the validators is good for so long. Within it, those that left are
+/// trusted not to have sold their keys.
+pub const TRUST_SECS_MAX: u64 = 90 * 86_400;
+
+const _: () =
+    assert!(RECORD_BYTES_MAX + IDENTITY_PROOF_BYTES_MAX + HANDOVER_BYTES_MAX < BUNDLE_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(CLAIMABLE_LABEL_BYTES_MAX < 52);
 const _: () = assert!(RECORD_BYTES_MAX < ZONE_FILE_BYTES_MAX);

@@ -29,6 +29,7 @@ fn transaction(label: &str) -> LedgerError {
         nonce: 0,
         chain,
         action,
+        opening: None,
     };
     transaction.draft().expect_err("no label")
 }

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use dotkey_proto::cbor::{self, CborError};
 use dotkey_proto::dns::{Owner, RecordType, rdata};
 use dotkey_proto::identity::{Anchor, Chain, KeyId, Policy, PolicyError, key_id_of, policy_digest};
-use dotkey_proto::ledger::{Certificate, Entry, Header, LedgerError, Proof, Transaction};
+use dotkey_proto::ledger::{
+    Bundle, Candidate, Certificate, Entry, Freshness, Genesis, Header, LedgerError, Proof, Subject,
+    Transaction, Trusted, ValidatorSet,
+};
 use dotkey_proto::name::{KeyUri, Name, NameError, Root, Suffix};
 use dotkey_proto::record::{RecordError, SignedRecord};
 use dotkey_proto::time::Timestamp;
@@ -262,7 +265,7 @@ fn headers() {
 fn certificates() {
     check_item(
         "certificate",
-        (4, 20),
+        (4, 22),
         Certificate::decode,
         Certificate::encode,
         |_| json!({}),
@@ -273,11 +276,97 @@ fn certificates() {
 fn proofs() {
     check_item(
         "proof",
-        (5, 30),
+        (9, 30),
         Proof::decode,
         Proof::encode,
         |_| json!({}),
     );
+}
+
+#[test]
+fn validators() {
+    let digest = |set: &ValidatorSet| json!({"digest": hex(&set.digest())});
+    check_item(
+        "validators",
+        (3, 14),
+        ValidatorSet::decode,
+        ValidatorSet::encode,
+        digest,
+    );
+}
+
+#[test]
+fn candidates() {
+    let admitted = |bytes: &[u8]| {
+        let candidate = Candidate::decode(bytes)?;
+        candidate.admit().map(|_| candidate)
+    };
+    check_item("candidate", (3, 7), admitted, Candidate::encode, |_| {
+        json!({})
+    });
+}
+
+#[test]
+fn genesis() {
+    let encode = |genesis: &Genesis| {
+        assert_eq!(Genesis::new(genesis).as_ref(), Ok(genesis));
+        genesis.as_bytes().to_vec()
+    };
+    let network = |genesis: &Genesis| json!({"network": hex(&genesis.network())});
+    check_item("genesis", (5, 40), Genesis::decode, encode, network);
+}
+
+#[test]
+fn checkpoints() {
+    check("checkpoint", (3, 9), |input| {
+        let encoded = bytes(input, "hex");
+        let trusted = Trusted::decode(&encoded).map_err(|error| error.code())?;
+        assert_eq!(trusted.encode(), encoded);
+        let freshness = freshness(input);
+        let age = trusted.check_age(freshness.now, freshness.age_secs_max);
+        age.map_err(|error| error.code())?;
+        Ok(json!({"epoch": trusted.epoch, "validators": hex(&trusted.validators.digest())}))
+    });
+}
+
+fn freshness(input: &Value) -> Freshness {
+    let number = |key: &str| input[key].as_u64().expect("a number");
+    Freshness {
+        now: Timestamp::from_secs(number("now")).expect("in range"),
+        age_secs_max: number("age_secs_max"),
+    }
+}
+
+#[test]
+fn bundles() {
+    check("bundle", (14, 50), |input| {
+        let encoded = bytes(input, "hex");
+        let bundle = Bundle::decode(&encoded).map_err(|error| error.code())?;
+        assert_eq!(bundle.encode(), encoded);
+        let genesis = Genesis::decode(&bytes(input, "genesis")).expect("it is sound");
+        let subject = match text(input, "subject") {
+            id if id.len() == 64 => {
+                let id = bytes(input, "subject").try_into().expect("32 bytes");
+                Subject::Identity(KeyId::from_bytes(id))
+            }
+            label => Subject::Name(label.into()),
+        };
+        let verified = bundle.verify(&subject, &genesis, freshness(input));
+        let verified = verified.map_err(|error| error.code())?;
+        let (signed, validators) = verified.proof.signers();
+        let epoch = verified.proof.header().epoch;
+        let mut facts = json!({"epoch": epoch, "signed": signed, "validators": validators});
+        if let Some(entry) = verified.proof.entry() {
+            facts["holder"] = hex(entry.key_id.as_bytes()).into();
+        }
+        if let Some(pin) = verified.proof.account().and_then(|account| account.pin) {
+            facts["pinned"] = pin.number.into();
+        }
+        if let Some(record) = verified.record {
+            facts["sequence"] = record.sequence().into();
+        }
+        Ok(facts)
+    });
 }
 
 /// `cargo run -p dotkey-proto --example vectors` writes the files anew.

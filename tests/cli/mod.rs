@@ -4,6 +4,7 @@ mod backups;
 mod contract;
 mod keys;
 pub(crate) mod nodes;
+mod proofs;
 mod turns;
 mod verify;
 mod zones;

@@ -4,6 +4,8 @@
     verify.py vectors DIR                  every tests/vectors/*.json; exit 1 if one fails, or if there are none
     verify.py record FILE [--now SECONDS]  a record and the zone in it; exit 4 if it is refused
     verify.py name TEXT                    a name; exit 4 if it is refused
+    verify.py proof FILE --genesis FILE --about LABEL [--now SECONDS] [--max-age SECONDS]
+                                           a bundle, with the genesis in CBOR; exit 4 if it is refused
 
 A file or folder that cannot be read is exit 2, as is a command line that says nothing.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import cbor2
 
-from dotkey import cbor, dns_data, identities, ledger, names, rdata, records, zones
+from dotkey import cbor, dns_data, identities, ledger, light_client, names, rdata, records, zones
 from dotkey.errors import Refused
 
 UNREADABLE, REFUSED = 2, 4
@@ -128,6 +130,43 @@ def proof_facts(input):
     return {}
 
 
+def validators_facts(input):
+    return {"digest": light_client.read_validators(bytes.fromhex(input["hex"])).digest.hex()}
+
+
+def candidate_facts(input):
+    light_client.read_candidate(bytes.fromhex(input["hex"]))
+    return {}
+
+
+def genesis_facts(input):
+    return {"network": light_client.read_genesis(bytes.fromhex(input["hex"])).network.hex()}
+
+
+def checkpoint_facts(input):
+    trusted = light_client.read_checkpoint(bytes.fromhex(input["hex"]))
+    light_client.check_age(trusted, input["now"], input["age_secs_max"])
+    return {"epoch": trusted.epoch, "validators": trusted.validators.digest.hex()}
+
+
+def subject_of(text):
+    """64 digits are a key id, which no label is: labels have at most 48 characters."""
+    return bytes.fromhex(text) if len(text) == 64 else text
+
+
+def bundle_facts(input):
+    subject = subject_of(input["subject"])
+    genesis = light_client.read_genesis(bytes.fromhex(input["genesis"]))
+    data = bytes.fromhex(input["hex"])
+    shown = light_client.verify_bundle(data, subject, genesis, input["now"], input["age_secs_max"])
+    facts = {"epoch": shown.epoch, "signed": shown.signed, "validators": shown.validators}
+    if shown.value is not None and type(subject) is str:
+        facts["holder"] = shown.value[1].hex()
+    if shown.value is not None and type(subject) is bytes and 2 in shown.value:
+        facts["pinned"] = shown.value[2][1]
+    return facts | ({"sequence": shown.record.sequence} if shown.record else {})
+
+
 KINDS = {
     "name": name_facts,
     "uri": uri_facts,
@@ -143,6 +182,11 @@ KINDS = {
     "header": header_facts,
     "certificate": certificate_facts,
     "proof": proof_facts,
+    "validators": validators_facts,
+    "candidate": candidate_facts,
+    "genesis": genesis_facts,
+    "checkpoint": checkpoint_facts,
+    "bundle": bundle_facts,
 }
 
 
@@ -193,6 +237,21 @@ def run_name(text: str) -> int:
     return 0
 
 
+def run_proof(chosen) -> int:
+    subject = subject_of(chosen.about)
+    genesis = light_client.read_genesis(chosen.genesis.read_bytes())
+    shown = light_client.verify_bundle(chosen.file.read_bytes(), subject, genesis, chosen.now, chosen.max_age)
+    print(f"network {genesis.network.hex()}, epoch {shown.epoch}, block of {shown.time}")
+    print(f"{shown.signed} of {shown.validators} validators signed")
+    if shown.value is None:
+        print("the ledger holds nothing for it")
+    elif type(subject) is str:
+        print(f"held by {names.key_id_label(shown.value[1])}, the lease ends at {shown.value[3]}")
+    if shown.record is not None:
+        print(f"record {shown.record.sequence}, good until {shown.record.expires}")
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -201,12 +260,20 @@ def main(arguments: list[str]) -> int:
     record.add_argument("file", type=Path)
     record.add_argument("--now", type=int, default=int(time.time()))
     commands.add_parser("name").add_argument("text")
+    proof = commands.add_parser("proof")
+    proof.add_argument("file", type=Path)
+    proof.add_argument("--genesis", type=Path, required=True)
+    proof.add_argument("--about", required=True)
+    proof.add_argument("--now", type=int, default=int(time.time()))
+    proof.add_argument("--max-age", type=int, default=3600)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "vectors":
             return run_vectors(chosen.folder)
         if chosen.command == "record":
             return run_record(chosen.file, chosen.now)
+        if chosen.command == "proof":
+            return run_proof(chosen)
         return run_name(chosen.text)
     except Refused as refused:
         print(f"refused: {refused}")

@@ -149,6 +149,47 @@ impl<'a> Chain<'a> {
     }
 }
 
+impl Chain<'_> {
+    /// Walks to the policy that `before` says, and from there by one recovery, which ends the chain: section 10.9. Only a
+    /// ledger asks for this, when the recovery comes in time.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn verify_recovery(&self, key_id: KeyId, before: &Anchor) -> Result<Authority, ChainError> {
+        let mut to_before = self.clone();
+        let Some((_, recovery)) = to_before.updates.pop() else {
+            let number = before.number;
+            return Err(ChainError::NotARecovery { number });
+        };
+        let authority = to_before.verify(key_id, Some(before))?;
+        if authority.digest != before.digest {
+            let (pinned, newest) = (before.number, authority.policy.number);
+            return Err(ChainError::RotatedAway { pinned, newest });
+        }
+        let old = authority.policy.clone();
+        let new = Policy::decode(recovery.payload)?;
+        if !Signers::of(&recovery, &old, &new)?.recover(&old) {
+            let number = new.number;
+            return Err(ChainError::NotARecovery { number });
+        }
+        let number = new.number;
+        let in_time = Anchor { number, ..*before };
+        authority.updated(&recovery, Some(&in_time), &mut Vec::new())
+    }
+
+    /// The numbers and digests of its policies, in order, of a chain that was verified.
+    ///
+    /// # Errors
+    /// A malformed policy.
+    pub fn policies(&self) -> Result<Vec<(Policy, [u8; 32])>, PolicyError> {
+        let payloads = self.updates.iter().map(|(_, update)| update.payload);
+        core::iter::once(self.first)
+            .chain(payloads)
+            .map(|bytes| Ok((Policy::decode(bytes)?, policy_digest(bytes))))
+            .collect()
+    }
+}
+
 impl Authority {
     /// This authority after one update: section 3.5.
     fn updated(

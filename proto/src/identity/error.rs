@@ -157,6 +157,14 @@ pub enum ChainError {
         /// The number of the update.
         number: u32,
     },
+    /// An update that nobody who may recover has signed.
+    #[error(
+        "policy number {number} is not a recovery: the recovery keys of the policy before it have not signed with the weight that they need"
+    )]
+    NotARecovery {
+        /// The number of the update.
+        number: u32,
+    },
     /// The ledger pins a policy that this chain has not, or not any more.
     #[error(
         "the ledger pins policy number {pinned}, which is not in this chain (it ends at number {newest}): the keys were rotated since"
@@ -189,6 +197,7 @@ impl ChainError {
             Self::Threshold { .. } => "threshold",
             Self::NextMismatch { .. } => "next-mismatch",
             Self::RecoveryUnanchored { .. } => "recovery-unanchored",
+            Self::NotARecovery { .. } => "not-a-recovery",
             Self::RotatedAway { .. } => "rotated-away",
         }
     }

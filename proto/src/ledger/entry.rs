@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::LedgerError;
-use crate::cbor::{MapWriter, Reader};
+use crate::cbor::{MapWriter, Reader, Writer};
 use crate::identity::{Anchor, KeyId};
 use crate::record::{SEQUENCE_MAX, read_time};
 use crate::time::Timestamp;
@@ -36,12 +36,7 @@ impl Entry {
     /// What the entry says of the identity that holds the name, for the verification of its records.
     #[must_use]
     pub fn anchor(&self) -> Option<Anchor> {
-        self.pin.map(|pin| Anchor {
-            key_id: self.key_id,
-            number: pin.number,
-            digest: pin.digest,
-            least_sequence: pin.least_sequence,
-        })
+        self.pin.map(|pin| pin.anchor(self.key_id))
     }
 
     /// Reads an entry.
@@ -78,19 +73,36 @@ impl Entry {
         map.set_uint(2, self.claimed.as_secs());
         map.set_uint(3, self.lease_ends.as_secs());
         if let Some(pin) = &self.pin {
-            let mut inner = MapWriter::new();
-            inner.set_uint(1, pin.number.into());
-            inner.set_bytes(2, &pin.digest);
-            if let Some(least) = pin.least_sequence {
-                inner.set_uint(3, least);
-            }
-            map.set(4, |w| inner.write(w));
+            map.set(4, |w| write_pin(w, pin));
         }
         map.to_bytes()
     }
 }
 
-fn read_pin(reader: &mut Reader<'_>) -> Result<Pin, LedgerError> {
+impl Pin {
+    /// What it says of the identity that made it.
+    #[must_use]
+    pub fn anchor(&self, key_id: KeyId) -> Anchor {
+        Anchor {
+            key_id,
+            number: self.number,
+            digest: self.digest,
+            least_sequence: self.least_sequence,
+        }
+    }
+}
+
+pub(super) fn write_pin(writer: &mut Writer, pin: &Pin) {
+    let mut map = MapWriter::new();
+    map.set_uint(1, pin.number.into());
+    map.set_bytes(2, &pin.digest);
+    if let Some(least) = pin.least_sequence {
+        map.set_uint(3, least);
+    }
+    map.write(writer);
+}
+
+pub(super) fn read_pin(reader: &mut Reader<'_>) -> Result<Pin, LedgerError> {
     let mut map = reader.closed_map("a pin")?;
     let numbers = u32::MAX.into();
     let number = map.required(1, |r| {

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::cbor::CborError;
 use crate::identity::ChainError;
-use crate::signature::SignatureError;
+use crate::limits::VALIDATORS_MAX;
+use crate::signature::{Hex, SignatureError};
 use crate::time::Timestamp;
 
 /// Which rule of form is broken.
@@ -30,7 +31,7 @@ pub enum LedgerError {
         found: u64,
     },
     /// An action that this implementation does not know.
-    #[error("the action {0} is not known; actions are 1 (commit) to 8 (validator change)")]
+    #[error("the action {0} is not known; actions are 1 (commit) to 9 (accuse)")]
     UnknownAction(u64),
     /// A name that could not be claimed.
     #[error("`{}` cannot be claimed: {reason}", label.escape_debug())]
@@ -48,9 +49,76 @@ pub enum LedgerError {
         /// Its end.
         ends: Timestamp,
     },
-    /// A certificate of another header.
-    #[error("the certificate is not for this header")]
-    HeaderDigest,
+    /// A key that nobody could vote with.
+    #[error(
+        "the voting key {}... is not a compressed point of G2 of BLS12-381; ask its validator for the right one",
+        Hex(.0)
+    )]
+    VotingKey(
+        /// Its first bytes.
+        [u8; 8],
+    ),
+    /// A voting key that was brought without its secret.
+    #[error(
+        "the proof of possession of validator {} does not hold for its voting key; its validator has to make it again",
+        Hex(.0)
+    )]
+    Possession(
+        /// Its identity.
+        [u8; 32],
+    ),
+    /// None, or more than there may be.
+    #[error("{0} validators; a set has 1 to {VALIDATORS_MAX}")]
+    ValidatorCount(
+        /// How many.
+        usize,
+    ),
+    /// Validators that do not ascend.
+    #[error(
+        "validator {0} (from 0) does not come after the one before it; their identities ascend"
+    )]
+    ValidatorOrder(
+        /// Which, from 0.
+        usize,
+    ),
+    /// Two validators with one voting key.
+    #[error("two validators have the same voting key; each has one of its own")]
+    ValidatorTwice,
+    /// An empty subtree that is written out.
+    #[error("a sibling is the hash that stands for an empty subtree; it is written null")]
+    EmptySibling,
+    /// Reserved labels that do not ascend.
+    #[error("the reserved label `{}` does not come after the one before it; they ascend", .0.escape_debug())]
+    ReservedOrder(
+        /// The label.
+        String,
+    ),
+    /// Numbers that do not fit together.
+    #[error(
+        "the parameters allow renewal {renewal_secs} s before the end of a lease of {lease_secs} s, or a heartbeat of {heartbeat_ms} ms between blocks that are {block_interval_ms} ms apart; renewal and block interval are the shorter ones"
+    )]
+    Parameters {
+        /// How long before its end a lease can be renewed.
+        renewal_secs: u64,
+        /// How long it is.
+        lease_secs: u64,
+        /// The most time between blocks.
+        heartbeat_ms: u64,
+        /// The least.
+        block_interval_ms: u64,
+    },
+    /// A name of a network that is none.
+    #[error("`{}` is no network's name: write 1 to 32 of a-z, 0-9 and -, and no - at an edge", .0.escape_debug())]
+    NetworkName(
+        /// What stands there.
+        String,
+    ),
+    /// Names of an account out of order, or one twice.
+    #[error("the names of an account must stand in ascending order, each once; `{label}` does not")]
+    NameOrder {
+        /// The one out of place.
+        label: String,
+    },
 }
 
 impl LedgerError {
@@ -65,7 +133,16 @@ impl LedgerError {
             Self::UnknownAction(_) => "unknown-action",
             Self::Label { .. } => "label",
             Self::Lease { .. } => "out-of-range",
-            Self::HeaderDigest => "header-digest",
+            Self::VotingKey(_) => "voting-key",
+            Self::Possession(_) => "possession",
+            Self::ValidatorCount(_) => "out-of-range",
+            Self::ValidatorOrder(_) => "validator-order",
+            Self::ValidatorTwice => "validator-twice",
+            Self::EmptySibling => "empty-sibling",
+            Self::ReservedOrder(_) => "label-order",
+            Self::Parameters { .. } => "parameters",
+            Self::NetworkName(_) => "network-name",
+            Self::NameOrder { .. } => "name-order",
         }
     }
 }

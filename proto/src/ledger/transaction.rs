@@ -15,6 +15,12 @@ use crate::signature::{Draft, Envelope, Hex, Subject};
 /// A proof of work is small; this leaves room for one of another kind.
 const STAMP_BYTES_MAX: usize = 2048;
 
+/// A validator's two keys, the proof that it has the second, and where the others find it.
+const VALIDATOR_BYTES_MAX: usize = 512;
+
+/// Two votes are about 400 bytes.
+const VOTES_BYTES_MAX: usize = 4096;
+
 /// What an identity asks of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
@@ -28,6 +34,8 @@ pub struct Transaction {
     pub chain: Vec<Vec<u8>>,
     /// What it asks.
     pub action: Action,
+    /// The proof of work for the first transaction of an identity.
+    pub opening: Option<Vec<u8>>,
 }
 
 /// What a transaction does.
@@ -80,6 +88,11 @@ pub enum Action {
         /// Its weight from then on.
         weight: u16,
     },
+    /// Shows that a validator signed two things where it may sign one.
+    Accuse {
+        /// Its votes, as the consensus writes them.
+        votes: Vec<u8>,
+    },
 }
 
 impl Action {
@@ -95,6 +108,7 @@ impl Action {
             Self::SetPolicy => "set-policy",
             Self::Checkpoint { .. } => "checkpoint",
             Self::ValidatorChange { .. } => "validator-change",
+            Self::Accuse { .. } => "accuse",
         }
     }
 
@@ -112,6 +126,7 @@ impl Action {
             Self::ValidatorChange { validator, weight } => {
                 w.array(3).uint(8).bytes(validator).uint((*weight).into())
             }
+            Self::Accuse { votes } => w.array(2).uint(9).bytes(votes),
         };
     }
 
@@ -121,7 +136,7 @@ impl Action {
         let number = r.uint("the number of an action")?;
         let expected = match number {
             6 => 1,
-            1 | 5 | 7 => 2,
+            1 | 5 | 7 | 9 => 2,
             3 | 4 | 8 => 3,
             2 => 4,
             other => return Err(LedgerError::UnknownAction(other)),
@@ -136,7 +151,6 @@ impl Action {
             }
             .into());
         }
-        let stamp = |r: &mut Reader<'_>| r.bytes("a stamp", 0, STAMP_BYTES_MAX).map(<[u8]>::to_vec);
         Ok(match number {
             1 => Self::Commit {
                 commitment: r.array_of("a commitment")?,
@@ -144,11 +158,11 @@ impl Action {
             2 => Self::Claim {
                 label: read_label(r)?,
                 salt: r.array_of("a salt")?,
-                stamp: stamp(r)?,
+                stamp: read_stamp(r)?,
             },
             3 => Self::Renew {
                 label: read_label(r)?,
-                stamp: stamp(r)?,
+                stamp: read_stamp(r)?,
             },
             4 => Self::Transfer {
                 label: read_label(r)?,
@@ -161,8 +175,11 @@ impl Action {
             7 => Self::Checkpoint {
                 sequence: r.uint_in("a checkpoint", 1, SEQUENCE_MAX)?,
             },
+            9 => Self::Accuse {
+                votes: r.bytes("votes", 1, VOTES_BYTES_MAX)?.to_vec(),
+            },
             _ => Self::ValidatorChange {
-                validator: r.bytes("a validator's key", 1, 128)?.to_vec(),
+                validator: r.bytes("a validator", 1, VALIDATOR_BYTES_MAX)?.to_vec(),
                 weight: r.uint_in("a validator's weight", 0, u16::MAX.into())? as u16,
             },
         })
@@ -200,6 +217,7 @@ impl Transaction {
         })?;
         let chain = map.required(5, Chain::read)?;
         let action = map.required(6, Action::read)?;
+        let opening = map.optional(7, read_stamp)?;
         map.close()?;
         let chain = chain.elements().map(<[u8]>::to_vec).collect();
         Ok(Self {
@@ -208,6 +226,7 @@ impl Transaction {
             nonce,
             chain,
             action,
+            opening,
         })
     }
 
@@ -226,6 +245,10 @@ impl Transaction {
             Action::Checkpoint { sequence } => format!("{word} {sequence}"),
             Action::ValidatorChange { validator, weight } => {
                 format!("{word} {} weight {weight}", Hex(validator))
+            }
+            Action::Accuse { votes } => {
+                let digest = blake3::derive_key("dotkey votes v1", votes);
+                format!("{word} {}", Hex(&digest))
             }
         }
     }
@@ -249,13 +272,17 @@ impl Transaction {
             return Err(CborError::TooLarge { what, len, max }.into());
         }
         Self::decode_payload(&payload)?;
-        let subject = Subject::Transaction {
+        Ok(Draft::new(self.subject(), payload))
+    }
+
+    /// What its signatures are about.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::Transaction {
             network: self.network,
             key_id: self.key_id,
             nonce: self.nonce,
             action: self.describe(),
-        };
-        Ok(Draft::new(subject, payload))
+        }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -268,8 +295,15 @@ impl Transaction {
             w.raw(&Chain::encode(&self.chain));
         });
         map.set(6, |w| self.action.write(w));
+        if let Some(opening) = &self.opening {
+            map.set_bytes(7, opening);
+        }
         map.to_bytes()
     }
+}
+
+fn read_stamp(r: &mut Reader<'_>) -> Result<Vec<u8>, CborError> {
+    r.bytes("a stamp", 0, STAMP_BYTES_MAX).map(<[u8]>::to_vec)
 }
 
 /// A label that can be claimed, in the one form that it is claimed in.

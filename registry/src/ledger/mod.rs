@@ -1,7 +1,29 @@
-//! The ledger's state: who owns a name, the newest policy of an identity, and the checkpoints owners asked for.
+//! The ledger: who owns a name, the newest policy of an identity, the checkpoints owners asked for, and who votes.
 //!
-//! This module owns the state tree and, built on it, the transition `apply(state, block) -> (changes, receipts)`. It promises
-//! that a header commits to the state after its own block, so that a claim can be proved as soon as it is final. The order
-//! of blocks is for [`crate::consensus`]; verifying a proof is for `dotkey-proto`, so that a light client needs none of this.
+//! This module owns the rules and what they decide about. [`rules::apply`] is pure: a state and a block in, what changes and
+//! receipts out; every rule stands once, in the file of its kind of transaction. [`Chain`] keeps the state in a tree on disk,
+//! executes blocks before they are final, and writes those that are, each in one batch. [`Pool`] holds what waits for a block. The
+//! module promises that a header commits to the state after its own block, that the same block on the same state gives the same
+//! root everywhere, and that a damaged state halts it. The order of blocks is for [`crate::consensus`]; verifying a proof is
+//! for `dotkey-proto`, so that a light client needs none of this. `docs/architecture/ledger.md`.
 
+mod chain;
+mod charter;
+mod disk;
+mod memo;
+mod pool;
+mod referee;
+mod refusal;
+pub mod rules;
+pub mod state;
 pub mod tree;
+
+pub use chain::{Chain, ChainError, Chunk, Import, PathProof, Proposal, VERSIONS_KEPT};
+pub use charter::{
+    BEACON_HOURS, BLOCK_SIGNATURES_MAX, BLOCK_WRITES_MAX, CLAIM_BLOCKS_MIN, CLAIM_SECS_MAX,
+    Charter, DEMAND_MAX, Price, TRANSACTIONS_PER_DAY_MAX,
+};
+pub use memo::Memo;
+pub use pool::{POOL_BYTES_MAX, POOL_IDENTITY_MAX, POOL_SECS_MAX, Pool, PoolRefusal};
+pub use referee::Judge;
+pub use refusal::Refusal;

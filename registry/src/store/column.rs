@@ -26,12 +26,14 @@ pub enum Column {
     Node,
     /// What a record is, by its position: a store opens and compares itself with others without reading the records.
     RecordSummaries,
+    /// What of the state tree is of no use any more, by the block since which: pruning finds it without reading the tree.
+    StateStale,
 }
 
 impl Column {
     /// Every column, in the order in which they came to be. A new one goes to the end: repair relies on it to know a column by its
     /// number when nothing else is left of its name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Records,
         Self::RecordExpiries,
         Self::Blocks,
@@ -41,6 +43,7 @@ impl Column {
         Self::Evidence,
         Self::Node,
         Self::RecordSummaries,
+        Self::StateStale,
     ];
 
     /// The family's name on disk: part of the format, so it outlives renames in the code.
@@ -56,6 +59,7 @@ impl Column {
             Self::Evidence => "evidence",
             Self::Node => "node",
             Self::RecordSummaries => "record-summaries",
+            Self::StateStale => "state-stale",
         }
     }
 

@@ -9,11 +9,12 @@ from .hashes import H
 from .identities import open_updates, policy_digest, verify_chain
 from .names import key_id_label, read_root
 from .schema import CHAIN, COUNT, DIGEST, POLICY_NUMBER, SEQUENCE, TIME
-from .schema import ArrayOf, Bytes, MapOf, OneOfSizes, Text, Tuple, Unsigned, check
+from .schema import ArrayOf, Bytes, Either, MapOf, Null, Text, Tuple, Unsigned, check
 from .signatures import Envelope, open_envelope
 
 TRANSACTION_BYTES_MAX = 8192
-PROOF_BYTES_MAX = 1536
+PROOF_BYTES_MAX, IDENTITY_PROOF_BYTES_MAX = 3072, 11264
+EMPTY_SUBTREE = b"SPARSE_MERKLE_PLACEHOLDER_HASH__"
 LABEL = Text(1, 48)
 STAMP = Bytes(0, 2048)
 VERSION = Unsigned()  # a wrong one has its own code
@@ -27,7 +28,8 @@ ACTIONS = {
     5: ("release", {"label": LABEL}),
     6: ("set-policy", {}),
     7: ("checkpoint", {"sequence": SEQUENCE}),
-    8: ("validator-change", {"validator": Bytes(1, 128), "weight": Unsigned(0, 65535)}),
+    8: ("validator-change", {"validator": Bytes(1, 512), "weight": Unsigned(0, 65535)}),
+    9: ("accuse", {"votes": Bytes(1, 4096)}),
 }
 
 
@@ -49,16 +51,26 @@ class Action:
             check_label(value[1])
 
 
-TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {}, versioned=True)
+TRANSACTION = MapOf({1: VERSION, 2: DIGEST, 3: DIGEST, 4: COUNT, 5: CHAIN, 6: Action()}, {7: STAMP}, versioned=True)
 PIN = MapOf({1: POLICY_NUMBER, 2: DIGEST}, {3: SEQUENCE})
 ENTRY = MapOf({1: DIGEST, 2: TIME, 3: TIME}, {4: PIN})
 HEADER = MapOf(
-    {1: VERSION, 2: DIGEST, 3: COUNT, 4: TIME, 5: DIGEST, 6: DIGEST, 7: DIGEST, 8: COUNT, 9: DIGEST}, {},
+    {1: VERSION, 2: DIGEST, 3: COUNT, 4: TIME, 5: DIGEST, 6: DIGEST, 7: DIGEST, 8: COUNT, 9: DIGEST},
+    {10: DIGEST},
     versioned=True,
 )
-CERTIFICATE = MapOf({1: COUNT, 2: COUNT, 3: DIGEST, 4: Bytes(1, 128), 5: OneOfSizes(48, 96)}, {})
+CERTIFICATE = MapOf({1: COUNT, 2: COUNT, 3: Bytes(1, 32), 4: Bytes(48, 48)}, {})
+ACCOUNT = MapOf(
+    {1: COUNT, 6: Tuple(day=COUNT, count=COUNT)},
+    {
+        2: PIN,
+        3: ArrayOf(LABEL, 1, 64),
+        4: ArrayOf(Tuple(commitment=DIGEST, height=COUNT, time=TIME), 1, 16),
+        5: ArrayOf(Tuple(number=POLICY_NUMBER, digest=DIGEST, until=TIME), 1, 64),
+    },
+)
 PROOF = MapOf(
-    {1: LABEL, 2: Bytes(), 3: Bytes(), 4: ArrayOf(DIGEST, 0, 64)},
+    {1: Either(LABEL, DIGEST), 2: Bytes(), 3: Bytes(), 4: ArrayOf(Either(DIGEST, Null()), 0, 256)},
     {5: Bytes(), 6: Tuple(key=DIGEST, value=DIGEST)},
 )
 
@@ -99,6 +111,8 @@ class Transaction:
                 return f"checkpoint {sequence}"
             case [8, validator, weight]:
                 return f"validator-change {validator.hex()} weight {weight}"
+            case [9, votes]:
+                return f"accuse {H('dotkey votes v1', votes).hex()}"
             case [_, label, *_]:  # claim, renew, release
                 return f"{self.word} {label}"
 
@@ -150,14 +164,23 @@ def read_certificate(data: bytes):
     return check(CERTIFICATE, decode(data), "certificate")
 
 
+def read_account(data: bytes):
+    """An identity's value; its rules are in section 10."""
+    return check(ACCOUNT, decode(data), "account")
+
+
 def read_proof(data: bytes):
-    require(len(data) <= PROOF_BYTES_MAX, "too-large", f"{len(data)} bytes")
+    """The form alone (8.6); light_client.py verifies it."""
+    require(len(data) <= IDENTITY_PROOF_BYTES_MAX, "too-large", f"{len(data)} bytes")
     proof = check(PROOF, decode(data), "proof")
-    check_label(proof[1])
+    named = type(proof[1]) is str
+    if named:
+        require(len(data) <= PROOF_BYTES_MAX, "too-large", f"{len(data)} bytes")
+        check_label(proof[1])
     read_header(proof[2])
-    certificate = read_certificate(proof[3])
+    read_certificate(proof[3])
+    require(EMPTY_SUBTREE not in proof[4], "empty-sibling", "an empty subtree is null")
     if 5 in proof:
-        read_entry(proof[5])
-    require(not (5 in proof and 6 in proof), "unknown-key", "an entry and a leaf that shows its absence")
-    require(certificate[3] == header_digest(proof[2]), "header-digest", "the certificate is of another header")
+        (read_entry if named else read_account)(proof[5])
+    require(not (5 in proof and 6 in proof), "unknown-key", "a value and a leaf that shows its absence")
     return proof

@@ -76,15 +76,28 @@ class Text(_String):
     type, word = str, "a text string"
 
 
-class OneOfSizes(Bytes):
-    """A byte string of one of the given sizes."""
+class Null:
+    word = "null"
 
-    def __init__(self, *sizes):
-        super().__init__()
-        self.sizes = sizes
+    def fits(self, value):
+        return value is None
 
     def check(self, value, where):
-        require(len(value) in self.sizes, "out-of-range", f"{where}: {len(value)} bytes, not one of {self.sizes}")
+        pass
+
+
+class Either:
+    """One of two schemas, which the type of the value tells."""
+
+    def __init__(self, *nodes):
+        self.nodes = nodes
+        self.word = " or ".join(node.word for node in nodes)
+
+    def fits(self, value):
+        return any(node.fits(value) for node in self.nodes)
+
+    def check(self, value, where):
+        next(node for node in self.nodes if node.fits(value)).check(value, where)
 
 
 class ArrayOf:

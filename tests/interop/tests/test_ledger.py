@@ -11,7 +11,7 @@ ONE, WALLET = Key(1), Wallet(2)
 GENESIS = policy(0, *authority((ONE, 1, ["admin", "publish"]), (WALLET, 1, ["admin"])))
 ID, NETWORK, D = key_id(GENESIS), b"n" * 32, bytes(32)
 HEADER = {1: 1, 2: D, 3: 0, 4: 0, 5: D, 6: D, 7: D, 8: 0, 9: D}
-CERTIFICATE = {1: 0, 2: 0, 3: ledger.header_digest(encode(HEADER)), 4: b"\x01", 5: bytes(48)}
+CERTIFICATE = {1: 1, 2: 0, 3: b"\x01", 4: bytes(48)}
 ENTRY = {1: D, 2: 5, 3: 6}
 PROOF = {1: "mysite", 2: encode(HEADER), 3: encode(CERTIFICATE), 4: [D], 5: encode(ENTRY)}
 
@@ -47,7 +47,7 @@ class Ledger(Case):
     def test_refused_transactions(self):
         for code, data in [
             ("too-large", bytes(8193)),
-            ("unknown-action", transaction([9])),
+            ("unknown-action", transaction([10])),
             ("out-of-range", transaction([])),
             ("unknown-action", transaction([0])),
             ("out-of-range", transaction([1])),
@@ -59,7 +59,7 @@ class Ledger(Case):
             ("label", transaction([5, "My"])),
             ("label", transaction([5, "a.b"])),
             ("out-of-range", transaction([5, "a" * 49])),
-            ("unknown-key", transaction([6], k7=0)),
+            ("unknown-key", transaction([6], k8=0)),
         ]:
             self.refused(code, ledger.read_transaction, data)
 
@@ -69,17 +69,19 @@ class Ledger(Case):
         ledger.read_proof(encode(absent))
         ledger.read_proof(encode(absent | {6: [D, D]}))
         ledger.read_entry(encode(ENTRY | {4: {1: 0, 2: D, 3: 1}}))
-        ledger.read_certificate(encode(CERTIFICATE | {5: bytes(96)}))
+        ledger.read_header(encode(HEADER | {10: D}))
+        ledger.read_proof(encode(absent | {1: D, 4: [None, D]}))
         for code, read, item in [
             ("out-of-range", ledger.read_entry, ENTRY | {3: 5}),
             ("out-of-range", ledger.read_entry, ENTRY | {4: {1: 1 << 32, 2: D}}),
             ("missing-key", ledger.read_header, {1: 1}),
-            ("out-of-range", ledger.read_certificate, CERTIFICATE | {5: bytes(49)}),
-            ("out-of-range", ledger.read_certificate, CERTIFICATE | {4: b""}),
+            ("out-of-range", ledger.read_certificate, CERTIFICATE | {4: bytes(49)}),
+            ("out-of-range", ledger.read_certificate, CERTIFICATE | {3: b""}),
             ("label", ledger.read_proof, PROOF | {1: "-"}),
             ("unknown-key", ledger.read_proof, PROOF | {6: [D, D]}),
-            ("header-digest", ledger.read_proof, PROOF | {2: encode(HEADER | {3: 1})}),
+            ("empty-sibling", ledger.read_proof, PROOF | {4: [ledger.EMPTY_SUBTREE]}),
             ("truncated", ledger.read_proof, PROOF | {2: b""}),
-            ("too-large", ledger.read_proof, PROOF | {4: [D] * 48}),
+            ("too-large", ledger.read_proof, PROOF | {4: [D] * 90}),
+            ("out-of-range", ledger.read_proof, PROOF | {4: [None] * 257}),
         ]:
             self.refused(code, read, encode(item))

@@ -1,6 +1,6 @@
 //! Entries, headers, certificates and proofs: sections 8.3 to 8.6.
 
-use super::encode::{Fields, array, bytes, flip, hash, int, map, text, uint};
+use super::encode::{Fields, array, bytes, hash, int, map, text, uint};
 use super::file::{File, Object, hex, hex_input, unhex};
 
 const MAX: u64 = 9_007_199_254_740_991;
@@ -15,7 +15,7 @@ fn none() -> Object {
 }
 
 /// The breaches that every map of the ledger can have.
-fn add_common(file: &mut File, good: &Fields, keys: &[u64], beyond: u64) {
+pub(super) fn add_common(file: &mut File, good: &Fields, keys: &[u64], beyond: u64) {
     let encoded = good.encode();
     let mut invalid = |name: &str, why: &str, bytes: &[u8], code| {
         file.invalid(name, why, hex_input(bytes), code);
@@ -106,7 +106,8 @@ fn headers() -> File {
     valid("first", "height and epoch 0", &header().with(3, uint(0)).with(8, uint(0)));
     let last = header().with(3, uint(MAX)).with(4, uint(LAST_SECOND)).with(8, uint(MAX));
     valid("greatest", "every number at its greatest", &last);
-    add_common(&mut file, &header(), &[1, 2, 3, 4, 5, 6, 7, 8, 9], 10);
+    valid("last-of-epoch", "with the validators of the next", &header().with(10, bytes([6; 32])));
+    add_common(&mut file, &header(), &[1, 2, 3, 4, 5, 6, 7, 8, 9], 11);
     let mut invalid = |name: &str, why: &str, key: u64, value: Vec<u8>, code| {
         file.invalid(name, why, hex_input(header().with(key, value).encode()), code);
     };
@@ -115,7 +116,7 @@ fn headers() -> File {
     invalid("height-beyond", "2^53", 3, uint(MAX + 1), "out-of-range");
     invalid("time-beyond-9999", "a second beyond the last", 4, uint(LAST_SECOND + 1), "out-of-range");
     invalid("epoch-beyond", "2^53", 8, uint(MAX + 1), "out-of-range");
-    for key in [2, 5, 6, 7, 9] {
+    for key in [2, 5, 6, 7, 9, 10] {
         invalid(&format!("digest-{key}-of-31"), "a byte too short", key, bytes([1; 31]), "out-of-range");
     }
     invalid("height-text", "a number is no text", 3, text("12"), "wrong-type");
@@ -123,44 +124,43 @@ fn headers() -> File {
     file
 }
 
-fn certificate(header: &Fields) -> Fields {
-    Fields::new([(1, uint(1)), (2, uint(40)), (3, bytes(header_digest(header))), (4, bytes([0b111])), (5, bytes([6; 96]))])
+fn certificate() -> Fields {
+    Fields::new([(1, uint(40)), (2, uint(39)), (3, bytes([0b111])), (4, bytes([6; 48]))])
 }
 
 fn certificates() -> File {
     let mut file = File::new("certificate", "Certificates by their form alone (section 8.5).");
-    let good = certificate(&header());
+    let good = certificate();
     let mut valid = |name: &str, why: &str, certificate: &Fields| {
         file.valid(name, why, hex_input(certificate.encode()), none());
     };
-    valid("signature-96", "a signature on the larger curve", &good);
-    valid("signature-48", "a signature on the smaller curve", &good.with(5, bytes([6; 48])));
-    valid("signers-128", "room for 1024 validators", &good.with(4, bytes([0xff; 128])));
+    valid("plain", "three signers", &good);
+    valid("signers-32", "room for 256 validators", &good.with(3, bytes([0xff; 32])));
+    valid("signers-none", "nobody signed: that is for who knows the set", &good.with(3, bytes([0])));
     valid("greatest", "every number at its greatest", &good.with(1, uint(MAX)).with(2, uint(MAX)));
-    add_common(&mut file, &good, &[1, 2, 3, 4, 5], 6);
+    add_common(&mut file, &good, &[1, 2, 3, 4], 5);
     let mut invalid = |name: &str, why: &str, key: u64, value: Vec<u8>, code| {
         file.invalid(name, why, hex_input(good.with(key, value).encode()), code);
     };
-    invalid("epoch-beyond", "2^53", 1, uint(MAX + 1), "out-of-range");
-    invalid("view-beyond", "2^53", 2, uint(MAX + 1), "out-of-range");
-    invalid("header-31", "a byte too short", 3, bytes([1; 31]), "out-of-range");
-    invalid("signers-0", "nobody", 4, bytes([]), "out-of-range");
-    invalid("signers-129", "more than 1024 validators", 4, bytes([1; 129]), "out-of-range");
-    for length in [0, 47, 49, 95, 97] {
-        let why = "neither 48 nor 96 bytes";
-        invalid(&format!("signature-{length}"), why, 5, bytes(vec![6; length]), "out-of-range");
+    invalid("view-beyond", "2^53", 1, uint(MAX + 1), "out-of-range");
+    invalid("parent-view-beyond", "2^53", 2, uint(MAX + 1), "out-of-range");
+    invalid("signers-0", "no bits", 3, bytes([]), "out-of-range");
+    invalid("signers-33", "more than 256 validators", 3, bytes([1; 33]), "out-of-range");
+    for length in [0, 47, 49, 96] {
+        let why = "not 48 bytes";
+        invalid(&format!("signature-{length}"), why, 4, bytes(vec![6; length]), "out-of-range");
     }
-    invalid("view-negative", "-1", 2, int(-1), "wrong-type");
-    invalid("signers-array", "bits are no array", 4, array([uint(0)]), "wrong-type");
+    invalid("view-negative", "-1", 1, int(-1), "wrong-type");
+    invalid("signers-array", "bits are no array", 3, array([uint(0)]), "wrong-type");
     file
 }
 
 fn proof(siblings: usize) -> Fields {
-    Fields::new([(1, text("mysite")), (2, bytes(header().encode())), (3, bytes(certificate(&header()).encode())), (4, array((0..siblings).map(|at| bytes([at as u8; 32]))))])
+    Fields::new([(1, text("mysite")), (2, bytes(header().encode())), (3, bytes(certificate().encode())), (4, array((0..siblings).map(|at| bytes([at as u8; 32]))))])
 }
 
 fn proofs() -> File {
-    let mut file = File::new("proof", "Proofs by their form alone, and that their certificate is for their header (section 8.6).");
+    let mut file = File::new("proof", "Proofs by their form alone (section 8.6).");
     let good = proof(21);
     let held = good.with(5, bytes(entry().with(4, pin().encode()).encode()));
     let other = good.with(6, array([bytes([1; 32]), bytes([2; 32])]));
@@ -172,29 +172,36 @@ fn proofs() -> File {
     valid("other-leaf", "another name's leaf stands there", &other);
     valid("no-siblings", "a tree of one leaf", &proof(0));
     let (fits, over) = at_the_bound();
-    valid("1536-bytes", "as large as allowed", &fits);
+    valid("3072-bytes", "as large as a name's may be", &fits);
+    let identity = good.with(1, bytes([7; 32]));
+    valid("identity", "an identity that the ledger does not know", &identity);
+    let account = Fields::new([(1, uint(1)), (6, array([uint(20_776), uint(1)]))]).encode();
+    valid("identity-known", "an identity's account", &identity.with(5, bytes(account)));
+    valid("siblings-null", "empty subtrees", &good.with(4, array([unhex("f6"), bytes([1; 32]), unhex("f6")])));
+    valid("siblings-256", "as many as a key has bits", &good.with(4, array(vec![unhex("f6"); 256])));
     add_common(&mut file, &proof(1), &[1, 2, 3, 4], 7);
     let mut invalid = |name: &str, why: &str, proof: &Fields, code| {
         file.invalid(name, why, hex_input(proof.encode()), code)
     };
-    invalid("1537-bytes", "a byte too large", &over, "too-large");
-    invalid("65-siblings", "larger than a proof may be, whatever it says", &proof(65), "too-large");
+    invalid("3073-bytes", "a byte too large", &over, "too-large");
+    invalid("257-siblings", "more than a key has bits", &good.with(4, array(vec![unhex("f6"); 257])), "out-of-range");
+    invalid("identity-11265-bytes", "larger than any proof", &identity.with(5, bytes(vec![0; 11_264])), "too-large");
+    invalid("identity-entry", "a name's value", &identity.with(5, bytes(entry().encode())), "wrong-type");
+    invalid("identity-31", "a byte too short", &good.with(1, bytes([7; 31])), "out-of-range");
+    invalid("subject-null", "about nothing", &good.with(1, unhex("f6")), "wrong-type");
     invalid("entry-and-other-leaf", "held and not held", &held.with(6, other.get(6).to_vec()), "unknown-key");
-    let flipped = flip(&certificate(&header()).encode(), 12, 1);
-    invalid("header-digest", "the certificate is for another header", &good.with(3, bytes(flipped)), "header-digest");
-    let later = bytes(header().with(3, uint(13)).encode());
-    invalid("header-changed", "the header is another", &good.with(2, later), "header-digest");
     invalid("label-upper-case", "not its one form", &good.with(1, text("MySite")), "label");
     invalid("label-key-id", "longer than a claim", &good.with(1, text("y".repeat(56))), "out-of-range");
     invalid("label-reserved", "nobody can claim it", &good.with(1, text("key")), "label");
     invalid("label-empty", "no name", &good.with(1, text("")), "out-of-range");
-    invalid("label-bytes", "a label is a text", &good.with(1, bytes("mysite")), "wrong-type");
+    invalid("label-bytes", "a label is a text", &good.with(1, bytes("mysite")), "out-of-range");
     invalid("header-itself", "a header stands in a byte string", &good.with(2, header().encode()), "wrong-type");
     invalid("header-empty", "no header", &good.with(2, bytes([])), "truncated");
     invalid("header-version-2", "a version to come", &good.with(2, bytes(header().with(1, uint(2)).encode())), "unknown-version");
-    invalid("certificate-trailing-byte", "a byte after it", &good.with(3, bytes([certificate(&header()).encode(), vec![0]].concat())), "trailing-bytes");
+    invalid("certificate-trailing-byte", "a byte after it", &good.with(3, bytes([certificate().encode(), vec![0]].concat())), "trailing-bytes");
     invalid("sibling-31", "a byte too short", &good.with(4, array([bytes([0; 31])])), "out-of-range");
-    invalid("sibling-null", "an empty sibling is 32 bytes too", &good.with(4, array([unhex("f6")])), "wrong-type");
+    invalid("sibling-false", "neither a hash nor null", &good.with(4, array([unhex("f4")])), "wrong-type");
+    invalid("sibling-empty", "an empty subtree is null", &good.with(4, array([bytes(super::committees::EMPTY)])), "empty-sibling");
     invalid("siblings-map", "a map", &good.with(4, map([])), "wrong-type");
     invalid("entry-itself", "an entry stands in a byte string", &good.with(5, entry().encode()), "wrong-type");
     invalid("entry-lease", "an entry that breaks a rule", &good.with(5, bytes(entry().with(3, uint(0)).encode())), "out-of-range");
@@ -204,17 +211,17 @@ fn proofs() -> File {
     file
 }
 
-/// A proof of 1536 bytes and one of 1537: a label, siblings and signers of many lengths add up to any size.
+/// A proof of 3072 bytes and one of 3073: a label, siblings and signers of many lengths add up to any size.
 fn at_the_bound() -> (Fields, Fields) {
     let of = |size: usize| {
-        let fitting = (20..40).find_map(|siblings| {
-            (1..=48).find_map(|letters| {
-                let label = "a".repeat(letters);
-                let proof = proof(siblings).with(1, text(label));
-                (proof.encode().len() == size).then_some(proof)
-            })
+        let lengths = (60..90).flat_map(|siblings| (1..=48).map(move |letters| (siblings, letters)));
+        let mut all = lengths.flat_map(|lengths| [3, 40].map(|view| (lengths, view)));
+        let fitting = all.find_map(|((siblings, letters), view)| {
+            let certificate = certificate().with(1, uint(view));
+            let proof = proof(siblings).with(1, text("a".repeat(letters))).with(3, bytes(certificate.encode()));
+            (proof.encode().len() == size).then_some(proof)
         });
         fitting.expect("labels differ by more bytes than a sibling has")
     };
-    (of(1536), of(1537))
+    (of(3072), of(3073))
 }

@@ -5,9 +5,12 @@ mod anchors;
 #[rustfmt::skip] // A table: one vector a line.
 mod blocks;
 #[rustfmt::skip] // A table: one vector a line.
+mod bundles;
+#[rustfmt::skip] // A table: one vector a line.
 mod chains;
 #[rustfmt::skip] // A table: one page a block.
 pub(crate) mod codes;
+mod committees;
 mod curve;
 mod decode;
 mod encode;
@@ -16,6 +19,8 @@ mod file;
 mod items;
 #[rustfmt::skip] // A table: one vector a line.
 mod names;
+#[rustfmt::skip] // A table: one vector a line.
+mod networks;
 #[rustfmt::skip] // A table: one vector a line.
 mod owners;
 #[rustfmt::skip] // A table: one vector a line.
@@ -56,5 +61,7 @@ pub(crate) fn all() -> Vec<File> {
         transactions::file(),
     ];
     files.extend(blocks::files());
+    files.extend(networks::files());
+    files.push(bundles::file());
     files
 }

@@ -58,6 +58,9 @@ fn add_actions(file: &mut File) {
     valid("checkpoint", "ends older records", array([uint(7), uint(7)]), "checkpoint");
     valid("validator-change", "weighs a validator", array([uint(8), bytes([5; 48]), uint(10)]), "validator-change");
     valid("validator-removed", "weight 0 removes", array([uint(8), bytes([5; 48]), uint(0)]), "validator-change");
+    valid("accuse", "shows a validator's two votes", array([uint(9), bytes([6; 300])]), "accuse");
+    let opening = fields(array([uint(6)])).with(7, bytes([3; 40]));
+    file.valid("opening", "the first of an identity carries a stamp", hex_input(transaction(&opening)), facts("set-policy", 3));
     let payload = fields(array([uint(6)])).encode();
     let id = key_id(&bare(Ed(1)));
     let words = format!("set-policy {}", hex_text(&policy_digest(&bare(Ed(1)).encode())));
@@ -82,7 +85,7 @@ fn add_edges(file: &mut File) {
     ok(file, "label-48", "the longest label", &fields(claim(&"a".repeat(48), &[2; 16], &[])), "claim", 3);
     let validator = |length: usize, weight| fields(array([uint(8), bytes(vec![5; length]), uint(weight)]));
     ok(file, "validator-1", "the shortest key and the greatest weight", &validator(1, 65_535), "validator-change", 3);
-    ok(file, "validator-128", "the longest key", &validator(128, 1), "validator-change", 3);
+    ok(file, "validator-512", "the longest", &validator(512, 1), "validator-change", 3);
     let bad = |file: &mut File, name: &str, why: &str, fields: &Fields| {
         file.invalid(name, why, hex_input(transaction(fields)), "out-of-range");
     };
@@ -91,12 +94,15 @@ fn add_edges(file: &mut File) {
     bad(file, "checkpoint-beyond", "2^53", &fields(array([uint(7), uint(MAX + 1)])));
     bad(file, "stamp-2049", "a byte too long", &fields(claim("a", &[2; 16], &[3; 2049])));
     bad(file, "renew-stamp-2049", "a byte too long", &fields(array([uint(3), text("a"), bytes([3; 2049])])));
+    bad(file, "opening-2049", "a byte too long", &set.with(7, bytes([3; 2049])));
+    bad(file, "votes-empty", "no votes", &fields(array([uint(9), bytes([])])));
+    bad(file, "votes-4097", "a byte too long", &fields(array([uint(9), bytes([6; 4097])])));
     bad(file, "salt-15", "a byte too short", &fields(claim("a", &[2; 15], &[])));
     bad(file, "salt-17", "a byte too long", &fields(claim("a", &[2; 17], &[])));
     bad(file, "label-49", "a byte too long", &fields(claim(&"a".repeat(49), &[2; 16], &[])));
     bad(file, "label-empty", "no name", &fields(claim("", &[2; 16], &[])));
     bad(file, "validator-0", "no key", &validator(0, 1));
-    bad(file, "validator-129", "a byte too long", &validator(129, 1));
+    bad(file, "validator-513", "a byte too long", &validator(513, 1));
     bad(file, "validator-weight-65536", "beyond 16 bits", &validator(48, 65_536));
     bad(file, "commitment-31", "a byte too short", &fields(array([uint(1), bytes([1; 31])])));
     bad(file, "transfer-to-33", "a byte too long", &fields(array([uint(4), text("a"), bytes([4; 33])])));
@@ -140,8 +146,8 @@ fn add_broken_actions(file: &mut File) {
         file.invalid(name, why, hex_input(transaction(&fields(action))), code);
     };
     invalid("action-0", "there is none", array([uint(0)]), "unknown-action");
-    invalid("action-9", "one to come", array([uint(9)]), "unknown-action");
-    invalid("action-9-with-more", "one to come, of two elements", array([uint(9), uint(0)]), "unknown-action");
+    invalid("action-10", "one to come", array([uint(10)]), "unknown-action");
+    invalid("action-10-with-more", "one to come, of two elements", array([uint(10), uint(0)]), "unknown-action");
     invalid("action-empty", "no number", array([]), "out-of-range");
     invalid("action-number", "a number alone", uint(6), "wrong-type");
     invalid("action-map", "a map", map([(uint(6), uint(0))]), "wrong-type");
@@ -166,7 +172,7 @@ fn add_broken_fields(file: &mut File) {
     for key in 1..=6 {
         invalid(&format!("without-{key}"), "a key that has to be there", set.without(key).encode(), "missing-key");
     }
-    invalid("key-7", "7 is not known", set.with(7, uint(0)).encode(), "unknown-key");
+    invalid("key-8", "8 is not known", set.with(8, uint(0)).encode(), "unknown-key");
     invalid("version-2", "a version to come", set.with(1, uint(2)).encode(), "unknown-version");
     invalid("network-31", "a byte too short", set.with(2, bytes([9; 31])).encode(), "out-of-range");
     invalid("key-id-text", "a key id is bytes", set.with(3, text("a")).encode(), "wrong-type");

@@ -9,6 +9,7 @@ use core::ops::Range;
 
 use crate::dns::rdata::RdataTextError;
 use crate::dns::{NameError, RecordTypeError};
+use crate::ledger::LedgerError;
 use crate::limits::ZONE_FILE_BYTES_MAX;
 use crate::zone::ZoneError;
 
@@ -97,6 +98,9 @@ pub enum TomlProblem {
     /// The zone breaks a rule.
     #[error("{0}")]
     Zone(#[from] ZoneError),
+    /// The genesis breaks a rule.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
 }
 
 impl TomlProblem {
@@ -114,6 +118,7 @@ impl TomlProblem {
             Self::RecordType(error) => error.code(),
             Self::Rdata(error) => error.code(),
             Self::Zone(error) => error.code(),
+            Self::Ledger(error) => error.code(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Zone files: a whole zone as people write it, in TOML.
+//! Zone files: a whole zone as people write it, in TOML; and the genesis of a network.
 //!
 //! This module owns the file format of `docs/zones.md`. It promises that a file can say everything that a zone can hold,
 //! that what [`write()`] writes reads back as the same zone, and that an error shows the line it is about and what would
@@ -6,6 +6,7 @@
 //! and policies are not in a zone file: a file can be shared by whoever may sign it.
 
 mod error;
+mod genesis;
 mod read;
 mod read_resource;
 mod section;
@@ -17,6 +18,7 @@ mod write_resource;
 mod tests;
 
 pub use error::{TomlError, TomlProblem};
+pub use genesis::{parse_genesis, write_genesis};
 pub use read::parse;
 pub use write::write;
 

@@ -1,14 +1,11 @@
-//! The head of a block, and the certificate that it is final: sections 8.4 and 8.5.
+//! The head of a block: section 8.4.
 
 use alloc::vec::Vec;
 
 use super::LedgerError;
-use crate::cbor::{CborError, MapWriter, Reader};
+use crate::cbor::{MapWriter, Reader};
 use crate::record::{SEQUENCE_MAX, read_time};
 use crate::time::Timestamp;
-
-/// Room for a set of 1024 validators.
-const SIGNERS_BYTES_MAX: usize = 128;
 
 /// What a block says of itself and of the state after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +26,8 @@ pub struct Header {
     pub epoch: u64,
     /// Digest of the validator set that certifies it.
     pub validators: [u8; 32],
+    /// In the last block of an epoch: digest of the set that certifies the next.
+    pub next_validators: Option<[u8; 32]>,
 }
 
 impl Header {
@@ -55,6 +54,7 @@ impl Header {
             transactions: map.required(7, |r| r.array_of("the digest of transactions"))?,
             epoch: map.required(8, |r| r.uint_in("an epoch", 0, SEQUENCE_MAX))?,
             validators: map.required(9, |r| r.array_of("the digest of a validator set"))?,
+            next_validators: map.optional(10, |r| r.array_of("the digest of the next set"))?,
         };
         map.close()?;
         Ok(header)
@@ -73,6 +73,9 @@ impl Header {
         map.set_bytes(7, &self.transactions);
         map.set_uint(8, self.epoch);
         map.set_bytes(9, &self.validators);
+        map.set_some(10, self.next_validators, |w, next| {
+            w.bytes(&next);
+        });
         map.to_bytes()
     }
 
@@ -80,67 +83,5 @@ impl Header {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         blake3::derive_key("dotkey header v1", &self.encode())
-    }
-}
-
-/// The validators' word that a header is final.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// The epoch of the set that signed.
-    pub epoch: u64,
-    /// The view of the consensus in which it did.
-    pub view: u64,
-    /// Digest of the header.
-    pub header: [u8; 32],
-    /// Who signed: bit `i` of byte `i / 8`, the lowest first, is validator `i` of the set.
-    pub signers: Vec<u8>,
-    /// Their aggregated BLS signature, 48 or 96 bytes.
-    pub signature: Vec<u8>,
-}
-
-impl Certificate {
-    /// Reads a certificate.
-    ///
-    /// # Errors
-    /// The first rule of form that is broken.
-    pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
-        let mut reader = Reader::new(bytes)?;
-        let mut map = reader.closed_map("a certificate")?;
-        let certificate = Self {
-            epoch: map.required(1, |r| r.uint_in("an epoch", 0, SEQUENCE_MAX))?,
-            view: map.required(2, |r| r.uint_in("a view", 0, SEQUENCE_MAX))?,
-            header: map.required(3, |r| r.array_of("a header's digest"))?,
-            signers: map
-                .required(4, |r| r.bytes("the signers", 1, SIGNERS_BYTES_MAX))?
-                .to_vec(),
-            signature: map
-                .required(5, |r| r.bytes("a certificate's signature", 48, 96))?
-                .to_vec(),
-        };
-        map.close()?;
-        let len = certificate.signature.len();
-        if len != 48 && len != 96 {
-            let (what, found) = ("the length of a certificate's signature", len as u64);
-            return Err(CborError::OutOfRange {
-                what,
-                found,
-                min: 48,
-                max: 96,
-            }
-            .into());
-        }
-        Ok(certificate)
-    }
-
-    /// The certificate's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut map = MapWriter::new();
-        map.set_uint(1, self.epoch);
-        map.set_uint(2, self.view);
-        map.set_bytes(3, &self.header);
-        map.set_bytes(4, &self.signers);
-        map.set_bytes(5, &self.signature);
-        map.to_bytes()
     }
 }

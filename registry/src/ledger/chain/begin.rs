@@ -1,0 +1,160 @@
+//! How a ledger begins or is found again, and what of a block is written.
+
+use dotkey_proto::ledger::{Body, Candidate, Certificate, Genesis, Header, ValidatorSet};
+use jmt::storage::{LeafNode, Node, NodeKey, StaleNodeIndex, TreeReader, TreeUpdateBatch};
+use jmt::{KeyHash, Version};
+
+use super::layers::Layers;
+use super::{ChainError, TIP_CELL, Tip, reads};
+use crate::ledger::Charter;
+use crate::ledger::disk::{Disk, Write, unreadable};
+use crate::ledger::rules;
+use crate::ledger::state::{self, Changes, Seat, StateError};
+use crate::ledger::tree::StateTree;
+use crate::store::Column;
+
+/// The tree after changes: its root, and what it takes to write it.
+pub(super) fn grow<R: TreeReader>(
+    below: &R,
+    version: Version,
+    changes: &Changes,
+) -> Result<([u8; 32], TreeUpdateBatch), StateError> {
+    let leaves = changes
+        .iter()
+        .map(|(place, value)| (KeyHash(*place), value.clone()));
+    let tree = StateTree::new(below);
+    let (root, mut update) = tree.put_value_set(leaves, version).map_err(unreadable)?;
+    // A block that changes nothing copies the root, and the tree does not count the old one as replaced.
+    if changes.is_empty()
+        && let Some((key, _)) = update.node_batch.nodes().first_key_value()
+        && let Some(before) = version.checked_sub(1)
+    {
+        update.stale_node_index_batch.insert(StaleNodeIndex {
+            stale_since_version: version,
+            node_key: NodeKey::new(before, key.nibble_path().clone()),
+        });
+    }
+    Ok((root.0, update))
+}
+
+/// Block 0 and the tree that it begins.
+pub(super) fn first_block(
+    disk: &Disk,
+    charter: &Charter,
+    genesis: &Genesis,
+) -> Result<(Header, TreeUpdateBatch), ChainError> {
+    let seats = genesis.validators.iter().map(seat).collect();
+    let changes = rules::genesis(charter, genesis.began, seats);
+    let nothing = Layers {
+        blocks: Vec::new(),
+        disk: disk.clone(),
+        version: 0,
+    };
+    let (state_root, update) = match disk.store.get(Column::Node, TIP_CELL)? {
+        // Its nodes are there already, in part replaced.
+        Some(_) => grow(&jmt_nothing(), 0, &changes)?,
+        None => grow(&nothing, 0, &changes)?,
+    };
+    let validators = genesis.validator_set().digest();
+    let header = Header {
+        network: charter.network,
+        height: 0,
+        time: genesis.began,
+        parent: [0; 32],
+        state_root,
+        transactions: Body::default().digest(),
+        epoch: 0,
+        validators,
+        next_validators: charter.is_epoch_end(0).then_some(validators),
+    };
+    Ok((header, update))
+}
+
+/// A tree with nothing in it.
+fn jmt_nothing() -> impl TreeReader {
+    struct Empty;
+    impl TreeReader for Empty {
+        fn get_node_option(&self, _: &NodeKey) -> Result<Option<Node>, anyhow::Error> {
+            Ok(None)
+        }
+        fn get_value_option(
+            &self,
+            _: Version,
+            _: KeyHash,
+        ) -> Result<Option<Vec<u8>>, anyhow::Error> {
+            Ok(None)
+        }
+        fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
+            Ok(None)
+        }
+    }
+    Empty
+}
+
+fn seat(candidate: &Candidate) -> Seat {
+    Seat {
+        identity: *candidate.validator.identity.as_bytes(),
+        voting_key: candidate.validator.key.to_bytes().to_vec(),
+        candidate: candidate.encode(),
+        approves: None,
+    }
+}
+
+/// The set that these make. They were admitted when they took their seats.
+pub(super) fn validator_set(seats: &[Seat]) -> Result<ValidatorSet, StateError> {
+    let candidates = seats.iter().map(|seat| Candidate::decode(&seat.candidate));
+    let validators = candidates.map(|candidate| Ok(candidate?.validator));
+    let set = validators
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(ValidatorSet::new);
+    set.map_err(|source| StateError::Damaged {
+        what: "a validator",
+        source,
+    })
+}
+
+pub(super) fn validators_digest(seats: &[Seat]) -> Result<[u8; 32], StateError> {
+    Ok(validator_set(seats)?.digest())
+}
+
+pub(super) fn tip_of(disk: &Disk, header: Header) -> Result<Tip, ChainError> {
+    let seats = state::seats(&disk.at(header.height))?;
+    let validators_after = validators_digest(&seats.current)?;
+    Ok(Tip {
+        digest: header.digest(),
+        header,
+        validators_after,
+    })
+}
+
+/// The last block of the ledger that is on disk, which has to be this network's.
+pub(super) fn read_tip(disk: &Disk, first: &Header, cell: &[u8]) -> Result<Tip, ChainError> {
+    let height = cell.try_into().map(u64::from_be_bytes);
+    let height = height.map_err(|_| StateError::Missing("the height of the last block"))?;
+    let of = |height| reads::header(disk, height);
+    let begun = of(0)?.ok_or(StateError::Missing("the first block"))?;
+    if begun.network != first.network {
+        let (ours, genesis) = (begun.network, first.network);
+        return Err(ChainError::OtherNetwork { ours, genesis });
+    }
+    let header = of(height)?.ok_or(StateError::Missing("the last block"))?;
+    tip_of(disk, header)
+}
+
+/// What of a block is written beside the state.
+pub(super) fn block_writes(
+    header: &Header,
+    certificate: Option<&Certificate>,
+    body: &Body,
+) -> Vec<Write> {
+    let height = header.height.to_be_bytes();
+    vec![
+        Write::put(
+            Column::Certificates,
+            height,
+            reads::encode_head(header, certificate),
+        ),
+        Write::put(Column::Blocks, height, body.encode()),
+        Write::put(Column::Node, TIP_CELL, height),
+    ]
+}

@@ -1,0 +1,450 @@
+//! The chain of blocks: executes what is proposed, writes what is final, and reads what was written.
+//!
+//! Blocks are executed in memory on top of each other until one of them is final; then it goes to disk in one batch with the tree's
+//! nodes, the values, the header, the certificate and the body, so that a crash leaves the block before or this one. What is
+//! read is what is final. A state that cannot be read or does not match its header is an error that nothing is built on.
+
+mod begin;
+mod error;
+mod layers;
+mod reads;
+mod snapshot;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dotkey_proto::ledger::{BODY_BYTES_MAX, Body, Certificate, Genesis, Header, SignedTransaction};
+use dotkey_proto::time::Timestamp;
+
+use super::disk::Disk;
+use super::referee::{Judge, Registrar};
+use super::rules::{self, Bench, Context, Fault, Receipt, Session, Setback};
+use super::state::{self, Changes, StateError, View};
+use super::{Charter, Memo};
+use crate::store::{Column, Store, StoreError};
+use begin::{block_writes, first_block, grow, read_tip, tip_of, validator_set, validators_digest};
+use layers::{Executed, Layers};
+
+pub use error::ChainError;
+pub use reads::PathProof;
+pub use snapshot::{Chunk, Import};
+
+/// Blocks that are executed and not final: the engine is a few ahead of itself at most.
+const EXECUTED_MAX: usize = 64;
+
+/// Blocks whose state can still be read and proved, the newest among them.
+pub const VERSIONS_KEPT: u64 = 256;
+
+/// Leaves that a start checks against the root, from the first place on: under a second. What is read later is checked then.
+const AUDITED_LEAVES: usize = 8192;
+
+/// The cell of [`Column::Node`] that has the height of the last block.
+const TIP_CELL: &[u8] = b"ledger-tip";
+
+/// See the module.
+pub struct Chain {
+    charter: Charter,
+    memo: Memo,
+    registrar: Registrar,
+    disk: Disk,
+    genesis: Header,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    tip: Tip,
+    executed: BTreeMap<[u8; 32], Arc<Executed>>,
+}
+
+/// The last block that is final.
+#[derive(Clone)]
+struct Tip {
+    header: Header,
+    digest: [u8; 32],
+    validators_after: [u8; 32],
+}
+
+impl Chain {
+    /// Opens the ledger of a network in a store, and begins it if there is none.
+    ///
+    /// # Errors
+    /// Another network's ledger, or one that is damaged.
+    pub fn open(store: Arc<Store>, genesis: &Genesis, judge: Judge) -> Result<Self, ChainError> {
+        let charter = Charter::of(genesis);
+        let disk = Disk { store };
+        let (first, update) = first_block(&disk, &charter, genesis)?;
+        let tip = match disk.store.get(Column::Node, TIP_CELL)? {
+            Some(cell) => read_tip(&disk, &first, &cell)?,
+            None => {
+                let mut writes = disk.writes(&update)?;
+                writes.extend(block_writes(&first, None, &Body::default()));
+                disk.write(&writes)?;
+                tip_of(&disk, first.clone())?
+            }
+        };
+        let chain = Self {
+            memo: Memo::default(),
+            registrar: Registrar { judge },
+            disk,
+            genesis: first,
+            inner: Mutex::new(Inner {
+                tip,
+                executed: BTreeMap::new(),
+            }),
+            charter,
+        };
+        chain.audit(AUDITED_LEAVES)?;
+        Ok(chain)
+    }
+
+    /// Block 0, which nobody votes for.
+    #[must_use]
+    pub fn genesis(&self) -> &Header {
+        &self.genesis
+    }
+
+    /// The numbers of the rules.
+    #[must_use]
+    pub fn charter(&self) -> &Charter {
+        &self.charter
+    }
+
+    /// The header of the last block that is final.
+    #[must_use]
+    pub fn tip(&self) -> Header {
+        self.inner().tip.header.clone()
+    }
+
+    /// Whether the state after this block is at hand.
+    #[must_use]
+    pub fn is_executed(&self, digest: &[u8; 32]) -> bool {
+        let inner = self.inner();
+        inner.tip.digest == *digest || inner.executed.contains_key(digest)
+    }
+
+    /// Executes a block that another made, on a parent that is executed.
+    ///
+    /// # Errors
+    /// [`ChainError::Invalid`] when it breaks a rule; all else is this node's trouble.
+    pub fn execute(&self, header: &Header, body: &Body) -> Result<Vec<Receipt>, ChainError> {
+        let digest = header.digest();
+        if let Some(known) = self.inner().executed.get(&digest) {
+            return Ok(known.receipts.clone());
+        }
+        let (layers, parent) = self.below(&header.parent)?;
+        check_head(&self.charter, &parent, header)?;
+        let context = context_of(header);
+        let applied = rules::apply(&layers, self.bench(), context, body);
+        let (changes, receipts) = applied.map_err(|fault| match fault {
+            Fault::Refused { .. } => ChainError::Invalid(fault.to_string()),
+            Fault::State(error) => ChainError::State(error),
+        })?;
+        let made = self.build((&layers, &parent), header.time, body, (changes, receipts))?;
+        // One by one, so that a developer who meets it knows where two programs part.
+        for (what, same) in [
+            ("state root", made.header.state_root == header.state_root),
+            (
+                "digest of transactions",
+                made.header.transactions == header.transactions,
+            ),
+            (
+                "next validators",
+                made.header.next_validators == header.next_validators,
+            ),
+        ] {
+            if !same {
+                let why = format!("the header names another {what} than its transactions give");
+                return Err(ChainError::Invalid(why));
+            }
+        }
+        assert!(
+            made.digest == digest,
+            "a header is what was compared, and what was checked before"
+        );
+        let receipts = made.receipts.clone();
+        self.keep(made)?;
+        Ok(receipts)
+    }
+
+    /// Makes a block of those of the transactions that are taken, in their order, and executes it. Says which were not taken.
+    ///
+    /// # Errors
+    /// A parent that is not executed, or trouble of this node.
+    pub fn propose(
+        &self,
+        parent: &[u8; 32],
+        time: Timestamp,
+        transactions: impl IntoIterator<Item = Arc<SignedTransaction>>,
+    ) -> Result<Proposal, ChainError> {
+        let (layers, parent) = self.below(parent)?;
+        let height = parent.header.height + 1;
+        let context = Context {
+            height,
+            time,
+            parent: parent.digest,
+        };
+        let mut session = Session::open(&layers, self.bench(), context)?;
+        let (mut body, mut bytes) = (Body::default(), Body::cost(0));
+        let (mut receipts, mut refused) = (Vec::new(), Vec::new());
+        for transaction in transactions {
+            let len = transaction.as_bytes().len();
+            if bytes + Body::cost(len) > BODY_BYTES_MAX {
+                break;
+            }
+            match session.take(&transaction) {
+                Ok(receipt) => {
+                    bytes += Body::cost(len);
+                    body.0.push(transaction.as_bytes().to_vec());
+                    receipts.push(receipt);
+                }
+                Err(Setback::Refused(refusal)) => refused.push((transaction.digest(), refusal)),
+                Err(Setback::State(error)) => return Err(error.into()),
+            }
+        }
+        let changes = session.close()?;
+        let made = self.build((&layers, &parent), time, &body, (changes, receipts))?;
+        let header = made.header.clone();
+        self.keep(made)?;
+        Ok(Proposal {
+            header,
+            body,
+            refused,
+        })
+    }
+
+    /// What a transaction would do in the next block, before it costs one.
+    ///
+    /// # Errors
+    /// The rule that it breaks, or trouble of this node.
+    pub fn check(
+        &self,
+        transaction: &SignedTransaction,
+        now: Timestamp,
+    ) -> Result<Receipt, Setback> {
+        let tip = self.inner().tip.clone();
+        let (height, time) = (tip.header.height + 1, now.max(tip.header.time));
+        let context = Context {
+            height,
+            time,
+            parent: tip.digest,
+        };
+        let view = self.disk.at(tip.header.height);
+        Session::open(&view, self.bench(), context)?.take(transaction)
+    }
+
+    /// Writes a block that is final, with what speaks for it, and forgets those that it excludes. A second time does nothing.
+    ///
+    /// # Errors
+    /// A block that was not executed or does not follow, or trouble of this node. Either halts it.
+    pub fn finalise(
+        &self,
+        digest: &[u8; 32],
+        certificate: Option<&Certificate>,
+    ) -> Result<Vec<Receipt>, ChainError> {
+        let mut inner = self.inner();
+        if inner.tip.digest == *digest {
+            return Ok(Vec::new());
+        }
+        let block = inner
+            .executed
+            .get(digest)
+            .cloned()
+            .ok_or(ChainError::NotExecuted)?;
+        let height = block.header.height;
+        if block.header.parent != inner.tip.digest {
+            return Err(ChainError::NotNext {
+                tip: inner.tip.header.height,
+                found: height,
+            });
+        }
+        let mut writes = self.disk.writes(&block.update)?;
+        writes.extend(
+            self.disk
+                .prune((height + 1).saturating_sub(VERSIONS_KEPT))?,
+        );
+        writes.extend(block_writes(&block.header, certificate, &block.body));
+        self.disk.write(&writes)?;
+        inner.tip = Tip {
+            header: block.header.clone(),
+            digest: *digest,
+            validators_after: block.validators_after,
+        };
+        // Those beside it, and what was built on them: nothing of their height or below can be final any more.
+        inner
+            .executed
+            .retain(|_, other| other.header.height > height);
+        loop {
+            let orphans = orphans(&inner);
+            if orphans.is_empty() {
+                return Ok(block.receipts.clone());
+            }
+            inner.executed.retain(|digest, _| !orphans.contains(digest));
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Whoever panicked held it for reading, or before the tip moved, which comes after the disk.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bench(&self) -> Bench<'_> {
+        Bench {
+            charter: &self.charter,
+            memo: &self.memo,
+            referee: &self.registrar,
+        }
+    }
+
+    /// The state after a block, and what a block on it has to follow.
+    fn below(&self, parent: &[u8; 32]) -> Result<(Layers, Tip), ChainError> {
+        let inner = self.inner();
+        let mut blocks = Vec::new();
+        let mut digest = *parent;
+        while digest != inner.tip.digest {
+            let block = inner.executed.get(&digest).ok_or(ChainError::NotExecuted)?;
+            digest = block.header.parent;
+            blocks.push(Arc::clone(block));
+        }
+        let tip = blocks.first().map_or_else(
+            || inner.tip.clone(),
+            |newest| Tip {
+                header: newest.header.clone(),
+                digest: newest.digest,
+                validators_after: newest.validators_after,
+            },
+        );
+        let (disk, version) = (self.disk.clone(), inner.tip.header.height);
+        Ok((
+            Layers {
+                blocks,
+                disk,
+                version,
+            },
+            tip,
+        ))
+    }
+
+    /// The header and the tree's update of a block whose changes are known.
+    fn build(
+        &self,
+        (layers, parent): (&Layers, &Tip),
+        time: Timestamp,
+        body: &Body,
+        (changes, receipts): (Changes, Vec<Receipt>),
+    ) -> Result<Executed, ChainError> {
+        let height = parent.header.height + 1;
+        let (state_root, update) = grow(layers, height, &changes)?;
+        let mut validators_after = parent.validators_after;
+        let mut next_validators = None;
+        if self.charter.is_epoch_end(height) {
+            let view = Changed {
+                below: layers,
+                changes: &changes,
+            };
+            validators_after = validators_digest(&state::seats(&view)?.current)?;
+            next_validators = Some(validators_after);
+        }
+        let header = Header {
+            network: self.charter.network,
+            height,
+            time,
+            parent: parent.digest,
+            state_root,
+            transactions: body.digest(),
+            epoch: self.charter.epoch(height),
+            validators: parent.validators_after,
+            next_validators,
+        };
+        Ok(Executed {
+            digest: header.digest(),
+            header,
+            body: body.clone(),
+            changes,
+            update,
+            receipts,
+            validators_after,
+        })
+    }
+
+    fn keep(&self, block: Executed) -> Result<(), ChainError> {
+        let mut inner = self.inner();
+        if inner.executed.len() >= EXECUTED_MAX && !inner.executed.contains_key(&block.digest) {
+            return Err(ChainError::TooManyUnfinished(EXECUTED_MAX));
+        }
+        // It may have been finalised by another thread since it was begun.
+        if block.header.height > inner.tip.header.height {
+            inner.executed.insert(block.digest, Arc::new(block));
+        }
+        Ok(())
+    }
+}
+
+/// A block that was made here.
+#[derive(Debug)]
+pub struct Proposal {
+    /// Its header.
+    pub header: Header,
+    /// Its transactions.
+    pub body: Body,
+    /// Those that were not taken, by their digests, and why.
+    pub refused: Vec<([u8; 32], super::Refusal)>,
+}
+
+/// A state with changes that are not in it yet.
+struct Changed<'a> {
+    below: &'a Layers,
+    changes: &'a Changes,
+}
+
+impl View for Changed<'_> {
+    fn leaf(&self, place: &[u8; 32]) -> Result<Option<Vec<u8>>, StateError> {
+        match self.changes.get(place) {
+            Some(value) => Ok(value.clone()),
+            None => self.below.leaf(place),
+        }
+    }
+}
+
+/// Blocks whose parents are neither final nor executed.
+fn orphans(inner: &Inner) -> Vec<[u8; 32]> {
+    let stands =
+        |parent: &[u8; 32]| *parent == inner.tip.digest || inner.executed.contains_key(parent);
+    let blocks = inner.executed.iter();
+    blocks
+        .filter(|(_, block)| !stands(&block.header.parent))
+        .map(|(digest, _)| *digest)
+        .collect()
+}
+
+fn context_of(header: &Header) -> Context {
+    Context {
+        height: header.height,
+        time: header.time,
+        parent: header.parent,
+    }
+}
+
+/// What a header says that does not follow from its transactions.
+fn check_head(charter: &Charter, parent: &Tip, header: &Header) -> Result<(), ChainError> {
+    let height = parent.header.height + 1;
+    let why = if header.network != charter.network {
+        "it is of another network"
+    } else if header.height != height {
+        "its height is not one more than its parent's"
+    } else if header.time < parent.header.time {
+        "it is older than its parent"
+    } else if header.epoch != charter.epoch(height) {
+        "it names another epoch than its height's"
+    } else if header.validators != parent.validators_after {
+        "it names other validators than its epoch's"
+    } else {
+        return Ok(());
+    };
+    Err(ChainError::Invalid(why.to_owned()))
+}
+
+impl From<StoreError> for ChainError {
+    fn from(error: StoreError) -> Self {
+        Self::State(StateError::Unreadable(error.to_string()))
+    }
+}

@@ -1,0 +1,246 @@
+//! The state's tree on disk: its nodes, the values under them, and what is of no use any more since which block.
+//!
+//! Nodes lie by path and then version, so that what is read together lies together. Values lie by place with the newest first, so
+//! that the newest up to a version is the first that a scan meets. `docs/architecture/ledger.md` has the bytes.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use borsh::BorshDeserialize;
+use jmt::storage::{
+    LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeUpdateBatch, TreeWriter,
+};
+use jmt::{KeyHash, Version};
+
+use super::state::{StateError, View};
+use crate::store::{Change, Column, Store, StoreError};
+
+/// Things of no use that one block removes: more than a block writes, so that they do not pile up.
+const PRUNED_MAX: usize = 4 * super::BLOCK_WRITES_MAX;
+
+/// A change of the store that owns its bytes.
+pub(super) struct Write {
+    pub(super) column: Column,
+    pub(super) key: Vec<u8>,
+    /// `None` removes.
+    pub(super) value: Option<Vec<u8>>,
+}
+
+impl Write {
+    pub(super) fn put(column: Column, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        let (key, value) = (key.into(), Some(value.into()));
+        Self { column, key, value }
+    }
+
+    pub(super) fn delete(column: Column, key: impl Into<Vec<u8>>) -> Self {
+        let key = key.into();
+        Self {
+            column,
+            key,
+            value: None,
+        }
+    }
+}
+
+/// A value with the version that it is of; `None` where the leaf was removed then.
+type Versioned = (Version, Option<Vec<u8>>);
+
+/// The tree as of the last block that was written.
+#[derive(Clone)]
+pub(super) struct Disk {
+    pub(super) store: Arc<Store>,
+}
+
+impl Disk {
+    /// Writes all of it or nothing.
+    pub(super) fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let changes: Vec<Change<'_>> = writes
+            .iter()
+            .map(|Write { column, key, value }| match value {
+                Some(value) => Change::Put {
+                    column: *column,
+                    key,
+                    value,
+                },
+                None => Change::Delete {
+                    column: *column,
+                    key,
+                },
+            })
+            .collect();
+        self.store.write(&changes)
+    }
+
+    pub(super) fn value(
+        &self,
+        version: Version,
+        place: &[u8; 32],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.versioned(version, place)?.and_then(|(_, value)| value))
+    }
+
+    /// The newest value up to a version, with its own version.
+    fn versioned(
+        &self,
+        version: Version,
+        place: &[u8; 32],
+    ) -> Result<Option<Versioned>, StoreError> {
+        let mut found = None;
+        self.store.scan(
+            Column::StateValues,
+            &value_key(version, place),
+            |key, value| {
+                if let Some((at, version)) = split_value_key(key)
+                    && at == place
+                {
+                    found = Some((
+                        version,
+                        value.split_first().map(|(_, value)| value.to_vec()),
+                    ));
+                }
+                ControlFlow::Break(())
+            },
+        )?;
+        Ok(found)
+    }
+
+    /// What it takes to write a tree's update: nodes, values, and notes of what they replace.
+    pub(super) fn writes(&self, update: &TreeUpdateBatch) -> Result<Vec<Write>, StoreError> {
+        let mut writes = node_writes(&update.node_batch);
+        for stale in &update.stale_node_index_batch {
+            let key = stale_key(stale.stale_since_version, b'n', &node_key(&stale.node_key));
+            writes.push(Write::put(Column::StateStale, key, []));
+        }
+        for (version, place) in update.node_batch.values().keys() {
+            let Some(before) = version.checked_sub(1) else {
+                continue;
+            };
+            if let Some((old, _)) = self.versioned(before, &place.0)? {
+                let key = stale_key(*version, b'v', &value_key(old, &place.0));
+                writes.push(Write::put(Column::StateStale, key, []));
+            }
+            // Where nothing stands any more, not even that is kept for ever.
+            if update.node_batch.values()[&(*version, *place)].is_none() {
+                let key = stale_key(*version, b'v', &value_key(*version, &place.0));
+                writes.push(Write::put(Column::StateStale, key, []));
+            }
+        }
+        Ok(writes)
+    }
+
+    /// Removes what was of no use any more by `version`, a bounded part of it.
+    pub(super) fn prune(&self, version: Version) -> Result<Vec<Write>, StoreError> {
+        let mut writes = Vec::new();
+        self.store.scan(Column::StateStale, &[], |key, _| {
+            let Some((since, rest)) = key.split_first_chunk::<8>() else {
+                return ControlFlow::Break(());
+            };
+            if u64::from_be_bytes(*since) > version || writes.len() >= 2 * PRUNED_MAX {
+                return ControlFlow::Break(());
+            }
+            match rest.split_first() {
+                Some((b'n', node)) => writes.push(Write::delete(Column::StateNodes, node)),
+                Some((_, value)) => writes.push(Write::delete(Column::StateValues, value)),
+                None => {}
+            }
+            writes.push(Write::delete(Column::StateStale, key));
+            ControlFlow::Continue(())
+        })?;
+        Ok(writes)
+    }
+
+    /// A state that was written, while its version is kept.
+    pub(super) fn at(&self, version: Version) -> DiskView {
+        let disk = self.clone();
+        DiskView { disk, version }
+    }
+}
+
+/// See [`Disk::at`].
+pub(super) struct DiskView {
+    disk: Disk,
+    version: Version,
+}
+
+impl View for DiskView {
+    fn leaf(&self, place: &[u8; 32]) -> Result<Option<Vec<u8>>, StateError> {
+        self.disk.value(self.version, place).map_err(unreadable)
+    }
+}
+
+pub(super) fn unreadable(error: impl ToString) -> StateError {
+    StateError::Unreadable(error.to_string())
+}
+
+pub(super) fn node_writes(batch: &NodeBatch) -> Vec<Write> {
+    let nodes = batch.nodes().iter().map(|(key, node)| {
+        let bytes = borsh::to_vec(node).expect("memory takes what is written to it");
+        Write::put(Column::StateNodes, node_key(key), bytes)
+    });
+    let values = batch.values().iter().map(|((version, place), value)| {
+        // A first byte tells what stands there from nothing.
+        let value = value
+            .as_ref()
+            .map_or_else(Vec::new, |value| [&[1], &value[..]].concat());
+        Write::put(Column::StateValues, value_key(*version, &place.0), value)
+    });
+    nodes.chain(values).collect()
+}
+
+impl TreeReader for Disk {
+    fn get_node_option(&self, key: &NodeKey) -> Result<Option<Node>, anyhow::Error> {
+        let bytes = self.store.get(Column::StateNodes, &node_key(key))?;
+        Ok(bytes
+            .map(|bytes| Node::try_from_slice(&bytes))
+            .transpose()?)
+    }
+
+    fn get_value_option(
+        &self,
+        max_version: Version,
+        key_hash: KeyHash,
+    ) -> Result<Option<Vec<u8>>, anyhow::Error> {
+        Ok(self.value(max_version, &key_hash.0)?)
+    }
+
+    fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
+        Ok(None) // A restore that was cut short begins anew.
+    }
+}
+
+impl TreeWriter for Disk {
+    fn write_node_batch(&self, batch: &NodeBatch) -> Result<(), anyhow::Error> {
+        Ok(self.write(&node_writes(batch))?)
+    }
+}
+
+/// The number of half bytes, the half bytes as the tree packs them, the version.
+fn node_key(key: &NodeKey) -> Vec<u8> {
+    let path: &NibblePath = key.nibble_path();
+    let nibbles: Vec<u8> = path.nibbles().map(u8::from).collect();
+    let mut bytes = Vec::with_capacity(9 + nibbles.len().div_ceil(2));
+    bytes.push(nibbles.len() as u8);
+    bytes.extend(
+        nibbles
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)),
+    );
+    bytes.extend(key.version().to_be_bytes());
+    bytes
+}
+
+fn value_key(version: Version, place: &[u8; 32]) -> Vec<u8> {
+    [&place[..], &(u64::MAX - version).to_be_bytes()].concat()
+}
+
+fn split_value_key(key: &[u8]) -> Option<(&[u8; 32], Version)> {
+    let (place, version) = key.split_first_chunk::<32>()?;
+    Some((
+        place,
+        u64::MAX - u64::from_be_bytes(version.try_into().ok()?),
+    ))
+}
+
+fn stale_key(since: Version, kind: u8, key: &[u8]) -> Vec<u8> {
+    [&since.to_be_bytes()[..], &[kind], key].concat()
+}
