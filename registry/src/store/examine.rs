@@ -7,7 +7,7 @@ use dotkey_proto::record::SignedRecord;
 use super::column::Column;
 use super::database::Store;
 use super::error::StoreError;
-use super::format::{Header, expiry_key, position};
+use super::format::{Header, decode_summary_value, expiry_key, position};
 use crate::dht::peer::Position;
 
 /// What a sound store holds.
@@ -63,11 +63,12 @@ fn is_whole(store: &Store, key: &[u8], value: &[u8]) -> Result<bool, StoreError>
     let Ok(record) = SignedRecord::new(bytes).verify(header.not_before, None) else {
         return Ok(false);
     };
-    let header = Header::of(&record).encode();
+    let header = Header::of(&record);
     let expiry = expiry_key(record.expires(), &at);
     let summary = store.get(Column::RecordSummaries, key)?;
+    let summary = summary.and_then(|value| decode_summary_value(&value).ok());
     Ok(Position::of_record(&record) == at
-        && value.starts_with(&header)
-        && summary.as_deref() == Some(&header[..])
+        && value.starts_with(&header.encode())
+        && summary.is_some_and(|(it, _)| it == header)
         && store.get(Column::RecordExpiries, &expiry)?.is_some())
 }
