@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 
 use super::committee::{Committees, Identity};
 use super::conductor::{
-    Automaton, BUFFER, Conductor, Deliveries, Library, Lines, MAILBOX, stopped,
+    Automaton, BUFFER, Conductor, Deliveries, Library, Lines, MAILBOX, Stray, stopped,
 };
 use super::desk::Desk;
 use super::error::ConsensusError;
-use super::evidence::Keeper;
+use super::evidence::{Keeper, Witness};
 use super::journal::{JournalError, Signed};
 use super::library::{
     CacheRef, Digest, EightCap, Finalization, Runtime, Sequential, Signer, ValidatorKey, Votes,
@@ -78,73 +78,26 @@ where
     R: Receiver<PublicKey = ValidatorKey>,
 {
     let desk = Arc::clone(&parts.desk);
-    let application = Arc::clone(&desk.application);
-    let tip = application.tip();
-    let epoch = desk.epoch(tip.height + 1);
-    let signed = Signed::open(
-        context.child("signed"),
-        parts.partitions.clone(),
-        tip,
-        epoch,
-    )
-    .await?;
-    let cache = CacheRef::new(NZU16!(4084), NZUsize!(256));
-    let committees = Committees::new(application, desk.network, Arc::clone(&parts.identity));
-
-    let (keeper, witness) = Keeper::open(
-        context.child("evidence"),
-        &format!("{}evidence", parts.partitions),
-        Arc::clone(&desk),
-        committees.clone(),
-    )
-    .await?;
-    let (library_actor, library, delivered) =
-        library(&context, &parts.partitions, &desk, &committees, &cache).await?;
-    let key = parts.identity.key.public_key();
-    let (sending, buffer) = buffered::Engine::new(
-        context.child("buffer"),
-        buffered::Config {
-            public_key: key.clone(),
-            mailbox_size: MAILBOX,
-            deque_size: BLOCKS_ON_THEIR_WAY,
-            priority: true,
-            codec_config: (),
-            peer_provider: parts.peers.clone(),
-            strategy: Sequential,
-        },
-    );
+    let stores = Stores::open(&context, &parts).await?;
+    let (keeper, library) = (stores.keeper, stores.library);
+    let config = buffer_config(&parts.identity, parts.peers.clone());
+    let (sending, buffer) = buffered::Engine::new(context.child("buffer"), config);
     let backfill = marshal::resolver::p2p::init(
         context.child("backfill"),
-        marshal::resolver::p2p::Config {
-            public_key: key,
-            peer_provider: parts.peers.clone(),
-            blocker: parts.blocker.clone(),
-            mailbox_size: MAILBOX,
-            fetch_timeout: NonZeroDuration::new_panic(timing::FETCH_TIMEOUT),
-            fetch_retry_delay: timing::FETCH_TIMEOUT / 8,
-            priority_requests: false,
-            priority_responses: false,
-        },
+        backfill_config(&parts),
         channels.backfill,
     );
     let (deliveries, delivering) = mpsc::unbounded_channel();
     let buffering = sending.start(channels.blocks);
-    let keeping = library_actor.start(Deliveries(deliveries), buffer, backfill);
-
-    let (votes, certificates, lookups) = (channels.votes, channels.certificates, channels.lookups);
-    let (mux, votes, strays) = Muxer::builder(context.child("vote_lines"), votes.0, votes.1)
-        .with_backup()
-        .build();
-    mux.start();
-    let (mux, certificates) = Muxer::new(
-        context.child("certificate_lines"),
-        certificates.0,
-        certificates.1,
+    let keeping = stores
+        .library_actor
+        .start(Deliveries(deliveries), buffer, backfill);
+    let (lines, strays) = lines(
+        &context,
+        channels.votes,
+        channels.certificates,
+        channels.lookups,
     );
-    mux.start();
-    let (mux, lookups) = Muxer::new(context.child("lookup_lines"), lookups.0, lookups.1);
-    mux.start();
-
     let automaton = Automaton::new(
         context.child("automaton"),
         Proposer::new(Arc::clone(&desk)),
@@ -154,19 +107,15 @@ where
     let conductor = Conductor {
         context: context.child("conductor"),
         desk: Arc::clone(&desk),
-        committees,
+        committees: stores.committees,
         library,
         automaton,
-        witness,
-        signed,
+        witness: stores.witness,
+        signed: stores.signed,
         peers: parts.peers,
         blocker: parts.blocker,
-        lines: Lines {
-            votes,
-            certificates,
-            lookups,
-        },
-        cache,
+        lines,
+        cache: stores.cache,
         room: parts.room,
         partitions: parts.partitions,
         voting: None,
@@ -179,12 +128,124 @@ where
     tokio::select! {
         biased;
         reason = desk.halted() => Err(ConsensusError::Ledger(reason)),
-        ended = conductor.run(delivered, delivering, strays) => ended,
+        ended = conductor.run(stores.delivered, delivering, strays) => ended,
         ended = keeper.run() => ended.map_err(ConsensusError::from),
         ended = exchange => ended.map_err(|error| stopped(&error.to_string()))?,
         ended = keeping => Err(stopped(&format!("blocks are not kept any more: {ended:?}"))),
         ended = buffering => Err(stopped(&format!("blocks are not sent any more: {ended:?}"))),
     }
+}
+
+/// What the engine has on disk, opened.
+struct Stores<E: Runtime> {
+    committees: Committees,
+    cache: CacheRef,
+    signed: Signed<E>,
+    keeper: Keeper<E>,
+    witness: Witness,
+    library_actor: LibraryActor<E>,
+    library: Library,
+    delivered: u64,
+}
+
+impl<E: Runtime> Stores<E> {
+    async fn open<M, B>(context: &E, parts: &Parts<M, B>) -> Result<Self, ConsensusError> {
+        let desk = Arc::clone(&parts.desk);
+        let application = Arc::clone(&desk.application);
+        let tip = application.tip();
+        let epoch = desk.epoch(tip.height + 1);
+        let signed = Signed::open(
+            context.child("signed"),
+            parts.partitions.clone(),
+            tip,
+            epoch,
+        )
+        .await?;
+        let cache = CacheRef::new(NZU16!(4084), NZUsize!(256));
+        let committees = Committees::new(application, desk.network, Arc::clone(&parts.identity));
+
+        let (keeper, witness) = Keeper::open(
+            context.child("evidence"),
+            &format!("{}evidence", parts.partitions),
+            Arc::clone(&desk),
+            committees.clone(),
+        )
+        .await?;
+        let (library_actor, library, delivered) =
+            library(context, &parts.partitions, &desk, &committees, &cache).await?;
+
+        Ok(Self {
+            committees,
+            cache,
+            signed,
+            keeper,
+            witness,
+            library_actor,
+            library,
+            delivered,
+        })
+    }
+}
+
+fn buffer_config<M: p2p::Provider<PublicKey = ValidatorKey>>(
+    identity: &Identity,
+    peer_provider: M,
+) -> buffered::Config<ValidatorKey, (), M, Sequential> {
+    buffered::Config {
+        public_key: identity.key.public_key(),
+        mailbox_size: MAILBOX,
+        deque_size: BLOCKS_ON_THEIR_WAY,
+        priority: true,
+        codec_config: (),
+        peer_provider,
+        strategy: Sequential,
+    }
+}
+
+fn backfill_config<M, B>(parts: &Parts<M, B>) -> marshal::resolver::p2p::Config<ValidatorKey, M, B>
+where
+    M: p2p::Provider<PublicKey = ValidatorKey>,
+    B: Blocker<PublicKey = ValidatorKey>,
+{
+    marshal::resolver::p2p::Config {
+        public_key: parts.identity.key.public_key(),
+        peer_provider: parts.peers.clone(),
+        blocker: parts.blocker.clone(),
+        mailbox_size: MAILBOX,
+        fetch_timeout: NonZeroDuration::new_panic(timing::FETCH_TIMEOUT),
+        fetch_retry_delay: timing::FETCH_TIMEOUT / 8,
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+/// Divides the channels of votes among the epochs. Votes of epochs that this node has not entered come out beside.
+fn lines<E, S, R>(
+    context: &E,
+    votes: (S, R),
+    certificates: (S, R),
+    lookups: (S, R),
+) -> (Lines<S>, mpsc::Receiver<Stray>)
+where
+    E: Runtime,
+    S: Sender<PublicKey = ValidatorKey>,
+    R: Receiver<PublicKey = ValidatorKey>,
+{
+    let (mux, votes, strays) = Muxer::builder(context.child("vote_lines"), votes.0, votes.1)
+        .with_backup()
+        .build();
+    mux.start();
+    let context_of_certificates = context.child("certificate_lines");
+    let (mux, certificates) = Muxer::new(context_of_certificates, certificates.0, certificates.1);
+    mux.start();
+    let (mux, lookups) = Muxer::new(context.child("lookup_lines"), lookups.0, lookups.1);
+    mux.start();
+    let lines = Lines {
+        votes,
+        certificates,
+        lookups,
+    };
+    (lines, strays)
 }
 
 type LibraryActor<E> = Actor<

@@ -36,6 +36,13 @@ const BATCHES: (NonZeroU32, NonZeroU32) = (NZU32!(128), NZU32!(64));
 /// Validators of one epoch that messages have room for.
 const VALIDATORS_MAX: u32 = 256;
 
+/// The channels, who may connect, and the task that fails when nobody can.
+type Opened = (
+    Channels<Sender<ValidatorKey, Context>, Receiver<ValidatorKey>>,
+    Oracle<ValidatorKey>,
+    commonware_runtime::Handle<()>,
+);
+
 type Handshake = Cups<Sake<IdentityKey>, ChaCha20Poly1305>;
 
 fn quota((a_second, at_once): (NonZeroU32, NonZeroU32)) -> Quota {
@@ -55,11 +62,7 @@ pub(super) fn open(
     identity: &Identity,
     listen: SocketAddr,
     room: NonZeroUsize,
-) -> (
-    Channels<Sender<ValidatorKey, Context>, Receiver<ValidatorKey>>,
-    Oracle<ValidatorKey>,
-    commonware_runtime::Handle<()>,
-) {
+) -> Opened {
     let handshake: Handshake = Cups::new(
         Sake {
             signer: identity.key.clone(),

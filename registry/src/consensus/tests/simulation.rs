@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use commonware_runtime::Runner as _;
 use commonware_runtime::deterministic::{Config, Runner};
+use commonware_runtime::{Runner as _, Supervisor as _};
 
 use super::world::{Conduct, Weather, World};
 use crate::consensus::tests::log::{NETWORK, identity};
@@ -151,6 +151,20 @@ fn validators_never_fork_and_agree_when_messages_arrive() {
             resume_unwind(panic);
         }
     }
+}
+
+#[test]
+fn a_seed_tells_the_same_story_again() {
+    let told = || {
+        let (state, _) =
+            Runner::new(Config::new().with_seed(5)).start_and_recover(|context| async {
+                let auditor = context.child("auditor");
+                play(context, 5).await;
+                auditor.auditor().state()
+            });
+        state
+    };
+    assert_eq!(told(), told());
 }
 
 #[test]
