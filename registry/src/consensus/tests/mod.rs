@@ -1,0 +1,7 @@
+//! The engine with a real application: alone, over loopback, and under a virtual clock and network.
+
+mod equivocator;
+mod log;
+mod simulation;
+mod sockets;
+mod world;
