@@ -148,6 +148,10 @@ impl World {
             backfill: self.line(at, 4, mute).await,
             work: self.line(at, 5, false).await,
         };
+        let victims = match conduct {
+            Conduct::Equivocates { to_all } => Some(self.victims(at, to_all)),
+            _ => None,
+        };
         let place = &mut self.places[at];
         place.runs += 1;
         let context = self.context.child("validator");
@@ -173,20 +177,8 @@ impl World {
         });
         let (outgoing, transactions) = mpsc::channel(64);
         let name = u8::try_from(at).expect("few validators");
-        let handle = if let Conduct::Equivocates { to_all } = conduct {
+        let handle = if let Some(victims) = victims {
             let scheme = committee(&NETWORK, &self.validators, Some(&identity(name)));
-            let victims = if to_all {
-                Victims::All
-            } else {
-                let others = self
-                    .keys
-                    .iter()
-                    .filter(|key| **key != self.keys[at])
-                    .cloned();
-                let mut others: Vec<_> = others.collect();
-                let half = others.split_off(others.len() / 2);
-                Victims::Halves(half, others)
-            };
             let scheme = scheme.expect("a set");
             context.spawn(move |_| equivocator::run(scheme, victims, channels.votes))
         } else {
@@ -206,6 +198,17 @@ impl World {
             })
         };
         place.running = Some((handle, desk, outgoing));
+    }
+
+    /// To whom one that signs twice says what.
+    fn victims(&self, at: usize, to_all: bool) -> Victims {
+        if to_all {
+            return Victims::All;
+        }
+        let others = self.keys.iter().filter(|key| **key != self.keys[at]);
+        let mut others: Vec<_> = others.cloned().collect();
+        let half = others.split_off(others.len() / 2);
+        Victims::Halves(half, others)
     }
 
     /// As kill -9 does, except that disks keep what was written to them.
