@@ -19,6 +19,9 @@ fuzz_target!(|data: &[u8]| {
     let key_id = KeyId::from_bytes([2; 32]);
     for grid in Grid::ALL {
         let puzzle = Puzzle::new(&[3; 32], key_id, Purpose::Opening, &beacon, (grid, 1 << 20));
-        assert!(puzzle.check(&stamp).is_err(), "{grid:?}: found without work");
+        assert!(
+            puzzle.check(&stamp).is_err(),
+            "{grid:?}: found without work"
+        );
     }
 });
