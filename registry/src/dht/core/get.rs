@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use dotkey_proto::record::{Record, Verified};
 
-use super::desk::{Checked, Cx, Purpose, Writer, check};
+use super::desk::{Asking, Checked, Cx, Purpose, Writer, check};
 use super::lookup::{CLOSEST, Lookup, PARALLEL};
 use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome};
-use crate::dht::message::{Expected, Request, Response, Summary, Value, Want};
+use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
 
 /// Holders that agree before a get without trouble ends. With 30% of the nodes stale and colluding, all of six are so once in 1,370 gets.
@@ -28,6 +28,9 @@ const TROUBLE_MS_MAX: u64 = 2_500;
 
 /// Who told of a change is waited for alone for so long: a message goes round the world and back in less.
 const TELLER_MS_MAX: u64 = 500;
+
+/// Who waits for one get. More than ask for the same at a time, unless someone makes them.
+const WAITING_MAX: usize = 512;
 
 /// What a get is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,10 @@ enum Teller {
 pub(super) struct Get {
     pub(super) at: Position,
     pub(super) purse: Purse,
+    /// Others that asked for the same meanwhile.
+    others: Vec<Job>,
+    /// Whether who asks now may have what it finds: nothing was put there since it began.
+    open: bool,
     teller: Teller,
     effort: Effort,
     lookup: Lookup,
@@ -65,6 +72,8 @@ pub(super) struct Get {
     own: Option<Summary>,
     best: Option<(Summary, Box<Verified<Record>>)>,
     trouble: bool,
+    /// Peers that had too much to do, by their word or by our count of what was asked of them.
+    busy: usize,
     requests: usize,
     begun_ms: u64,
 }
@@ -85,6 +94,8 @@ impl Get {
         let mut get = Self {
             at,
             purse,
+            others: Vec::new(),
+            open: true,
             teller: Teller::Over,
             effort,
             keepers_known: keepers.len(),
@@ -96,6 +107,7 @@ impl Get {
             own: None,
             best: None,
             trouble: false,
+            busy: 0,
             requests: 0,
             begun_ms: cx.now.ms,
         };
@@ -117,6 +129,23 @@ impl Get {
         self
     }
 
+    /// Whether one who asks now is given what this one finds.
+    pub(super) fn is_shared(&self, at: &Position, effort: Effort) -> bool {
+        let same = self.at == *at && self.effort == effort;
+        let room = self.others.len() + 1 < WAITING_MAX;
+        same && room && self.open && matches!(self.purse, Purse::Job(_))
+    }
+
+    /// Another waits for this.
+    pub(super) fn share_with(&mut self, job: Job) {
+        self.others.push(job);
+    }
+
+    /// Something was put there: who asks from now on wants that.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
     /// Asks whom there is to ask, and says what was found when it is over.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> Option<Found> {
         if self.waits_for_teller(cx, id) {
@@ -135,11 +164,13 @@ impl Get {
             let at = self.at;
             self.wants.insert(to.peer, want);
             let peer = to.peer;
-            if cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
-                self.requests += 1;
-            } else {
-                self.lookup.silent(&peer);
-                self.wants.remove(&peer);
+            match cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
+                Asking::Sent => self.requests += 1,
+                Asking::Busy => self.on_busy(&peer),
+                Asking::CutOff => {
+                    self.lookup.silent(&peer);
+                    self.wants.remove(&peer);
+                }
             }
         }
     }
@@ -165,6 +196,8 @@ impl Get {
                 self.lookup.answered(&from, closer.collect());
                 self.on_value(cx, from, value, claimed);
             }
+            // What it claimed is lost; who was asked whether it has anything is only passed over.
+            Ok(Response::Refused(Refusal::Busy { .. })) if !claimed => self.on_busy(&from),
             other => {
                 let fault = !matches!(other, Err(_) | Ok(Response::Refused(_)));
                 if fault {
@@ -177,6 +210,12 @@ impl Get {
         }
     }
 
+    fn on_busy(&mut self, peer: &Peer) {
+        self.busy += 1;
+        self.lookup.busy(peer);
+        self.wants.remove(peer);
+    }
+
     fn waits_for_teller(&mut self, cx: &mut Cx<'_>, id: u64) -> bool {
         match self.teller {
             Teller::ToAsk(peer) => {
@@ -184,7 +223,8 @@ impl Get {
                 let addresses = Vec::new();
                 let (at, want) = (self.at, Want::Record);
                 let request = Request::Get { at, want };
-                let asked = cx.ask(Contact { peer, addresses }, request, Purpose::Task(id));
+                let asking = cx.ask(Contact { peer, addresses }, request, Purpose::Told(id));
+                let asked = asking == Asking::Sent;
                 self.requests += usize::from(asked);
                 let at_ms = cx.now.ms;
                 self.teller = if asked {
@@ -320,7 +360,8 @@ impl Get {
                 want: Want::Record,
             };
             let contact = self.lookup.contact(&peer).cloned();
-            let sent = contact.is_some_and(|to| cx.ask(to, request, Purpose::Claimed(id)));
+            let asked = contact.map(|to| cx.ask(to, request, Purpose::Claimed(id)));
+            let sent = asked == Some(Asking::Sent);
             if sent {
                 self.following += 1;
                 self.requests += 1;
@@ -435,13 +476,21 @@ impl Get {
             repaired,
             took_ms: cx.now.ms.saturating_sub(self.begun_ms),
         };
-        let outcome = Outcome::Got {
-            record: record.clone(),
-            effort,
-        };
-        cx.desk.out.push(Action::Done { job, outcome });
+        // Of nothing only those can tell who answered.
+        let overloaded = record.is_none() && self.busy > answers;
+        for job in core::iter::once(job).chain(self.others.drain(..)) {
+            let record = record.clone();
+            let outcome = if overloaded {
+                Outcome::Overloaded
+            } else {
+                Outcome::Got { record, effort }
+            };
+            cx.desk.out.push(Action::Done { job, outcome });
+        }
         if let Some(record) = &record {
             cx.notice(record);
+        } else if !overloaded && answers > 0 && self.open {
+            cx.desk.absent.add(cx.now.ms, self.at, effort);
         }
         Found { record, answers }
     }
@@ -462,7 +511,8 @@ impl Get {
                 expected: Expected::Older,
             };
             let at = self.at;
-            repaired += usize::from(cx.ask(to, request, Purpose::Repair { at, summary }));
+            let asked = cx.ask(to, request, Purpose::Repair { at, summary });
+            repaired += usize::from(asked == Asking::Sent);
         }
         if self.own < Some(summary) && cx.in_cell(&self.at) {
             cx.write(Box::new(record.clone()), Expected::Older, Writer::Repair);
