@@ -66,7 +66,8 @@ impl Targets {
     }
 
     fn missing(&self, cx: &Cx<'_>) -> impl Iterator<Item = &Peer> {
-        self.absent.iter().filter(|peer| cx.is_met(peer))
+        let counts = |peer: &&Peer| cx.is_met(peer) && !cx.is_cut_off(peer);
+        self.absent.iter().filter(counts)
     }
 }
 

@@ -180,7 +180,7 @@ fn with_silent(
 fn two_halves_of_a_network_have_no_two_majorities() {
     for peers in [3, 5, 19, 59] {
         let record = record(1, 1);
-        let half = |peer: &Peer| peer.0[1] % 2 == 0;
+        let half = |peer: &Peer| peer.0[1].is_multiple_of(2);
         let mut succeeded = 0;
         for side in [true, false] {
             let mut bench = Bench::new(peers);
