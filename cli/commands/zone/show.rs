@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::name::Name;
+use dotkey_proto::name::{Name, Root};
 use dotkey_proto::record::{Claims, Record, Verified};
 use dotkey_proto::text::toml::{self, Document};
 use dotkey_proto::zone::Zone;
@@ -28,7 +28,13 @@ pub(super) fn run(args: &ZoneShowArgs, context: &Context<'_>) -> Result<Answer> 
 /// The name that is meant. What is there as a file, or has the form of a path, is a file.
 fn name_of(what: &Path, context: &Context<'_>) -> Option<Name> {
     let text = what.to_str().filter(|_| !what.exists())?;
-    Name::parse(text, &context.settings.suffix).ok()
+    let suffix = &context.settings.suffix;
+    Name::parse(text, suffix).ok().or_else(|| {
+        // The label of a key id alone names one zone, as the API's paths do; other words alone may be files.
+        let name = Name::parse(&format!("{text}.{}", suffix.as_ascii()), suffix).ok()?;
+        let alone = name.root_label() == text.to_ascii_lowercase();
+        (alone && matches!(name.root(), Root::KeyId(_))).then_some(name)
+    })
 }
 
 fn from_network(name: &Name, args: &ZoneShowArgs, context: &Context<'_>) -> Result<Answer> {

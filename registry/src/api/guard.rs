@@ -103,13 +103,9 @@ fn check(hosts: &[String], request: &Request, reads: bool) -> Result<(), Problem
         .as_ref()
         .is_some_and(|host| is_known(hosts, host.host()));
     let Some(host) = host.filter(|_| known) else {
-        let given = request.headers().get(header::HOST);
-        let given = given
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("nothing");
         return Err(Problem::new(
             problem::WRONG_HOST,
-            format!("the request is for {}", quoted(given)),
+            format!("the request is for {}", shown(request)),
             "use the node's address or `localhost`, or list the name under `hosts` of the node's configuration",
         ));
     };
@@ -121,6 +117,14 @@ fn check(hosts: &[String], request: &Request, reads: bool) -> Result<(), Problem
         "the request comes from a web page of another origin",
         "send it from a program, without the header `Origin`",
     ))
+}
+
+/// Whom a request is for, as it says it: over HTTP/2 that is no header.
+fn shown(request: &Request) -> String {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = request.headers().get(header::HOST);
+    let said = authority.or_else(|| host?.to_str().ok());
+    said.map_or_else(|| "no host".to_owned(), quoted)
 }
 
 /// Of `:authority` or of the one `Host`: two of them could be read differently by what stands before this node.
@@ -198,6 +202,23 @@ mod tests {
         assert_eq!(judge(&[], true), "wrong host");
         let twice = [("host", "127.0.0.1"), ("host", "127.0.0.1")];
         assert_eq!(judge(&twice, true), "wrong host");
+    }
+
+    #[test]
+    fn who_is_refused_reads_what_it_asked_for() {
+        let check = |uri: &str, host: Option<&str>, expected: &str| {
+            let mut request = Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let request = request.body(Body::empty()).expect("a request");
+            let problem = super::check(&[], &request, true).expect_err("another host");
+            assert_eq!(problem.detail(), format!("the request is for {expected}"));
+        };
+        // HTTP/2 has it in the place where a proxy's request has it.
+        check("http://evil.example/v1/status", None, "\"evil.example\"");
+        check("/v1/status", Some("evil.example"), "\"evil.example\"");
+        check("/v1/status", None, "no host");
     }
 
     #[test]

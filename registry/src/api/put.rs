@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use dotkey_proto::identity::Branch;
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 use dotkey_proto::record::{Record, RecordError, SignedRecord, Verified};
 use futures_util::stream;
@@ -101,6 +102,7 @@ async fn verify(
     bytes: Bytes,
 ) -> Result<Verified<Record>, Problem> {
     let now = (shared.config.clock)();
+    let wanted = target.branch.clone();
     // Up to 64 signatures: milliseconds that others must not wait for.
     let verified = tokio::task::spawn_blocking(move || {
         let signed = SignedRecord::new(bytes.to_vec());
@@ -115,8 +117,19 @@ async fn verify(
     })?;
     verified.map_err(|error| {
         let next = next_step(&error);
-        Problem::new(problem::INVALID_RECORD, error.to_string(), next).with_code(error.code())
+        Problem::new(problem::INVALID_RECORD, in_words(&error, wanted), next)
+            .with_code(error.code())
     })
+}
+
+/// What is wrong, with the branch of the path: where it differs, the key ids are the same.
+fn in_words(error: &RecordError, wanted: Option<Branch>) -> String {
+    match (error, wanted) {
+        (RecordError::OtherRecord { .. }, Some(branch)) => {
+            format!("{error}, branch `{branch}`")
+        }
+        _ => error.to_string(),
+    }
 }
 
 fn next_step(error: &RecordError) -> &'static str {

@@ -245,6 +245,17 @@ async fn a_record_that_does_not_verify_is_refused_by_its_rule() {
 }
 
 #[tokio::test]
+async fn a_record_put_to_a_branch_that_is_not_its_own_reads_which_was_meant() {
+    let record = Draft::default().sign();
+    let world = World::new(Mood::Honest).await;
+    let at = format!("{}?branch=blog", path(&record));
+    let answer = Ask::put(&at, &record).of(world.address()).await;
+    check(&answer, 422, "other-record");
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains("branch `blog`"), "{detail}");
+}
+
+#[tokio::test]
 async fn an_expired_record_is_not_taken() {
     let record = Draft::default().sign();
     let world = World::with(Mood::Honest, |config| {

@@ -12,6 +12,8 @@ use super::strangers::{Garbage, address_of, stranger};
 use super::support::{network, position, record, until};
 use dotkey_registry::dht::core::Effort;
 use dotkey_registry::dht::message::Expected;
+use dotkey_registry::dht::peer::Position;
+use dotkey_registry::node::NodeError;
 
 /// Requests that wait for an answer at once.
 const AT_ONCE: usize = 32;
@@ -70,4 +72,42 @@ async fn who_floods_is_cut_off_and_others_are_served() {
     .await;
     let metrics = nodes[0].node.metrics().await.expect("it runs");
     assert!(metrics.contains("offence=\"flood\"} 1"), "{metrics}");
+}
+
+/// Four times what a peer allows at once.
+const ABSENT_GETS: u64 = 4_000;
+
+/// Somewhere where nothing is.
+fn nowhere(number: u64) -> Position {
+    let mut at = [0x33; 32];
+    at[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    Position(at)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_ask_without_end_do_not_get_their_node_cut_off() {
+    let nodes = network(3).await;
+    let mut absent = 0_u64;
+    let mut overloaded = 0_u64;
+    for round in 0..ABSENT_GETS / AT_ONCE as u64 {
+        let numbers = round * AT_ONCE as u64..(round + 1) * AT_ONCE as u64;
+        let gets = numbers.map(|number| nodes[0].node.get(nowhere(number), Effort::Usual));
+        for got in libp2p::futures::future::join_all(gets).await {
+            match got {
+                Ok(got) => absent += u64::from(got.record.is_none()),
+                Err(NodeError::Overloaded) => overloaded += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    println!("{absent} are absent, {overloaded} were refused here");
+    assert_eq!(absent + overloaded, ABSENT_GETS);
+    for node in &nodes {
+        let status = node.node.status().await.expect("it runs");
+        assert_eq!(status.cut_off_peers, 0, "{status:?}");
+        assert_eq!(status.connected_peers, 2, "{status:?}");
+    }
+    let put = nodes[0].node.put(record(1, 1), Expected::Older, None).await;
+    let placement = put.expect("it runs");
+    assert!(placement.succeeded(), "{placement:?}");
 }

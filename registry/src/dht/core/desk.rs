@@ -6,6 +6,8 @@ use std::sync::Arc;
 use dotkey_proto::record::{Record, SignedRecord, Verified};
 use dotkey_proto::time::Timestamp;
 
+use super::absent::Absent;
+use super::allowance::{Allowance, Share};
 use super::bounded::Recent;
 use super::fresh::Fresh;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
@@ -16,7 +18,7 @@ use super::{
 use crate::dht::message::{Announcement, Expected, Request, Summary};
 use crate::dht::peer::{Contact, Peer, Position};
 
-/// Requests of ours on their way. Beyond it a new one fails at once.
+/// Requests of ours on their way. Beyond it everyone counts as busy.
 pub(super) const ASKED_MAX: usize = 4096;
 
 /// Writes that wait for the disk. Beyond it peers are refused and repair waits.
@@ -32,6 +34,10 @@ pub(super) enum Purpose {
     Task(u64),
     /// A task's question for a record that was claimed.
     Claimed(u64),
+    /// A task's put to a peer.
+    Place(u64),
+    /// A task's question to who told of what it looks for.
+    Told(u64),
     /// A newer record given to a peer that had less.
     Repair { at: Position, summary: Summary },
     /// A comparison.
@@ -44,6 +50,29 @@ pub(super) enum Purpose {
         at: Position,
         summary: Summary,
     },
+}
+
+impl Purpose {
+    fn share(self) -> Share {
+        match self {
+            Self::Task(_) => Share::Read,
+            Self::Claimed(_) | Self::Place(_) | Self::Repair { .. } => Share::Write,
+            Self::Told(_) => Share::News,
+            Self::Compare { .. } | Self::Fetch { .. } | Self::Push { .. } => Share::Upkeep,
+        }
+    }
+}
+
+/// What became of a request of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Asking {
+    /// It is on its way.
+    Sent,
+    /// As much is asked of this peer as it allows, or as much of all as may be: later, or another.
+    Busy,
+    /// It is cut off.
+    CutOff,
 }
 
 /// A request of ours.
@@ -87,6 +116,8 @@ pub(super) struct Desk {
     pub(super) here: Position,
     pub(super) out: Vec<Action>,
     pub(super) standing: Standing,
+    pub(super) allowance: Allowance,
+    pub(super) absent: Absent,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
     pub(super) verifying: BTreeMap<Verifying, Examined>,
@@ -158,6 +189,8 @@ impl Desk {
             here: me.position(),
             out: Vec::new(),
             standing: Standing::default(),
+            allowance: Allowance::default(),
+            absent: Absent::default(),
             sent: BTreeMap::new(),
             writes: BTreeMap::new(),
             verifying: BTreeMap::new(),
@@ -179,10 +212,15 @@ impl Desk {
 }
 
 impl Cx<'_> {
-    /// Asks a peer. Whether there was room for it.
-    pub(super) fn ask(&mut self, to: Contact, request: Request, purpose: Purpose) -> bool {
-        if self.desk.sent.len() >= ASKED_MAX || self.is_cut_off(&to.peer) {
-            return false;
+    /// Asks a peer, within what it allows.
+    pub(super) fn ask(&mut self, to: Contact, request: Request, purpose: Purpose) -> Asking {
+        if self.is_cut_off(&to.peer) {
+            return Asking::CutOff;
+        }
+        let (now_ms, share) = (self.now.ms, purpose.share());
+        let full = self.desk.sent.len() >= ASKED_MAX;
+        if full || !(self.desk.allowance).take(now_ms, to.peer, share, &request) {
+            return Asking::Busy;
         }
         let asked = Asked(self.desk.number());
         let sent = Sent {
@@ -192,7 +230,7 @@ impl Cx<'_> {
         };
         self.desk.sent.insert(asked, sent);
         self.desk.out.push(Action::Ask { asked, to, request });
-        true
+        Asking::Sent
     }
 
     pub(super) fn write(
@@ -232,11 +270,17 @@ impl Cx<'_> {
         self.desk.standing.is_cut_off(self.now.ms, peer)
     }
 
-    /// The closest that the routing table knows and that are not cut off.
     pub(super) fn is_connected(&self, peer: &Peer) -> bool {
         self.view.is_connected(peer)
     }
 
+    /// Whether this node has met a peer itself: it is in the routing table.
+    pub(super) fn is_met(&self, peer: &Peer) -> bool {
+        let nearest = self.view.closest(&peer.position(), 1);
+        nearest.first().is_some_and(|contact| contact.peer == *peer)
+    }
+
+    /// The closest that the routing table knows and that are not cut off.
     pub(super) fn closest(&self, at: &Position, count: usize) -> Vec<Contact> {
         let mut contacts = self.view.closest(at, count);
         contacts.retain(|it| it.peer != self.desk.me && !self.is_cut_off(&it.peer));

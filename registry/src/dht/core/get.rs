@@ -3,15 +3,17 @@
 //! This module owns one get: the lookup it rides on, what each peer claims, and the newest record that verified. It promises
 //! that only a verified record of the position comes out, and that a claim of something newer is followed up or given up, never believed.
 
+mod enough;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dotkey_proto::record::{Record, Verified};
 
-use super::desk::{Checked, Cx, Purpose, Writer, check};
+use super::desk::{Asking, Checked, Cx, Purpose, Writer, check};
 use super::lookup::{CLOSEST, Lookup, PARALLEL};
 use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome};
-use crate::dht::message::{Expected, Request, Response, Summary, Value, Want};
+use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
 
 /// Holders that agree before a get without trouble ends. With 30% of the nodes stale and colluding, all of six are so once in 1,370 gets.
@@ -23,11 +25,11 @@ const RECORDS: usize = 3;
 /// Past this a lookup gives what it has: a person waits for the answer.
 pub(super) const LOOKUP_MS_MAX: u64 = 10_000;
 
-/// A get in trouble does not wait longer for the rest of the closest once enough agree on the newest: who answers at all has answered.
-const TROUBLE_MS_MAX: u64 = 2_500;
-
 /// Who told of a change is waited for alone for so long: a message goes round the world and back in less.
 const TELLER_MS_MAX: u64 = 500;
+
+/// Who waits for one get. More than ask for the same at a time, unless someone makes them.
+const WAITING_MAX: usize = 512;
 
 /// What a get is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,10 @@ enum Teller {
 pub(super) struct Get {
     pub(super) at: Position,
     pub(super) purse: Purse,
+    /// Others that asked for the same meanwhile.
+    others: Vec<Job>,
+    /// Whether who asks now may have what it finds: nothing was put there since it began.
+    open: bool,
     teller: Teller,
     effort: Effort,
     lookup: Lookup,
@@ -65,6 +71,8 @@ pub(super) struct Get {
     own: Option<Summary>,
     best: Option<(Summary, Box<Verified<Record>>)>,
     trouble: bool,
+    /// Peers that had too much to do, by their word or by our count of what was asked of them.
+    busy: usize,
     requests: usize,
     begun_ms: u64,
 }
@@ -85,6 +93,8 @@ impl Get {
         let mut get = Self {
             at,
             purse,
+            others: Vec::new(),
+            open: true,
             teller: Teller::Over,
             effort,
             keepers_known: keepers.len(),
@@ -96,6 +106,7 @@ impl Get {
             own: None,
             best: None,
             trouble: false,
+            busy: 0,
             requests: 0,
             begun_ms: cx.now.ms,
         };
@@ -117,6 +128,23 @@ impl Get {
         self
     }
 
+    /// Whether one who asks now is given what this one finds.
+    pub(super) fn is_shared(&self, at: &Position, effort: Effort) -> bool {
+        let same = self.at == *at && self.effort == effort;
+        let room = self.others.len() + 1 < WAITING_MAX;
+        same && room && self.open && matches!(self.purse, Purse::Job(_))
+    }
+
+    /// Another waits for this.
+    pub(super) fn share_with(&mut self, job: Job) {
+        self.others.push(job);
+    }
+
+    /// Something was put there: who asks from now on wants that.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
     /// Asks whom there is to ask, and says what was found when it is over.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> Option<Found> {
         if self.waits_for_teller(cx, id) {
@@ -135,11 +163,13 @@ impl Get {
             let at = self.at;
             self.wants.insert(to.peer, want);
             let peer = to.peer;
-            if cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
-                self.requests += 1;
-            } else {
-                self.lookup.silent(&peer);
-                self.wants.remove(&peer);
+            match cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
+                Asking::Sent => self.requests += 1,
+                Asking::Busy => self.on_busy(&peer),
+                Asking::CutOff => {
+                    self.lookup.silent(&peer);
+                    self.wants.remove(&peer);
+                }
             }
         }
     }
@@ -165,6 +195,8 @@ impl Get {
                 self.lookup.answered(&from, closer.collect());
                 self.on_value(cx, from, value, claimed);
             }
+            // What it claimed is lost; who was asked whether it has anything is only passed over.
+            Ok(Response::Refused(Refusal::Busy { .. })) if !claimed => self.on_busy(&from),
             other => {
                 let fault = !matches!(other, Err(_) | Ok(Response::Refused(_)));
                 if fault {
@@ -177,6 +209,12 @@ impl Get {
         }
     }
 
+    fn on_busy(&mut self, peer: &Peer) {
+        self.busy += 1;
+        self.lookup.busy(peer);
+        self.wants.remove(peer);
+    }
+
     fn waits_for_teller(&mut self, cx: &mut Cx<'_>, id: u64) -> bool {
         match self.teller {
             Teller::ToAsk(peer) => {
@@ -184,7 +222,8 @@ impl Get {
                 let addresses = Vec::new();
                 let (at, want) = (self.at, Want::Record);
                 let request = Request::Get { at, want };
-                let asked = cx.ask(Contact { peer, addresses }, request, Purpose::Task(id));
+                let asking = cx.ask(Contact { peer, addresses }, request, Purpose::Told(id));
+                let asked = asking == Asking::Sent;
                 self.requests += usize::from(asked);
                 let at_ms = cx.now.ms;
                 self.teller = if asked {
@@ -320,7 +359,8 @@ impl Get {
                 want: Want::Record,
             };
             let contact = self.lookup.contact(&peer).cloned();
-            let sent = contact.is_some_and(|to| cx.ask(to, request, Purpose::Claimed(id)));
+            let asked = contact.map(|to| cx.ask(to, request, Purpose::Claimed(id)));
+            let sent = asked == Some(Asking::Sent);
             if sent {
                 self.following += 1;
                 self.requests += 1;
@@ -328,69 +368,6 @@ impl Get {
                 self.claims.remove(&peer);
             }
         }
-    }
-
-    fn is_over(&self, cx: &Cx<'_>) -> bool {
-        if cx.now.ms.saturating_sub(self.begun_ms) >= LOOKUP_MS_MAX {
-            return true;
-        }
-        let best = self.best_summary();
-        if let Purse::Hint(summary) = self.purse
-            && best >= Some(summary)
-        {
-            return true;
-        }
-        let claimed = self.claims.values().copied().max().flatten();
-        if claimed > best {
-            return false;
-        }
-        if self.lookup.is_over() {
-            return self.claims.len() >= ENOUGH || !self.lookup.is_mostly_late();
-        }
-        let waited_ms = cx.now.ms.saturating_sub(self.begun_ms);
-        let late = waited_ms >= TROUBLE_MS_MAX && !self.is_behind(cx);
-        self.agreeing() >= ENOUGH && (late || !self.in_trouble(cx))
-    }
-
-    /// Whether all of the closest are to be asked.
-    fn in_trouble(&self, cx: &Cx<'_>) -> bool {
-        if self.trouble || self.effort == Effort::Fresh {
-            return true;
-        }
-        let newest = self.newest_claim();
-        let differs = |(peer, claim): (&Peer, &Option<Summary>)| match claim {
-            Some(_) => *claim != newest,
-            // Those farther away need not have it; who is near is known once enough have answered.
-            None => {
-                newest.is_some() && self.claims.len() > ENOUGH && self.lookup.is_among_closest(peer)
-            }
-        };
-        self.is_behind(cx) || self.claims.iter().any(differs)
-    }
-
-    /// The newest that anyone claims, verified or not.
-    fn newest_claim(&self) -> Option<Summary> {
-        let claimed = self.claims.values().copied().max().flatten();
-        claimed.max(self.best_summary())
-    }
-
-    /// Whether something newer was seen or announced.
-    fn is_behind(&self, cx: &Cx<'_>) -> bool {
-        cx.newest(&self.at).max(cx.hinted(&self.at)) > self.best_summary()
-    }
-
-    fn best_summary(&self) -> Option<Summary> {
-        self.best.as_ref().map(|(summary, _)| *summary)
-    }
-
-    /// How many have what is the newest by all claims, this node included.
-    fn agreeing(&self) -> usize {
-        let Some(newest) = self.newest_claim() else {
-            return 0;
-        };
-        let same = |claim: &&Option<Summary>| **claim == Some(newest);
-        let others = self.claims.values().filter(same).count();
-        others + usize::from(self.own == Some(newest))
     }
 
     fn parallel(&self, cx: &Cx<'_>) -> usize {
@@ -435,13 +412,21 @@ impl Get {
             repaired,
             took_ms: cx.now.ms.saturating_sub(self.begun_ms),
         };
-        let outcome = Outcome::Got {
-            record: record.clone(),
-            effort,
-        };
-        cx.desk.out.push(Action::Done { job, outcome });
+        // Of nothing only those can tell who answered.
+        let overloaded = record.is_none() && self.busy > answers;
+        for job in core::iter::once(job).chain(self.others.drain(..)) {
+            let record = record.clone();
+            let outcome = if overloaded {
+                Outcome::Overloaded
+            } else {
+                Outcome::Got { record, effort }
+            };
+            cx.desk.out.push(Action::Done { job, outcome });
+        }
         if let Some(record) = &record {
             cx.notice(record);
+        } else if !overloaded && answers > 0 && self.open {
+            cx.desk.absent.add(cx.now.ms, self.at, effort);
         }
         Found { record, answers }
     }
@@ -462,7 +447,8 @@ impl Get {
                 expected: Expected::Older,
             };
             let at = self.at;
-            repaired += usize::from(cx.ask(to, request, Purpose::Repair { at, summary }));
+            let asked = cx.ask(to, request, Purpose::Repair { at, summary });
+            repaired += usize::from(asked == Asking::Sent);
         }
         if self.own < Some(summary) && cx.in_cell(&self.at) {
             cx.write(Box::new(record.clone()), Expected::Older, Writer::Repair);

@@ -67,6 +67,8 @@ enum State {
     },
     /// Asked, and not waited for.
     Slow,
+    /// Has too much to do: whether it has anything is not known, and nobody is blamed.
+    Busy,
     Answered,
     Silent,
 }
@@ -153,6 +155,11 @@ impl Lookup {
         self.settle(peer, State::Silent);
     }
 
+    /// A peer has too much to do.
+    pub(super) fn busy(&mut self, peer: &Peer) {
+        self.settle(peer, State::Busy);
+    }
+
     /// Whether the closest of all that answer have answered.
     pub(super) fn is_over(&self) -> bool {
         let closest = self.closest();
@@ -203,6 +210,14 @@ impl Lookup {
         known.take(CLOSEST).map(|it| it.contact.clone()).collect()
     }
 
+    /// Those of [`Self::known`] that may answer yet, or were not asked.
+    pub(super) fn late(&self) -> Vec<Contact> {
+        let known = self.candidates.values();
+        let known = known.filter(|it| it.suppliers.is_empty()).take(CLOSEST);
+        let late = known.filter(|it| !matches!(it.state, State::Answered | State::Silent));
+        late.map(|it| it.contact.clone()).collect()
+    }
+
     /// The contact of a peer that this lookup knows.
     pub(super) fn contact(&self, peer: &Peer) -> Option<&Contact> {
         let distance = peer.position().distance(&self.at);
@@ -223,7 +238,7 @@ impl Lookup {
     fn counts(&self, candidate: &Candidate) -> bool {
         match candidate.state {
             State::Answered => true,
-            State::Slow | State::Silent => false,
+            State::Slow | State::Busy | State::Silent => false,
             State::Waiting | State::Asked { .. } => {
                 let trusted = |peer: &Peer| {
                     let credit = self.credits.get(peer).copied().unwrap_or_default();
@@ -299,7 +314,7 @@ impl Lookup {
         let slow = match candidate.state {
             State::Asked { .. } => false,
             State::Slow => true,
-            State::Waiting | State::Answered | State::Silent => return None,
+            State::Waiting | State::Busy | State::Answered | State::Silent => return None,
         };
         candidate.state = state;
         for supplier in &candidate.suppliers {
@@ -308,6 +323,7 @@ impl Lookup {
             credit.silent = credit.silent.saturating_sub(usize::from(slow));
             match state {
                 State::Answered => credit.answered += 1,
+                State::Busy => {}
                 _ => credit.silent += 1,
             }
         }

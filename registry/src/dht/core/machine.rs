@@ -13,8 +13,8 @@ use super::{
     Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, View, Writing, Written,
     serve,
 };
-use crate::dht::message::{Announcement, Expected, Response};
-use crate::dht::peer::Peer;
+use crate::dht::message::{Announcement, Expected, Refusal, Response};
+use crate::dht::peer::{Peer, Position};
 
 /// Gets and puts under way for who waits here. More is refused: [`Outcome::Overloaded`].
 pub const JOBS_MAX: usize = 512;
@@ -100,10 +100,7 @@ impl Core {
                 let Self { desk, upkeep, .. } = self;
                 upkeep.on_table(&mut Cx { desk, now, view });
             }
-            Input::Get { job, at, effort } => {
-                let get = Get::new(&self.cx(now, view), at, effort, Purse::Job(job));
-                self.begin(now, view, job, Task::Get(Box::new(get)));
-            }
+            Input::Get { job, at, effort } => self.on_get(now, view, job, at, effort),
             Input::Put {
                 job,
                 record,
@@ -227,6 +224,41 @@ impl Core {
         self.go_on(now, view, id);
     }
 
+    fn on_get(&mut self, now: Now, view: &dyn View, job: Job, at: Position, effort: Effort) {
+        let cx = self.cx(now, view);
+        let rumoured = cx.newest(&at).max(cx.hinted(&at)).is_some();
+        let absent = cx.desk.absent.get(now.ms, &at);
+        if let Some(effort) = absent.filter(|_| effort == Effort::Usual && !rumoured) {
+            let outcome = Outcome::Got {
+                record: None,
+                effort,
+            };
+            self.desk.out.push(Action::Done { job, outcome });
+            return;
+        }
+        let shared = self.tasks.values_mut().find_map(|task| match task {
+            Task::Get(get) if get.is_shared(&at, effort) => Some(get),
+            _ => None,
+        });
+        if let Some(get) = shared {
+            get.share_with(job);
+            return;
+        }
+        let get = Get::new(&self.cx(now, view), at, effort, Purse::Job(job));
+        self.begin(now, view, job, Task::Get(Box::new(get)));
+    }
+
+    /// Something is being put, or was: what was looked for before says nothing about it.
+    fn on_placing(&mut self, at: &Position) {
+        self.desk.absent.forget(at);
+        for task in self.tasks.values_mut() {
+            match task {
+                Task::Get(get) if get.at == *at => get.close(),
+                _ => {}
+            }
+        }
+    }
+
     fn on_put(
         &mut self,
         now: Now,
@@ -235,6 +267,7 @@ impl Core {
         record: Box<Verified<Record>>,
         expected: Expected,
     ) {
+        self.on_placing(&Position::of_record(&record));
         let put = Put::new(&self.cx(now, view), job, record, expected);
         self.begin(now, view, job, Task::Put(Box::new(put)));
     }
@@ -268,8 +301,8 @@ impl Core {
                 }
             },
         };
-        if over {
-            tasks.remove(&id);
+        if over && let Some(Task::Put(put)) = tasks.remove(&id) {
+            self.on_placing(&put.at);
         }
     }
 
@@ -287,8 +320,14 @@ impl Core {
         match &answer {
             Err(Failure::Garbage) => self.cx(now, view).offend(to, Offence::Garbage),
             // Who is not in the table was named by a stranger, who may have named it with an address that is not its own.
-            Err(Failure::TimedOut) if is_met(view, &to) => {
+            Err(Failure::TimedOut) if self.cx(now, view).is_met(&to) => {
                 self.cx(now, view).offend(to, Offence::Silent);
+            }
+            Ok(Response::Got { value, .. }) => {
+                self.desk.allowance.on_given(now.ms, to, value);
+            }
+            Ok(Response::Refused(Refusal::Busy { retry_ms })) => {
+                self.desk.allowance.on_busy(now.ms, to, *retry_ms);
             }
             _ => {}
         }
@@ -300,8 +339,8 @@ impl Core {
         } = self;
         let mut cx = Cx { desk, now, view };
         match purpose {
-            Purpose::Task(id) | Purpose::Claimed(id) => {
-                let second = matches!(purpose, Purpose::Claimed(_));
+            Purpose::Task(id) | Purpose::Claimed(id) | Purpose::Place(id) | Purpose::Told(id) => {
+                let second = matches!(purpose, Purpose::Claimed(_) | Purpose::Place(_));
                 match tasks.get_mut(&id) {
                     Some(Task::Get(get)) => get.on_answer(&mut cx, to, answer, second),
                     Some(Task::Put(put)) => put.on_answer(&mut cx, to, answer, second),
@@ -347,10 +386,4 @@ impl Core {
             }
         }
     }
-}
-
-/// Whether this node has met a peer itself: it is in the routing table.
-fn is_met(view: &dyn View, peer: &Peer) -> bool {
-    let nearest = view.closest(&peer.position(), 1);
-    nearest.first().is_some_and(|contact| contact.peer == *peer)
 }

@@ -4,7 +4,10 @@
 //! promises that the same inputs give the same actions, that every queue has a bound, and that no input panics it. Carrying
 //! messages and writing to disk is for the driver; the routing table and the store are read through [`View`].
 
+mod absent;
+mod allowance;
 mod bounded;
+mod bucket;
 mod desk;
 mod fresh;
 mod get;

@@ -3,11 +3,12 @@
 //! This module owns one put: it finds the closest nodes, asks each to store, counts who has it on disk, and verifies what a
 //! refusal shows. A refusal that shows nothing newer is held against who sent it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dotkey_proto::record::{Record, Verified};
 
-use super::desk::{Checked, Cx, Purpose, Writer, check};
+use super::desk::{Asking, Checked, Cx, Purpose, Writer, check};
 use super::get::LOOKUP_MS_MAX;
 use super::lookup::{CLOSEST, Lookup, PARALLEL};
 use super::{ANSWER_MS_MAX, Action, Failure, Job, Offence, Outcome, Placement, Written};
@@ -24,20 +25,50 @@ const PLACED_MS_MAX: u64 = 2 * ANSWER_MS_MAX;
 #[derive(Clone, Debug)]
 pub(super) struct Put {
     job: Job,
-    at: Position,
+    pub(super) at: Position,
     record: Box<Verified<Record>>,
     bytes: Arc<[u8]>,
     expected: Expected,
     /// What is expected to be there, where this node knows it: what is older is nobody's conflict.
     replaces: Option<Summary>,
     lookup: Lookup,
-    /// How many were asked to store, and how many of them have not answered. `None` while they are looked for.
-    asked: Option<(usize, usize)>,
-    stored: usize,
+    /// Who is to store it. `None` while they are looked for.
+    targets: Option<Targets>,
     refused: Vec<(Peer, Refusal)>,
     conflict: Option<Box<Verified<Record>>>,
     begun_ms: u64,
     asked_ms: u64,
+}
+
+/// Who is to store a record, and who has.
+#[derive(Clone, Debug)]
+struct Targets {
+    /// The closest that answered, with this node where it is one of them.
+    found: Vec<Peer>,
+    /// Those that could not be asked yet: as much is asked of them already as they allow.
+    held_up: Vec<Contact>,
+    /// How many have not answered.
+    waiting: usize,
+    stored: BTreeSet<Peer>,
+    /// Those that the routing table had among the closest and that did not answer. They count while the table has them: they may be on the other side of
+    /// a cut, where another majority would be found without them.
+    absent: Vec<Peer>,
+}
+
+impl Targets {
+    /// How many of the closest have it, and of how many.
+    fn count(&self, cx: &Cx<'_>, at: &Position) -> (usize, usize) {
+        let mut closest: Vec<Peer> = self.found.iter().chain(self.missing(cx)).copied().collect();
+        closest.sort_by_key(|peer| peer.position().distance(at));
+        closest.truncate(CLOSEST);
+        let stored = closest.iter().filter(|peer| self.stored.contains(*peer));
+        (stored.count(), closest.len())
+    }
+
+    fn missing(&self, cx: &Cx<'_>) -> impl Iterator<Item = &Peer> {
+        let counts = |peer: &&Peer| cx.is_met(peer) && !cx.is_cut_off(peer);
+        self.absent.iter().filter(counts)
+    }
 }
 
 impl Put {
@@ -58,8 +89,7 @@ impl Put {
                 .newest(&at)
                 .filter(|newest| Expected::Digest(newest.digest) == expected),
             lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, CLOSEST)),
-            asked: None,
-            stored: 0,
+            targets: None,
             refused: Vec::new(),
             conflict: None,
             begun_ms: cx.now.ms,
@@ -69,35 +99,33 @@ impl Put {
 
     /// Asks whom there is to ask. Whether it is over.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, id: u64) -> bool {
-        if self.asked.is_none() {
-            while let Some(to) = self.lookup.next(cx.now.ms, PARALLEL) {
-                let at = self.at;
-                let peer = to.peer;
-                let want = Want::Contacts;
-                if !cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
-                    self.lookup.silent(&peer);
-                }
-            }
+        if self.targets.is_none() {
+            self.look(cx, id);
             let late = cx.now.ms.saturating_sub(self.begun_ms) >= LOOKUP_MS_MAX;
             if late || self.lookup.is_over() && !self.lookup.is_mostly_late() {
-                self.store(cx, id);
+                self.find_targets(cx, id);
             }
         }
-        let Some((of, waiting)) = self.asked else {
+        self.place(cx, id);
+        let Some(targets) = &self.targets else {
             return false;
         };
+        let (stored, of) = targets.count(cx, &self.at);
         let waited_ms = cx.now.ms.saturating_sub(self.asked_ms);
-        let enough = waited_ms >= LATE_MS_MAX && self.stored > of / 2;
-        if waiting > 0 && !enough && waited_ms < PLACED_MS_MAX {
+        let majority = stored > of / 2;
+        // Whoever did not answer may be found dead meanwhile, and count no more.
+        let settled = targets.waiting == 0 && (majority || targets.missing(cx).next().is_none());
+        let enough = majority && waited_ms >= LATE_MS_MAX;
+        if !settled && !enough && waited_ms < PLACED_MS_MAX {
             return false;
         }
         // One that missed an update, or pretends to, does not undo what a majority has on disk; a newer record does.
         let ours = Summary::of(&self.record);
-        if self.stored > of / 2 {
+        if majority {
             self.conflict.take_if(|theirs| Summary::of(theirs) < ours);
         }
         let placement = Placement {
-            stored: self.stored,
+            stored,
             of,
             refused: core::mem::take(&mut self.refused),
             conflict: self.conflict.take(),
@@ -146,29 +174,65 @@ impl Put {
         self.on_placed(cx, me, Ok(answer));
     }
 
-    fn store(&mut self, cx: &mut Cx<'_>, id: u64) {
-        let mut targets = self.lookup.found();
-        if targets.is_empty() {
-            // Cut off from all that it knows, a node is no majority.
-            targets = self.lookup.known();
+    fn look(&mut self, cx: &mut Cx<'_>, id: u64) {
+        while let Some(to) = self.lookup.next(cx.now.ms, PARALLEL) {
+            let at = self.at;
+            let peer = to.peer;
+            let want = Want::Contacts;
+            match cx.ask(to, Request::Get { at, want }, Purpose::Task(id)) {
+                Asking::Sent => {}
+                Asking::Busy => self.lookup.busy(&peer),
+                Asking::CutOff => self.lookup.silent(&peer),
+            }
         }
-        let own = cx.desk.here.distance(&self.at);
-        let closer = |it: &Contact| it.peer.position().distance(&self.at) < own;
-        let keeps = targets.len() < CLOSEST || !targets.iter().all(closer);
-        targets.truncate(CLOSEST - usize::from(keeps));
-        let of = targets.len() + usize::from(keeps);
-        self.asked = Some((of, of));
+    }
+
+    fn find_targets(&mut self, cx: &mut Cx<'_>, id: u64) {
+        let mut found = self.lookup.found();
+        if found.is_empty() {
+            // Cut off from all that it knows, a node is no majority.
+            found = self.lookup.known();
+        }
+        let here = cx.desk.here.distance(&self.at);
+        let closer = |it: &Contact| it.peer.position().distance(&self.at) < here;
+        let keeps = found.len() < CLOSEST || !found.iter().all(closer);
+        found.truncate(CLOSEST - usize::from(keeps));
+        let far = |it: &Contact| !found.iter().any(|other| other.peer == it.peer);
+        let (mut absent, mut late) = (self.lookup.known(), self.lookup.late());
+        absent.retain(far);
+        late.retain(far);
+        // Who was only slow, or busy, may store it all the same.
+        let absent = absent.into_iter().map(|it| it.peer).collect();
+        let own = keeps.then_some(cx.desk.me);
+        let all = found.iter().map(|it| it.peer).chain(own).collect();
+        found.extend(late);
+        self.targets = Some(Targets {
+            waiting: found.len() + usize::from(keeps),
+            found: all,
+            held_up: found,
+            stored: BTreeSet::new(),
+            absent,
+        });
         self.asked_ms = cx.now.ms;
         if keeps {
             cx.write(self.record.clone(), self.expected, Writer::Task(id));
         }
-        for to in targets {
+    }
+
+    /// Asks those to store it that were not asked yet, as far as they may be asked now.
+    fn place(&mut self, cx: &mut Cx<'_>, id: u64) {
+        let Some(targets) = &mut self.targets else {
+            return;
+        };
+        for to in core::mem::take(&mut targets.held_up) {
             let request = Request::Put {
                 record: self.bytes.clone(),
                 expected: self.expected,
             };
-            if !cx.ask(to, request, Purpose::Claimed(id)) {
-                self.settle(cx);
+            match cx.ask(to.clone(), request, Purpose::Place(id)) {
+                Asking::Sent => {}
+                Asking::Busy => targets.held_up.push(to),
+                Asking::CutOff => targets.waiting = targets.waiting.saturating_sub(1),
             }
         }
     }
@@ -176,7 +240,9 @@ impl Put {
     fn on_placed(&mut self, cx: &mut Cx<'_>, from: Peer, answer: Result<Response, Failure>) {
         match answer {
             Ok(Response::Stored) => {
-                self.stored += 1;
+                if let Some(targets) = &mut self.targets {
+                    targets.stored.insert(from);
+                }
                 let summary = Summary::of(&self.record);
                 cx.desk.acknowledged.insert((from, self.at), summary);
             }
@@ -188,9 +254,10 @@ impl Put {
     }
 
     fn settle(&mut self, cx: &mut Cx<'_>) {
-        if let Some((of, waiting)) = &mut self.asked {
-            *waiting = waiting.saturating_sub(1);
-            let (job, stored, of) = (self.job, self.stored, *of);
+        if let Some(targets) = &mut self.targets {
+            targets.waiting = targets.waiting.saturating_sub(1);
+            let (stored, of) = targets.count(cx, &self.at);
+            let job = self.job;
             cx.desk.out.push(Action::Progress { job, stored, of });
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Offence;
+use super::bucket::{Bucket, Rate};
 use crate::dht::peer::Peer;
 
 /// Peers remembered. Who is cut off stays longest.
@@ -22,17 +23,17 @@ const CUT_OFF_MS: u64 = 10 * 60 * 1000;
 const CUT_OFF_MS_MAX: u64 = 24 * 3600 * 1000;
 
 /// A busy reconciliation fetches eight records at a time over short distances.
-const REQUESTS: Rate = Rate {
+pub(super) const REQUESTS: Rate = Rate {
     each_second: 200,
     burst: 1000,
 };
 /// A full record store of 64 KiB records moves at 4 MiB a second.
-const BYTES: Rate = Rate {
+pub(super) const BYTES: Rate = Rate {
     each_second: 4 << 20,
     burst: 16 << 20,
 };
 /// A signature takes 50 to 100 µs: at most a fiftieth of one core for each peer.
-const SIGNATURES: Rate = Rate {
+pub(super) const SIGNATURES: Rate = Rate {
     each_second: 200,
     burst: 1000,
 };
@@ -44,40 +45,15 @@ const HINTS: Rate = Rate {
     burst: 10_000,
 };
 
-/// Requests refused for lack of tokens, of which the last is an offence: a peer that heeds `retry_ms` has none.
-const REFUSED_IS_FLOOD: u32 = 50;
+/// Refusals for lack of tokens that a peer may have at a time: a peer that heeds `retry_ms` has those of what was on its way. One more is an offence. They
+/// are forgiven, so that what adds up over hours is none.
+const REFUSED: Rate = Rate {
+    each_second: 10,
+    burst: 49,
+};
 
 /// How long a refused peer is told to wait.
 pub(super) const RETRY_MS: u32 = 1_000;
-
-#[derive(Clone, Copy)]
-struct Rate {
-    each_second: u64,
-    burst: u64,
-}
-
-/// Thousandths of tokens that are gone.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    gone: u64,
-    at_ms: u64,
-}
-
-impl Bucket {
-    fn take(&mut self, now_ms: u64, count: u64, rate: Rate) -> bool {
-        let waited = now_ms.saturating_sub(self.at_ms);
-        self.gone = self
-            .gone
-            .saturating_sub(waited.saturating_mul(rate.each_second));
-        self.at_ms = now_ms;
-        let then = self.gone.saturating_add(count.saturating_mul(1000));
-        let fits = then <= rate.burst * 1000;
-        if fits {
-            self.gone = then;
-        }
-        fits
-    }
-}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +79,7 @@ struct Entry {
     bytes: Bucket,
     signatures: Bucket,
     hints: Bucket,
-    refused: u32,
+    refused: Bucket,
 }
 
 impl Entry {
@@ -157,10 +133,9 @@ impl Standing {
         if fits {
             return Ok(());
         }
-        entry.refused += 1;
-        let flood = entry.refused >= REFUSED_IS_FLOOD;
+        let flood = !entry.refused.take(now_ms, 1, REFUSED);
         if flood {
-            entry.refused = 0;
+            entry.refused = Bucket::default();
         }
         Err(flood.then_some(Offence::Flood))
     }
@@ -168,9 +143,7 @@ impl Standing {
     /// Takes for what is done already: what is not left of the share is not owed.
     pub(super) fn charge_bytes(&mut self, now_ms: u64, peer: Peer, count: usize) {
         let bytes = &mut self.entry(now_ms, peer).bytes;
-        if !bytes.take(now_ms, count as u64, BYTES) {
-            bytes.gone = BYTES.burst * 1000;
-        }
+        bytes.charge(now_ms, count as u64, BYTES);
     }
 
     /// Whether a peer is cut off.
@@ -206,7 +179,7 @@ impl Standing {
                     cut,
                     entry.cuts,
                     entry.score < 0,
-                    entry.requests.at_ms.max(entry.at_ms),
+                    entry.requests.at_ms().max(entry.at_ms),
                 )
             };
             let least = self.peers.iter().min_by_key(|(_, entry)| worth(entry));
@@ -291,8 +264,28 @@ mod tests {
             }
         }
         // Four seconds of tokens and the burst.
-        assert_eq!((admitted, floods), (1_799, 2_201 / REFUSED_IS_FLOOD));
+        assert_eq!((admitted, floods), (1_799, 2_201 / 50));
         assert_eq!(standing.admit(4_000, Peer([2; 32]), Cost::Request), Ok(()));
+    }
+
+    #[test]
+    fn refusals_are_forgiven_with_time() {
+        let check = |pause_ms: u64, flood: bool| {
+            let mut standing = Standing::default();
+            let mut floods = 0;
+            for round in 1..=100 {
+                let now_ms = round * pause_ms;
+                // The share is used up, and some that were on their way are refused.
+                while standing.admit(now_ms, PEER, Cost::Request).is_ok() {}
+                for _ in 0..19 {
+                    let refused = standing.admit(now_ms, PEER, Cost::Request);
+                    floods += u32::from(refused == Err(Some(Offence::Flood)));
+                }
+            }
+            assert_eq!(floods > 0, flood, "every {pause_ms} ms");
+        };
+        check(2_000, false);
+        check(1_000, true);
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::bounded::Recent;
-use super::desk::{Checked, Cx, Purpose, Shown, Writer, check};
+use super::desk::{Asking, Checked, Cx, Purpose, Shown, Writer, check};
 use super::lookup::CLOSEST;
 use super::reconcile::{Prefix, Session};
 use super::{Action, Failure, Job, Offence, Outcome};
-use crate::dht::message::{Expected, Request, Response, Summary, Value, Want};
+use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
 
 /// From one round to the next, give or take a quarter, so that a network does not beat in time.
@@ -131,6 +131,7 @@ impl Upkeep {
     }
 
     pub(super) fn on_tick(&mut self, cx: &mut Cx<'_>) {
+        self.resume(cx);
         if let Some(leaving) = &self.leaving
             && (leaving.rounds.is_empty() || cx.now.ms >= leaving.until_ms)
         {
@@ -221,6 +222,9 @@ impl Upkeep {
         answer: Result<Response, Failure>,
     ) {
         let mut came = false;
+        if is_busy(&answer) {
+            self.put_off(id);
+        }
         if let Ok(Response::Got {
             value: Value::Record(bytes),
             ..
@@ -252,7 +256,17 @@ impl Upkeep {
         id: u64,
         answer: &Result<Response, Failure>,
     ) {
+        if is_busy(answer) {
+            self.put_off(id);
+        }
         self.moved(cx, id, matches!(answer, Ok(Response::Stored)));
+    }
+
+    /// Who says that it is busy is left alone; the next round is with whoever it is.
+    fn put_off(&mut self, id: u64) {
+        if let Some(round) = self.rounds.get_mut(&id) {
+            round.moves.clear();
+        }
     }
 
     fn moved(&mut self, cx: &mut Cx<'_>, id: u64, well: bool) {
@@ -304,7 +318,8 @@ impl Upkeep {
             clock: cx.now.calendar,
             probes,
         };
-        if !cx.ask(round.with.clone(), request, Purpose::Compare { round: id }) {
+        let asked = cx.ask(round.with.clone(), request, Purpose::Compare { round: id });
+        if asked != Asking::Sent {
             round.failed += 1;
             self.finish_comparison(cx, id);
         }
@@ -345,14 +360,18 @@ impl Upkeep {
             && let Some(next) = round.moves.pop_front()
         {
             if let Some((request, purpose)) = prepare(cx, id, next) {
-                if cx.ask(round.with.clone(), request, purpose) {
-                    round.moving += 1;
-                } else {
-                    round.failed += 1;
+                match cx.ask(round.with.clone(), request, purpose) {
+                    Asking::Sent => round.moving += 1,
+                    Asking::Busy => {
+                        // It goes on with the next answer, or the next tick.
+                        round.moves.push_front(next);
+                        break;
+                    }
+                    Asking::CutOff => round.failed += 1,
                 }
             }
         }
-        if !round.compared || round.moving > 0 {
+        if !round.compared || round.moving > 0 || !round.moves.is_empty() {
             return;
         }
         let well = round.failed == 0 && !round.session.cut_short();
@@ -363,6 +382,16 @@ impl Upkeep {
         if let Some(leaving) = &mut self.leaving {
             leaving.rounds.remove(&id);
             leaving.neighbours += usize::from(well);
+        }
+    }
+
+    /// Goes on with what a busy neighbour held up.
+    fn resume(&mut self, cx: &mut Cx<'_>) {
+        let held_up = |round: &Round| round.compared && !round.moves.is_empty();
+        let rounds = self.rounds.iter().filter(|(_, round)| held_up(round));
+        let ids: Vec<u64> = rounds.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.go_on(cx, id);
         }
     }
 
@@ -392,6 +421,10 @@ impl Upkeep {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
     }
+}
+
+fn is_busy(answer: &Result<Response, Failure>) -> bool {
+    matches!(answer, Ok(Response::Refused(Refusal::Busy { .. })))
 }
 
 /// The bits of a node's cell: the first bucket of its routing table with fewer than twenty nodes. Of a position in that bucket the node may

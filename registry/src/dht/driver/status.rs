@@ -86,6 +86,12 @@ impl Actor {
                 "none of the {count} peers to join by answers; check their addresses and this machine's network"
             ));
         }
+        if self.table.len() > 0 && self.peers.len() == 0 {
+            let known = self.table.len();
+            warnings.push(format!(
+                "no peer is connected, though {known} are known: they are gone, refuse this node, or its network is; check this machine's network, then `dotkey node peers`"
+            ));
+        }
         if self.swarm.listeners().next().is_none() && !self.config.listen.is_empty() {
             warnings.push("the node does not listen any more: its network is gone".to_owned());
         }
@@ -113,11 +119,13 @@ impl Actor {
             };
             let said = contact.addresses.iter();
             let said = said.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok());
-            let said = said.map(|address| address.to_string());
+            let said = said.map(|address| complete(address, id));
             addresses.entry(id).or_default().extend(said);
         }
         for (id, connected) in self.peers.iter() {
-            let met = connected.addresses().map(Multiaddr::to_string);
+            let met = connected
+                .addresses()
+                .map(|address| complete(address.clone(), *id));
             addresses.entry(*id).or_default().extend(met);
         }
         for id in self.cut_off.keys() {
@@ -145,6 +153,12 @@ impl Actor {
             agent: connected.and_then(|connected| connected.agent.clone()),
         }
     }
+}
+
+/// An address as one joins by it: with the peer's id, which some say and some leave out.
+fn complete(address: Multiaddr, id: PeerId) -> String {
+    let address = address.with_p2p(id).unwrap_or_else(|address| address);
+    address.to_string()
 }
 
 /// What to say of a clock that is so many seconds ahead of most peers' (negative: behind).

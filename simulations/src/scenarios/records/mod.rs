@@ -221,7 +221,8 @@ mod tests {
         ("did not give the newest", |seed| {
             attacks::malicious(seed, WIDE, Nature::Garbage, 99)
         }),
-        ("did not give the newest", |seed| {
+        // Who is silent counts against a majority.
+        ("a put failed", |seed| {
             attacks::malicious(seed, WIDE, Nature::Silent, 95)
         }),
         ("a put failed", |seed| {

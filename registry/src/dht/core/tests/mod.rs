@@ -8,6 +8,7 @@ mod properties;
 mod put;
 mod refusals;
 mod serve;
+mod shares;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -167,7 +168,7 @@ impl Shelf for Disk {
 impl View for Disk {
     fn closest(&self, position: &Position, count: usize) -> Vec<Contact> {
         let mut all = self.table.clone();
-        all.sort_by_key(|it| it.peer.position().distance(position));
+        all.sort_by_cached_key(|it| it.peer.position().distance(position));
         all.truncate(count);
         all
     }

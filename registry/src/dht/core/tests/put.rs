@@ -154,6 +154,86 @@ fn the_last_few_are_not_waited_for_once_a_majority_has_it() {
     assert!(placement.took_ms <= 1_500, "{placement:?}");
 }
 
+/// Answers of those for whom `up` is so; all others are silent.
+fn with_silent(
+    bench: &mut Bench,
+    record: &Verified<Record>,
+    up: impl Fn(&Peer) -> bool,
+) -> Placement {
+    let input = Input::Put {
+        job: JOB,
+        record: Box::new(record.clone()),
+        expected: Expected::Nothing,
+    };
+    let outcome = bench.job(input, |from, request| match request {
+        _ if !up(&from) => Reply::Never,
+        Request::Put { .. } => stored(),
+        _ => got(Value::Nothing),
+    });
+    match outcome {
+        Outcome::Put(placement) => placement,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn two_halves_of_a_network_have_no_two_majorities() {
+    for peers in [3, 5, 19, 59] {
+        let record = record(1, 1);
+        let half = |peer: &Peer| peer.0[1].is_multiple_of(2);
+        let mut succeeded = 0;
+        for side in [true, false] {
+            let mut bench = Bench::new(peers);
+            let placement = with_silent(&mut bench, &record, |peer| half(peer) == side);
+            succeeded += usize::from(placement.succeeded());
+        }
+        // This node is on both sides here: with it an odd half may be one.
+        assert!(succeeded <= 1, "{peers} peers");
+    }
+}
+
+#[test]
+fn with_a_third_gone_a_put_succeeds() {
+    for person in 1..=10 {
+        let mut bench = Bench::new(60);
+        let record = record(person, 1);
+        let at = Position::of_record(&record);
+        let mut dead: Vec<Peer> = bench.disk.table.iter().map(|it| it.peer).collect();
+        dead.sort_by_key(|peer| peer.position().distance(&at));
+        let dead: Vec<Peer> = dead.into_iter().step_by(3).collect();
+        let placement = with_silent(&mut bench, &record, |peer| !dead.contains(peer));
+        assert!(placement.succeeded() && placement.of == 20, "{placement:?}");
+        assert!(placement.stored >= 13, "{placement:?}");
+    }
+}
+
+#[test]
+fn who_left_the_table_meanwhile_counts_no_more() {
+    let mut bench = Bench::new(5);
+    let record = record(1, 1);
+    let input = Input::Put {
+        job: JOB,
+        record: Box::new(record.clone()),
+        expected: Expected::Older,
+    };
+    let up = contact(1).peer;
+    let answer = |from: Peer, request: &Request| match request {
+        _ if from != up => Reply::Never,
+        Request::Put { .. } => stored(),
+        _ => got(Value::Nothing),
+    };
+    let stored_by_one = |it: &Bench| it.log.progress.iter().any(|(stored, _)| *stored == 2);
+    bench.run(input, stored_by_one, answer);
+    assert_eq!(bench.log.progress.last(), Some(&(2, 6)));
+    bench.disk.table.retain(|it| it.peer == up);
+    bench.run(Input::TableChanged, |it| !it.log.done.is_empty(), answer);
+    let Some((_, Outcome::Put(placement))) = bench.log.done.pop() else {
+        panic!("a put");
+    };
+    assert_eq!((placement.stored, placement.of), (2, 2));
+    assert!(placement.succeeded());
+}
+
 #[test]
 fn an_expired_record_is_stored_nowhere() {
     let mut bench = Bench::new(0);
