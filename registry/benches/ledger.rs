@@ -1,8 +1,8 @@
 //! How the state's tree grows with the names in it: the time that a block of 1,000 claims takes to reach its root, and the size of
 //! a proof. Both should grow as the logarithm does. In memory, because the disk has a benchmark of its own. It fails when a proof is
-//! larger than the protocol allows, or a tenfold of names makes the tree much slower than two levels more explain.
+//! larger than the protocol allows; how much slower a tenfold of names makes the tree is only printed, for a busy machine would decide it.
 //!
-//! `DOTKEY_LEDGER_NAMES` gives the largest count: 1,000,000 when it is not set, and 10,000,000 takes some 15 GB.
+//! `DOTKEY_LEDGER_NAMES` gives the largest count: 1,000,000 when it is not set, 100,000 with `--quick`; 10,000,000 takes some 15 GB.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -19,9 +19,6 @@ const BLOCK: u64 = 1000;
 
 /// Blocks that are measured at each size, of which the median counts.
 const BLOCKS: usize = 9;
-
-/// A tenfold is less than two levels of at most eight: a third more work, and caches that miss more often.
-const SLOWER_MAX: f64 = 4.0;
 
 /// The newest version of a tree.
 #[derive(Default)]
@@ -159,7 +156,8 @@ fn main() {
     let most = std::env::var("DOTKEY_LEDGER_NAMES")
         .ok()
         .and_then(|most| most.parse().ok());
-    let most = most.unwrap_or(1_000_000);
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let most = most.unwrap_or(if quick { 100_000 } else { 1_000_000 });
     let mut tree = Newest::default();
     let (mut names, mut target) = (0, 10_000);
     let mut before: Option<f64> = None;
@@ -179,10 +177,10 @@ fn main() {
         let millis = took[BLOCKS / 2].as_secs_f64() * 1000.0;
         let (mean, largest) = tree.proofs(names);
         println!(
-            "ratio: ledger of {target} names: root after {BLOCK} claims = {millis:.1} ms, proof {mean} bytes, at most {largest} (limit {PROOF_BYTES_MAX})"
+            "ratio: ledger of {target} names, root after {BLOCK} claims / with a tenth of the names = {:.2} [{millis:.1} ms; proof {mean} bytes, at most {largest}, limit {PROOF_BYTES_MAX}]",
+            millis / before.unwrap_or(millis),
         );
         failed |= largest > PROOF_BYTES_MAX;
-        failed |= before.is_some_and(|before| millis > before * SLOWER_MAX);
         before = Some(millis);
         target *= 10;
     }
