@@ -12,11 +12,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dotkey_proto::ledger::Header;
+use dotkey_proto::ledger::{Certificate, Header, transactions_digest};
 use dotkey_proto::time::Timestamp;
 use dotkey_registry::consensus::{
-    Application, Block, Certificate, Engine, Evidence, Identity, Objection, Pacing, Settings,
-    TRANSACTIONS_BYTES_MAX, Tip, Validator, transactions_digest,
+    Application, Block, Engine, Evidence, Identity, Objection, Pacing, Settings,
+    TRANSACTIONS_BYTES_MAX, Tip, Validator,
 };
 
 const NETWORK: [u8; 32] = [9; 32];

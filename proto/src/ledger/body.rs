@@ -17,6 +17,12 @@ const TRANSACTION_BYTES_LEAST: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body(pub Vec<Vec<u8>>);
 
+/// The digest by which a header names the transactions of its block, of a body's bytes.
+#[must_use]
+pub fn transactions_digest(bytes: &[u8]) -> [u8; 32] {
+    blake3::derive_key("dotkey transactions v1", bytes)
+}
+
 impl Body {
     /// Reads a body. What its transactions say is not looked at.
     ///
@@ -54,7 +60,7 @@ impl Body {
     /// The digest by which a header names the body.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        blake3::derive_key("dotkey transactions v1", &self.encode())
+        transactions_digest(&self.encode())
     }
 
     /// What a transaction of this length takes of [`BODY_BYTES_MAX`], at most, its part of the array's head included.

@@ -31,7 +31,7 @@ pub use authority::{AuthorityError, SignedTransaction, Standing};
 pub use bls::{
     VOTING_KEY_BYTES, VOTING_SIGNATURE_BYTES, VotingKey, possession_namespace, vote_namespace,
 };
-pub use body::{BODY_BYTES_MAX, Body};
+pub use body::{BODY_BYTES_MAX, Body, transactions_digest};
 pub use bundle::{Bundle, BundleError, VerifiedBundle};
 pub use certificate::{Certificate, CertificateError};
 pub use entry::{Entry, Pin};

@@ -1,6 +1,6 @@
 //! What the engine asks of whoever executes blocks, and what it tells them. No word of the engine's library is in it.
 
-use dotkey_proto::ledger::Header;
+use dotkey_proto::ledger::{Certificate, Header};
 use dotkey_proto::time::Timestamp;
 use thiserror::Error;
 
@@ -24,19 +24,6 @@ pub struct Validator {
     pub vote_key: [u8; 96],
     /// Where the others reach it, such as `192.0.2.1:4381`. Empty when they need not: it dials them.
     pub address: String,
-}
-
-/// A quorum's votes to finalise a header: section 8.5.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// The view in which the header was proposed.
-    pub view: u64,
-    /// The view of the block before it.
-    pub parent_view: u64,
-    /// Who signed: bit `i` of byte `i / 8`, the lowest first, is validator `i` of the set.
-    pub signers: Vec<u8>,
-    /// Their aggregated BLS signature.
-    pub signature: [u8; 48],
 }
 
 /// Why a block was not executed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use dotkey_proto::ledger::{Header, LedgerError};
+use dotkey_proto::ledger::{Header, LedgerError, transactions_digest};
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
 use thiserror::Error;
 
@@ -43,12 +43,6 @@ pub enum BlockError {
     /// Too short, too long, or a length that is none.
     #[error("the frame of the block is damaged")]
     Frame,
-}
-
-/// The digest by which a header names the transactions of its block.
-#[must_use]
-pub fn transactions_digest(transactions: &[u8]) -> [u8; 32] {
-    blake3::derive_key("dotkey transactions v1", transactions)
 }
 
 impl Block {

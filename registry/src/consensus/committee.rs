@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use commonware_cryptography::bls12381::primitives::ops;
 use commonware_utils::TryCollect;
 use commonware_utils::ordered::BiMap;
+use dotkey_proto::ledger::Certificate;
 use thiserror::Error;
 
 use super::library::{
     Encode, Epoch, IdentityKey, Signer, ValidatorKey, Variant, VoteKey, VoteSecret, Votes,
     certificate, decode,
 };
-use super::{Application, Certificate, Validator};
+use super::{Application, Validator};
 
 /// Sets that are kept at hand; older ones are made anew when somebody asks.
 const COMMITTEES_MAX: usize = 16;

@@ -27,8 +27,8 @@ mod tests;
 pub mod timing;
 mod work;
 
-pub use application::{Application, Certificate, Objection, Tip, Validator};
-pub use block::{Block, BlockError, HEADER_BYTES_MAX, TRANSACTIONS_BYTES_MAX, transactions_digest};
+pub use application::{Application, Objection, Tip, Validator};
+pub use block::{Block, BlockError, HEADER_BYTES_MAX, TRANSACTIONS_BYTES_MAX};
 pub use committee::{Identity, KeyError};
 pub use desk::Status;
 pub use engine::{EPOCH_LENGTH_MIN, Engine, Settings};

@@ -7,10 +7,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use ::toml::de::DeTable;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use super::error::{Found, TomlError, TomlProblem};
+use super::error::{Found, TomlError};
 use super::section::{At, Read, Section, bad_value};
 use super::values;
 use super::write::quote;
@@ -18,7 +17,7 @@ use crate::ledger::{
     Candidate, Genesis, NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Parameters, Terms, Unit,
     Validator, VotingKey,
 };
-use crate::limits::{VALIDATOR_ADDRESS_BYTES_MAX, ZONE_FILE_BYTES_MAX};
+use crate::limits::VALIDATOR_ADDRESS_BYTES_MAX;
 use crate::signature::Ed25519Key;
 use crate::time::Timestamp;
 
@@ -31,15 +30,7 @@ pub fn parse_genesis(source: &str, file_name: &str) -> Result<Genesis, TomlError
 }
 
 fn read(source: &str) -> Read<Genesis> {
-    if source.len() > ZONE_FILE_BYTES_MAX {
-        let bytes = source.len();
-        return Err(Found::new(0..0, TomlProblem::FileTooLarge { bytes }));
-    }
-    let table = DeTable::parse(source).map_err(|error| {
-        let problem = TomlProblem::Syntax(error.message().to_owned());
-        Found::new(error.span().unwrap_or_default(), problem)
-    })?;
-    let mut top = Section::new("genesis", 0..0, table.into_inner());
+    let mut top = Section::whole("genesis", source)?;
     let name = top.text("network", NETWORK_NAME_BYTES_MAX)?;
     let name = top.need("network", name, "the network's name, such as \"alpha\"")?;
     let id = top.text("id", 64)?;

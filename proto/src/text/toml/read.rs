@@ -5,13 +5,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use ::toml::de::DeTable;
-
-use super::error::{Found, TomlError, TomlProblem};
+use super::error::{Found, TomlError};
 use super::section::{Read, Section, bad_value};
 use super::{Document, TTL_DEFAULT, read_resource, values};
 use crate::dns::{Owner, RecordType, WireName, rdata};
-use crate::limits::{CONTACT_BYTES_MAX, NAME_BYTES_MAX, TTL_MAX, ZONE_FILE_BYTES_MAX};
+use crate::limits::{CONTACT_BYTES_MAX, NAME_BYTES_MAX, TTL_MAX};
 use crate::zone::{Delegation, Settings, ZoneBuilder, ZoneError, zone_origin};
 
 /// Where the owners of a zone stand in the file, for errors that name one.
@@ -26,15 +24,7 @@ pub fn parse(source: &str, file_name: &str) -> Result<Document, TomlError> {
 }
 
 fn read(source: &str) -> Read<Document> {
-    if source.len() > ZONE_FILE_BYTES_MAX {
-        let bytes = source.len();
-        return Err(Found::new(0..0, TomlProblem::FileTooLarge { bytes }));
-    }
-    let table = DeTable::parse(source).map_err(|error| {
-        let problem = TomlProblem::Syntax(error.message().to_owned());
-        Found::new(error.span().unwrap_or_default(), problem)
-    })?;
-    let mut top = Section::new("zone file", 0..0, table.into_inner());
+    let mut top = Section::whole("zone file", source)?;
     let name = top.text("name", NAME_BYTES_MAX)?.map(|name| name.value);
     let branch = top.typed("branch", str::parse::<Owner>)?;
     let ttl = read_ttl(&mut top)?.unwrap_or(TTL_DEFAULT);

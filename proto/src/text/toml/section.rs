@@ -13,6 +13,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use super::error::{Found, TomlProblem};
 use super::values;
 use crate::cbor::Extension;
+use crate::limits::ZONE_FILE_BYTES_MAX;
 
 pub(super) type Read<T> = Result<T, Found>;
 
@@ -33,6 +34,19 @@ pub(super) struct Section<'i> {
 }
 
 impl<'i> Section<'i> {
+    /// All of a file.
+    pub(super) fn whole(what: &'static str, source: &'i str) -> Read<Self> {
+        if source.len() > ZONE_FILE_BYTES_MAX {
+            let bytes = source.len();
+            return Err(Found::new(0..0, TomlProblem::FileTooLarge { bytes }));
+        }
+        let table = DeTable::parse(source).map_err(|error| {
+            let problem = TomlProblem::Syntax(error.message().to_owned());
+            Found::new(error.span().unwrap_or_default(), problem)
+        })?;
+        Ok(Self::new(what, 0..0, table.into_inner()))
+    }
+
     pub(super) fn new(what: &'static str, span: Range<usize>, table: DeTable<'i>) -> Self {
         let entry = |(key, value): (Spanned<_>, _)| {
             let span = key.span();

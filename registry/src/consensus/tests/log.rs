@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use dotkey_proto::ledger::Header;
+use dotkey_proto::ledger::{Certificate, Header, transactions_digest};
 use dotkey_proto::time::Timestamp;
 
 use crate::consensus::{
-    Application, Block, Certificate, Evidence, Identity, Objection, TRANSACTIONS_BYTES_MAX, Tip,
-    Validator, transactions_digest,
+    Application, Block, Evidence, Identity, Objection, TRANSACTIONS_BYTES_MAX, Tip, Validator,
 };
 
 pub(super) const NETWORK: [u8; 32] = [7; 32];

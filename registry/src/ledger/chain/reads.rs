@@ -107,11 +107,8 @@ impl Chain {
         Ok(Some(validator_set(seats)?))
     }
 
-    /// The way from a place to the root of a block that is kept. It is checked against the header before it is given out.
-    ///
-    /// # Errors
-    /// A version that is not kept, or a state that is damaged.
-    pub fn path(&self, place: [u8; 32], height: u64) -> Result<PathProof, ChainError> {
+    /// Whether the state after a block can still be read.
+    pub(super) fn keeps(&self, height: u64) -> Result<(), ChainError> {
         let newest = self.tip().height;
         let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
         if !(oldest..=newest).contains(&height) {
@@ -121,6 +118,15 @@ impl Chain {
                 newest,
             });
         }
+        Ok(())
+    }
+
+    /// The way from a place to the root of a block that is kept. It is checked against the header before it is given out.
+    ///
+    /// # Errors
+    /// A version that is not kept, or a state that is damaged.
+    pub fn path(&self, place: [u8; 32], height: u64) -> Result<PathProof, ChainError> {
+        self.keeps(height)?;
         let header = self
             .header(height)?
             .ok_or(StateError::Missing("a block that is kept"))?;

@@ -13,7 +13,7 @@ use jmt::proof::SparseMerkleRangeProof;
 use jmt::restore::{JellyfishMerkleRestore, StateSnapshotReceiver};
 use jmt::{JellyfishMerkleIterator, KeyHash, RootHash};
 
-use super::{Chain, ChainError, TIP_CELL, VERSIONS_KEPT, block_writes};
+use super::{Chain, ChainError, TIP_CELL, block_writes};
 use crate::ledger::disk::{Disk, Write, unreadable};
 use crate::ledger::state::StateError;
 use crate::ledger::tree::{Blake3, StateTree};
@@ -89,15 +89,7 @@ impl Chain {
     /// # Errors
     /// A version that is not kept, or a state that is damaged.
     pub fn chunk(&self, height: u64, from: [u8; 32]) -> Result<Option<Chunk>, ChainError> {
-        let newest = self.tip().height;
-        let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
-        if !(oldest..=newest).contains(&height) {
-            return Err(ChainError::NotKept {
-                asked: height,
-                oldest,
-                newest,
-            });
-        }
+        self.keeps(height)?;
         let disk = Arc::new(self.disk.clone());
         let all = JellyfishMerkleIterator::new(disk, height, KeyHash(from)).map_err(unreadable)?;
         let (mut leaves, mut bytes) = (Vec::new(), 0);
