@@ -11,8 +11,14 @@ mod zones;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// Longer than anything here takes on a busy machine: only a test that fails waits for it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A zone with a little of everything that answers.
 const ZONE: &str = r#"
@@ -111,8 +117,20 @@ impl Place {
     }
 }
 
+/// Runs a program to its end, which it has to come to.
 fn run(command: &mut Command) -> Run {
-    Run(command.output().expect("the program starts"))
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    let id = child.id().to_string();
+    let (ended, output) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait_with_output()));
+    let Ok(output) = output.recv_timeout(PATIENCE) else {
+        // It may end just now.
+        let _ = Command::new("kill").args(["-KILL", &id]).status();
+        panic!("{command:?} did not end within {PATIENCE:?}");
+    };
+    Run(output.expect("it can be waited for"))
 }
 
 pub(crate) struct Run(Output);

@@ -4,13 +4,17 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dotkey_proto::identity::{Policy, PublicKey};
 use dotkey_proto::record::Claims;
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 
+use super::super::PATIENCE;
 use super::super::run;
 use super::machines::is_root;
 use super::{Place, Running, eventually, get, text};
@@ -36,8 +40,7 @@ fn a_full_disk_refuses_writes_and_reads_on() {
     place.publish(&node, "alice");
     let kept = place.shown(&node, &name, &[]).expect("published");
 
-    let filler = disk.join("filler");
-    fill(&filler);
+    let filler = Filler::of(&disk);
     let records = (0..RECORDS_MAX).map(record);
     let taken = records.take_while(|(path, record)| put(&node, path, record) == 200);
     let acknowledged: Vec<_> = taken.collect();
@@ -79,7 +82,7 @@ fn a_full_disk_refuses_writes_and_reads_on() {
         .args(["node", "--data", &other, "--ports", "auto"]);
     run(&mut start).fails(1, "no space is left for");
 
-    fs::remove_file(&filler).expect("it is there");
+    drop(filler);
     let newest = eventually("it takes records again", || {
         let run = publish();
         (run.status() == 0).then(|| run.json())
@@ -156,6 +159,7 @@ fn put(node: &Running, path: &str, record: &[u8]) -> u16 {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
+        .timeout_global(Some(PATIENCE))
         .build();
     let sent = ureq::Agent::new_with_config(config)
         .put(format!("{}{path}", node.api()))
@@ -164,13 +168,50 @@ fn put(node: &Running, path: &str, record: &[u8]) -> u16 {
     sent.expect("it answers").status().as_u16()
 }
 
-/// Takes all the space there is.
-fn fill(filler: &Path) {
-    let mut file = File::create(filler).expect("made");
-    let mut piece = vec![1_u8; 1 << 20];
-    while !piece.is_empty() {
-        if file.write_all(&piece).is_err() {
-            piece.truncate(piece.len() / 2);
+/// Takes all the space there is, also what is freed later: a store deletes what it could not finish.
+struct Filler {
+    file: PathBuf,
+    over: Arc<AtomicBool>,
+    fills: Option<JoinHandle<()>>,
+}
+
+impl Filler {
+    fn of(disk: &Path) -> Self {
+        let file = disk.join("filler");
+        let mut filled = File::create(&file).expect("made");
+        fill(&mut filled);
+        let over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&over);
+        let fills = thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                fill(&mut filled);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let fills = Some(fills);
+        Self { file, over, fills }
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        let filled = self.fills.take().map(JoinHandle::join);
+        let removed = fs::remove_file(&self.file);
+        if !thread::panicking() {
+            assert!(matches!(filled, Some(Ok(()))) && removed.is_ok());
+        }
+    }
+}
+
+/// Writes until nothing more fits.
+fn fill(file: &mut File) {
+    let piece = vec![1_u8; 1 << 20];
+    let mut bytes = piece.len();
+    while bytes > 0 {
+        match file.write(&piece[..bytes]) {
+            Ok(written) if written > 0 => {}
+            _ => bytes /= 2,
         }
     }
 }

@@ -14,14 +14,13 @@ mod several;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Place, Run, text};
-
-/// Longer than anything here takes on a busy machine: only a test that fails waits for it.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::{PATIENCE, Place, Run, text};
 
 /// A node that runs, and ends with the test that started it.
 pub(crate) struct Running {
@@ -85,16 +84,21 @@ impl Place {
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).expect("a file"));
         let mut child = command.spawn().expect("the program starts");
-        let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
-        // It ends at the line, or where the process does.
-        BufReader::new(stdout).read_line(&mut line).expect("text");
-        let ready = serde_json::from_str(&line).unwrap_or_default();
-        let running = Running {
+        let mut running = Running {
             child,
             data: data.to_owned(),
-            ready,
+            ready: Value::Null,
         };
+        let (said, line) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            // It ends at the line, or where the process does.
+            BufReader::new(stdout).read_line(&mut line).expect("text");
+            said.send(line)
+        });
+        let line = line.recv_timeout(PATIENCE).unwrap_or_default();
+        running.ready = serde_json::from_str(&line).unwrap_or_default();
         let said = std::fs::read_to_string(&errors).expect("text");
         assert_eq!(running.ready["ready"], true, "{line}{said}");
         running
@@ -163,7 +167,7 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
             return found;
         }
         assert!(Instant::now() < until, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
