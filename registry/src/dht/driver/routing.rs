@@ -128,7 +128,7 @@ mod tests {
     fn contact(number: u8) -> Contact {
         Contact {
             peer: Peer([number; 32]),
-            addresses: vec![vec![number]],
+            addresses: vec![vec![number]].into(),
         }
     }
 
