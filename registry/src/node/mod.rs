@@ -11,5 +11,5 @@ mod status;
 
 pub use handle::{Command, Got, Node, NodeError, Progress};
 pub use libp2p::Multiaddr;
-pub use start::{BOOTSTRAP_MAX, NodeConfig, StartError, Transport, start};
+pub use start::{BOOTSTRAP_MAX, NodeConfig, StartError, Transport, peer_id, start};
 pub use status::{Health, PeerStatus, Reachability, RecordStatus, Replication, Status};

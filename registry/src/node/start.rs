@@ -160,6 +160,9 @@ pub enum StartError {
     /// The folder has another network's ledger.
     #[error(transparent)]
     OtherNetwork(ChainError),
+    /// The folder's network is not to be read.
+    #[error("the ledger: {0}")]
+    Ledger(ChainError),
     /// The engine does not take its settings.
     #[error("the ledger does not start: {0}")]
     Consensus(ConsensusError),
@@ -198,6 +201,16 @@ async fn run(actor: Actor, ledger: Option<Ledger>) {
     if let Some(ledger) = ledger {
         ledger.stop().await;
     }
+}
+
+/// The peer id of the node of a folder. Its key is made if there is none.
+///
+/// # Errors
+/// A key that cannot be read or made.
+pub fn peer_id(folder: &Path) -> Result<String, StartError> {
+    create_folder(folder)?;
+    let key = key(&folder.join("node.key"))?;
+    Ok(key.public().to_peer_id().to_string())
 }
 
 fn check(config: &NodeConfig) -> Result<(), StartError> {

@@ -46,13 +46,20 @@ pub type Clock = fn() -> Timestamp;
 #[derive(Clone, Debug)]
 pub struct LedgerConfig {
     /// Its network.
-    pub genesis: Genesis,
-    /// The secrets of a validator, or of one to be.
-    pub key: Option<ValidatorKey>,
+    pub network: Network,
     /// Where other validators reach this one. By default at its address in the ledger, as far as that is one of this machine's.
     pub listen: Option<SocketAddr>,
     /// What the calendar says.
     pub clock: Clock,
+}
+
+/// Which network's ledger.
+#[derive(Clone, Debug)]
+pub enum Network {
+    /// This one's.
+    Of(Box<Genesis>),
+    /// That of the ledger which the folder has; where it has none, a network of its own is founded.
+    Own,
 }
 
 /// A node's ledger. A clone is the same.
@@ -100,17 +107,25 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of a network in a store, and begins it if there is none. With secrets, its engine starts on threads of its own; its journal is in `data`.
+    /// Opens the ledger of a network in a store, and begins it if there is none. With a validator's secrets in `data` its engine starts, on threads of its own and with
+    /// its journal there.
     ///
     /// # Errors
     /// Another network's ledger, or settings that cannot be. Damage is no error: the ledger halts, and says so.
     pub fn open(store: Arc<Store>, data: &Path, config: LedgerConfig) -> Result<Self, StartError> {
         let LedgerConfig {
-            genesis,
-            key,
+            network,
             listen,
             clock,
         } = config;
+        let genesis = match network {
+            Network::Of(genesis) => *genesis,
+            Network::Own => match Chain::genesis_of(&store).map_err(StartError::Ledger)? {
+                Some(genesis) => genesis,
+                None => found_solo(data, clock())?,
+            },
+        };
+        let key = ValidatorKey::load(data)?;
         let mut inner = Inner {
             genesis,
             clock,
