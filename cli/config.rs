@@ -84,7 +84,9 @@ fn load_file(flag: Option<&Path>, data: Option<&Path>) -> Result<File> {
     let asked = flag
         .map(PathBuf::from)
         .or_else(|| variable("DOTKEY_CONFIG").map(PathBuf::from));
-    let beside = data.map(|data| data.join(CONFIG_FILE)).filter(|path| path.exists());
+    let beside = data
+        .map(|data| data.join(CONFIG_FILE))
+        .filter(|path| path.exists());
     let path = match asked.or(beside) {
         Some(path) => path,
         None => match config_home().map(|home| home.join("dotkey/config.toml")) {

@@ -49,7 +49,11 @@ fn init(args: &NetworkInitArgs) -> Result<Answer> {
         text,
         "It goes on while {} of them {}. Each folder has secrets: give each validator its own, and keep no second copy running.",
         members.len() - faulty,
-        if members.len() - faulty == 1 { "runs" } else { "run" },
+        if members.len() - faulty == 1 {
+            "runs"
+        } else {
+            "run"
+        },
     );
     let first = members.first().map_or(Path::new("DIR"), |one| &one.folder);
     let _ = writeln!(
@@ -113,10 +117,16 @@ fn show(file: Option<&Path>, context: &Context<'_>) -> Result<Answer> {
             "" => "with no address",
             address => address,
         };
-        let mine = if own == Some(*identity) { ", this one" } else { "" };
+        let mine = if own == Some(*identity) {
+            ", this one"
+        } else {
+            ""
+        };
         let _ = writeln!(text, "  {}  {address}{mine}", HEXLOWER.encode(identity));
     }
-    text.push_str("These are the first validators; a running node says at /v1/ledger who votes now.\n");
+    text.push_str(
+        "These are the first validators; a running node says at /v1/ledger who votes now.\n",
+    );
     object["own_identity"] = own.map(|own| HEXLOWER.encode(&own)).into();
     Ok(Answer::new(object, text))
 }

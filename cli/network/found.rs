@@ -72,7 +72,8 @@ pub(crate) fn found(args: &NetworkInitArgs) -> Result<Founded> {
     for (place, number) in places.into_iter().zip(1..) {
         let folder = args.out.join(format!("validator-{number}"));
         files::make_private_folder(&folder)?;
-        let failed = |error| CliError::failed("no-validator", error, "check the disk, then begin anew");
+        let failed =
+            |error| CliError::failed("no-validator", error, "check the disk, then begin anew");
         let key = ValidatorKey::make(&folder).map_err(|error| failed(error.to_string()))?;
         let peer = peer_id(&folder).map_err(|error| failed(error.to_string()))?;
         candidates.push(key.candidate(&place.address));
@@ -124,10 +125,7 @@ fn places(args: &NetworkInitArgs, count: usize) -> Result<Vec<Place>> {
     if !args.address.is_empty() {
         if args.address.len() != count {
             return Err(CliError::usage(
-                format!(
-                    "{} addresses for {count} validators",
-                    args.address.len()
-                ),
+                format!("{} addresses for {count} validators", args.address.len()),
                 "give --address once for each validator, or leave it out for a network on this machine",
             ));
         }
@@ -141,16 +139,16 @@ fn places(args: &NetworkInitArgs, count: usize) -> Result<Vec<Place>> {
         Ports::Default => {
             let steps = (1..=args.validators).map(|number| u16::from(number) * PORT_STEP);
             Ok(steps
-                .map(|step| {
-                    on_loopback([CONSENSUS_PORT + step, PEER_PORT + step, API_PORT + step])
-                })
+                .map(|step| on_loopback([CONSENSUS_PORT + step, PEER_PORT + step, API_PORT + step]))
                 .collect())
         }
         Ports::Auto => {
             let ports = free_ports(3 * count).map_err(|error| {
                 CliError::failed("no-port", error, "name an --address for each validator")
             })?;
-            let each = ports.chunks_exact(3).map(|one| on_loopback([one[0], one[1], one[2]]));
+            let each = ports
+                .chunks_exact(3)
+                .map(|one| on_loopback([one[0], one[1], one[2]]));
             Ok(each.collect())
         }
     }

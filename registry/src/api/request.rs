@@ -98,7 +98,10 @@ impl Parameters {
             return Ok(0);
         };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let epoch = text.parse().ok().filter(|epoch| digits && *epoch <= SEQUENCE_MAX);
+        let epoch = text
+            .parse()
+            .ok()
+            .filter(|epoch| digits && *epoch <= SEQUENCE_MAX);
         epoch.ok_or_else(|| {
             Problem::new(
                 problem::BAD_PARAMETER,

@@ -74,7 +74,10 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
     let wait = HEALTH_WAIT.min(shared.config.limits.node_wait);
     let status = shared.ask_within(wait, shared.node.status()).await;
     let ledger = shared.node.ledger().map(Ledger::status);
-    let mut reasons = ledger.as_ref().map(LedgerStatus::warnings).unwrap_or_default();
+    let mut reasons = ledger
+        .as_ref()
+        .map(LedgerStatus::warnings)
+        .unwrap_or_default();
     let (code, status) = match status {
         _ if stopping => {
             reasons = vec!["the node is stopping".into()];
@@ -86,7 +89,10 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
         }
         Ok(Status { warnings, .. }) => {
             reasons.extend(warnings);
-            (StatusCode::OK, if reasons.is_empty() { "ok" } else { "degraded" })
+            (
+                StatusCode::OK,
+                if reasons.is_empty() { "ok" } else { "degraded" },
+            )
         }
     };
     let ledger = ledger.map(|ledger| LedgerHealth {

@@ -89,9 +89,10 @@ fn refused(refusal: &Refusal) -> Problem {
     };
     // The messages end with the next step, where there is one.
     let text = refusal.to_string();
-    let (detail, next) = text
-        .rsplit_once("; ")
-        .unwrap_or((&text, "make the transaction anew, by what the ledger holds now"));
+    let (detail, next) = text.rsplit_once("; ").unwrap_or((
+        &text,
+        "make the transaction anew, by what the ledger holds now",
+    ));
     Problem::new(kind, detail, next)
         .with_code(refusal.code())
         .with_facts(facts(refusal))

@@ -85,7 +85,10 @@ fn label(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
         Root::Claimed => Ok(name.root_label().to_owned()),
         _ => Err(Problem::new(
             problem::BAD_NAME,
-            format!("{} belongs to its key, whatever the ledger says", quoted(&text)),
+            format!(
+                "{} belongs to its key, whatever the ledger says",
+                quoted(&text)
+            ),
             "ask for its record, or for /v1/identities/ with its key id",
         )),
     }
@@ -93,7 +96,9 @@ fn label(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
 
 fn proof(ledger: &Ledger, subject: &Subject, epoch: u64) -> Result<Vec<u8>, Problem> {
     let bundle = ledger.prove(subject, epoch);
-    Ok(bundle.map_err(|error| problems::unanswered(&error))?.encode())
+    Ok(bundle
+        .map_err(|error| problems::unanswered(&error))?
+        .encode())
 }
 
 fn json<T: Serialize>(view: &T) -> Vec<u8> {
@@ -169,7 +174,9 @@ fn view_of_name(ledger: &Ledger, label: &str, now: Timestamp) -> Result<NameView
     };
     let demand = ledger.read(|chain| Ok(chain.beacons()?.newest().demand));
     let demand = demand.map_err(read)?;
-    let charter = ledger.read(|chain| Ok(chain.charter().clone())).map_err(read)?;
+    let charter = ledger
+        .read(|chain| Ok(chain.charter().clone()))
+        .map_err(read)?;
     let free = entry.as_ref().map(|entry| free_at(&charter, entry));
     let state = match (&entry, free) {
         (Some(entry), _) if now < entry.lease_ends => "held",

@@ -104,7 +104,8 @@ pub(crate) async fn get(
         Problem::new(problem::BAD_ID, detail, next)
     };
     let Path(text) = path.map_err(|_| bad("the path is not UTF-8".to_owned()))?;
-    let id = unhex(&text).ok_or_else(|| bad(format!("{} is no transaction's id", quoted(&text))))?;
+    let id =
+        unhex(&text).ok_or_else(|| bad(format!("{} is no transaction's id", quoted(&text))))?;
     let question = move |ledger: Ledger| {
         let outcome = ledger.outcome(&id);
         outcome.map_err(|error| problems::unanswered(&error))

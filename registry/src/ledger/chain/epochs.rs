@@ -112,7 +112,12 @@ impl Chain {
                 address: String::new(),
             });
             let epoch = header.epoch + 1;
-            if self.disk.store.get(Column::Validators, &key(epoch))?.is_none() {
+            if self
+                .disk
+                .store
+                .get(Column::Validators, &key(epoch))?
+                .is_none()
+            {
                 writes.push(set_write(epoch, &voters.collect::<Vec<_>>()));
             }
         }

@@ -414,7 +414,11 @@ fn orphans(inner: &Inner) -> Vec<[u8; 32]> {
 
 /// The oldest block that nothing executed is built on, but for a parent that is about to be built on.
 fn abandoned(inner: &Inner, parent: &[u8; 32]) -> Option<[u8; 32]> {
-    let parents: BTreeSet<_> = inner.executed.values().map(|one| one.header.parent).collect();
+    let parents: BTreeSet<_> = inner
+        .executed
+        .values()
+        .map(|one| one.header.parent)
+        .collect();
     let leaves = inner
         .executed
         .iter()

@@ -230,7 +230,10 @@ pub(super) fn header(disk: &Disk, height: u64) -> Result<Option<Header>, ChainEr
     Ok(head(disk, height)?.map(|(header, _)| header))
 }
 
-pub(super) fn head(disk: &Disk, height: u64) -> Result<Option<(Header, Option<Certificate>)>, ChainError> {
+pub(super) fn head(
+    disk: &Disk,
+    height: u64,
+) -> Result<Option<(Header, Option<Certificate>)>, ChainError> {
     let Some(bytes) = disk
         .store
         .get(Column::Certificates, &height.to_be_bytes())?

@@ -10,8 +10,6 @@ mod key;
 mod outcomes;
 mod solo;
 mod status;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,7 +31,7 @@ use crate::ledger::{Chain, ChainError};
 use crate::store::Store;
 use application::Executor;
 
-pub(crate) use application::NotTaken;
+pub use application::NotTaken;
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
@@ -77,7 +75,7 @@ struct Inner {
 
 /// Why the ledger gives no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unanswered {
+pub enum Unanswered {
     /// It is damaged.
     #[error("the ledger has halted: {0}")]
     Halted(String),
@@ -171,7 +169,9 @@ impl Ledger {
     /// The chain of blocks; `None` when it is damaged, or the node is stopping.
     #[must_use]
     pub fn chain(&self) -> Option<Arc<Chain>> {
-        self.executor().map(|executor| Arc::clone(&executor.chain)).ok()
+        self.executor()
+            .map(|executor| Arc::clone(&executor.chain))
+            .ok()
     }
 
     /// Writes a block that is final and was verified: for a node whose blocks come from others.
@@ -208,7 +208,10 @@ impl Ledger {
     }
 
     /// Lets a transaction wait for a block, here and at the other validators. Says whether it is new here.
-    pub(crate) fn take(&self, transaction: SignedTransaction) -> Result<bool, NotTaken> {
+    ///
+    /// # Errors
+    /// See [`NotTaken`].
+    pub fn take(&self, transaction: SignedTransaction) -> Result<bool, NotTaken> {
         let executor = self.executor();
         let executor = executor.map_err(|error| NotTaken::Broken(error.to_string()))?;
         let bytes = Bytes::copy_from_slice(transaction.as_bytes());
@@ -220,7 +223,10 @@ impl Ledger {
     }
 
     /// What became of a transaction. One that is in a block counts as final once a certificate covers it, so that it can be proved.
-    pub(crate) fn outcome(&self, id: &[u8; 32]) -> Result<Outcome, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn outcome(&self, id: &[u8; 32]) -> Result<Outcome, Unanswered> {
         let executor = self.executor()?;
         match executor.outcome(id) {
             Outcome::Final { height } => {
@@ -236,7 +242,10 @@ impl Ledger {
     }
 
     /// The newest proof, with the handovers that lead to its validators from those of an epoch.
-    pub(crate) fn prove(&self, subject: &Subject, epoch: u64) -> Result<Bundle, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn prove(&self, subject: &Subject, epoch: u64) -> Result<Bundle, Unanswered> {
         let executor = self.executor()?;
         let proof = self.prove_alone(subject)?;
         let newest = proof.header.epoch;
@@ -254,7 +263,10 @@ impl Ledger {
     }
 
     /// The newest proof, for who knows its validators.
-    pub(crate) fn prove_alone(&self, subject: &Subject) -> Result<Proof, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn prove_alone(&self, subject: &Subject) -> Result<Proof, Unanswered> {
         let proof = self.read(|chain| chain.prove(subject))?;
         proof.ok_or(Unanswered::Uncertified)
     }
@@ -287,7 +299,9 @@ impl Ledger {
             name: self.0.genesis.name.clone(),
             height: tip.as_ref().map(|tip| tip.height),
             time: tip.as_ref().map(|tip| tip.time.as_secs()),
-            age_seconds: tip.as_ref().map(|tip| (self.0.clock)().secs_since(tip.time)),
+            age_seconds: tip
+                .as_ref()
+                .map(|tip| (self.0.clock)().secs_since(tip.time)),
             epoch: epoch.map(|(one, tip)| one.chain.charter().epoch(tip.height + 1)),
             votes: halted.is_none() && engine_status.as_ref().is_some_and(|one| one.votes),
             waiting,
@@ -307,7 +321,11 @@ impl Ledger {
             if let Some(engine) = engine {
                 engine.stop();
             }
-            let mut running = ledger.0.running.write().unwrap_or_else(PoisonError::into_inner);
+            let mut running = ledger
+                .0
+                .running
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             drop(running.take());
         })
         .await;
@@ -317,7 +335,11 @@ impl Ledger {
         if let Some(why) = &self.0.failed {
             return Err(Unanswered::Halted(why.clone()));
         }
-        let running = self.0.running.read().unwrap_or_else(PoisonError::into_inner);
+        let running = self
+            .0
+            .running
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         running.clone().ok_or(Unanswered::Stopping)
     }
 
@@ -367,7 +389,9 @@ fn own_address(executor: &Executor, identity: &[u8; 32]) -> SocketAddr {
     if let Ok(address) = address.parse() {
         return address;
     }
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
     match port {
         Some(port) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into(),
         None => (IpAddr::V4(Ipv4Addr::LOCALHOST), 0).into(),
