@@ -98,6 +98,7 @@ impl Executor {
                 label,
                 from,
                 height,
+                ..
             })) if from <= height + CLAIM_BLOCKS_MIN => {
                 self.check_free(label, now)?;
             }

@@ -298,6 +298,7 @@ impl Ledger {
             network: hex(&self.0.genesis.network()),
             name: self.0.genesis.name.clone(),
             height: tip.as_ref().map(|tip| tip.height),
+            block: tip.as_ref().map(|tip| hex(&tip.digest())),
             time: tip.as_ref().map(|tip| tip.time.as_secs()),
             age_seconds: tip
                 .as_ref()
