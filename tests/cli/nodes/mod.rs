@@ -10,6 +10,7 @@ mod nat;
 mod neighbours;
 mod published;
 mod several;
+mod validators;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -40,6 +41,11 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// What it printed when it was ready.
+    pub(super) fn ready(&self) -> &Value {
+        &self.ready
+    }
+
     pub(super) fn api(&self) -> &str {
         text(&self.ready["api"])
     }
