@@ -122,6 +122,14 @@ pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// As [`write_replacing`], for what only its owner may read: this program's own files.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    with_temporary(path, bytes, PRIVATE, |temporary| {
+        fs::rename(temporary, path)
+    })
+    .map_err(|error| unwritable(path, &error))
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     with_temporary(path, bytes, PUBLIC, |temporary| fs::rename(temporary, path))
 }

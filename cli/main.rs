@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod files;
 mod keys;
+mod names;
 mod node;
 mod output;
 
