@@ -1,0 +1,209 @@
+//! A light client: believes the genesis of a network, and from there on only what its validators have certified.
+//!
+//! It keeps the validators that it has verified last, with the time of the block that they certified, in `light/NETWORK` of the data
+//! folder: the next walk begins there, and nobody can show this data folder anything that is older than what it has seen.
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use dotkey_proto::ledger::{
+    Bundle, BundleError, Freshness, Genesis, ProofError, Subject, Trusted, VerifiedProof, WalkError,
+};
+use dotkey_proto::limits::{
+    CHECKPOINT_BYTES_MAX, FRESHNESS_SECS_MAX, GENESIS_BYTES_MAX, TRUST_SECS_MAX,
+};
+use dotkey_proto::text::toml::parse_genesis;
+use dotkey_proto::time::Timestamp;
+
+use crate::args::TrustArgs;
+use crate::exit::{CliError, Result};
+use crate::files;
+
+/// What a light client knows.
+#[derive(Debug)]
+pub(crate) struct LightClient {
+    genesis: Genesis,
+    trusted: Trusted,
+    path: PathBuf,
+    age_secs_max: u64,
+}
+
+/// What a bundle did not show.
+#[derive(Debug)]
+pub(crate) enum Unproved {
+    /// It is of a time before what was seen already: its node lags, or hides what came since.
+    Behind(BundleError),
+    /// It has not all the handovers up to its proof, but brought the client on.
+    Further,
+    /// It is not valid.
+    Invalid(BundleError),
+}
+
+/// A genesis as people pass it on.
+pub(crate) fn read_genesis(path: &Path) -> Result<Genesis> {
+    // Hexadecimal takes twice the bytes; keys and comments besides.
+    let text = files::read_text(path, 4 * GENESIS_BYTES_MAX, "the genesis")?;
+    parse_genesis(&text, &path.display().to_string()).map_err(|error| {
+        CliError::failed(
+            error.code(),
+            &error,
+            "get the network's genesis.toml from whoever runs it",
+        )
+    })
+}
+
+/// The network that a data folder is part of, unless a flag names another.
+pub(super) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
+    if let Some(path) = flag {
+        return read_genesis(path);
+    }
+    let path = data.join("network.toml");
+    read_genesis(&path).map_err(|error| match error.code.as_str() {
+        "not-found" => CliError::failed(
+            "no-network",
+            format!(
+                "{} is part of no network, so that nothing about names can be checked here",
+                data.display()
+            ),
+            "join one with `dotkey network join`, begin your own with `dotkey up`, or give the network's genesis with --genesis FILE",
+        ),
+        _ => error,
+    })
+}
+
+impl LightClient {
+    /// Goes on from what the data folder has verified before, else begins with the genesis.
+    pub(crate) fn open(
+        data: &Path,
+        genesis: Genesis,
+        trust: &TrustArgs,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let network = HEXLOWER.encode(&genesis.network());
+        let path = data.join("light").join(network);
+        let trusted = kept(&path, &genesis)?.unwrap_or_else(|| genesis.trusted());
+        if !trust.old_trust {
+            trusted.check_age(now, TRUST_SECS_MAX).map_err(|error| {
+                CliError::invalid(
+                    error.code(),
+                    error,
+                    "validators that left long ago could deceive who comes back after so long: get a newer genesis or data folder from somebody you trust, or accept that with --old-trust",
+                )
+            })?;
+        }
+        Ok(Self {
+            genesis,
+            trusted,
+            path,
+            age_secs_max: trust.max_age.unwrap_or(FRESHNESS_SECS_MAX),
+        })
+    }
+
+    pub(crate) fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// From which epoch on handovers are needed.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.trusted.epoch
+    }
+
+    pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
+        Freshness {
+            now,
+            age_secs_max: self.age_secs_max,
+        }
+    }
+
+    /// What a bundle proves; its record is not looked at. What is known of the validators only ever gets newer.
+    pub(crate) fn verify(
+        &mut self,
+        bundle: &Bundle,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<VerifiedProof, Unproved> {
+        let mut walked = self.trusted.clone();
+        let mut steps = 0;
+        for (handover, number) in bundle.handovers.iter().zip(1..) {
+            // A bundle that begins at the genesis goes through what is known already.
+            if handover.header.epoch < walked.epoch {
+                continue;
+            }
+            let next = walked.follow(handover);
+            walked = next.map_err(|error| sort(BundleError::Handover { number, error }))?;
+            steps += 1;
+        }
+        let proved = bundle.proof.verify(subject, &walked, self.freshness(now));
+        match proved {
+            Ok(proof) => {
+                let header = proof.header();
+                (walked.epoch, walked.since) = (header.epoch, header.time);
+                self.trusted = walked;
+                Ok(proof)
+            }
+            Err(ProofError::Walk(WalkError::OtherValidators { .. })) if steps > 0 => {
+                self.trusted = walked;
+                Err(Unproved::Further)
+            }
+            Err(error) => Err(sort(error.into())),
+        }
+    }
+
+    /// Writes down what is known now, unless somebody else has written something newer.
+    pub(crate) fn keep(&self) -> Result<()> {
+        let older =
+            |one: &Trusted| (one.epoch, one.since) < (self.trusted.epoch, self.trusted.since);
+        let begun = self.trusted != self.genesis.trusted();
+        if !begun || kept(&self.path, &self.genesis)?.is_some_and(|one| !older(&one)) {
+            return Ok(());
+        }
+        if let Some(folder) = self.path.parent() {
+            files::make_private_folder(folder)?;
+        }
+        files::write_private(&self.path, &self.trusted.encode())
+    }
+}
+
+impl Drop for LightClient {
+    fn drop(&mut self) {
+        // What is not written down is walked again.
+        let _ = self.keep();
+    }
+}
+
+fn sort(error: BundleError) -> Unproved {
+    match error {
+        BundleError::Handover {
+            error: WalkError::Backwards { .. } | WalkError::EpochPassed { .. },
+            ..
+        }
+        | BundleError::Proof(ProofError::Walk(
+            WalkError::Backwards { .. } | WalkError::EpochPassed { .. },
+        )) => Unproved::Behind(error),
+        error => Unproved::Invalid(error),
+    }
+}
+
+/// What was written down, if it is this network's.
+fn kept(path: &Path, genesis: &Genesis) -> Result<Option<Trusted>> {
+    let damaged = |why: &dyn std::fmt::Display| {
+        CliError::failed(
+            "bad-checkpoint",
+            format!("{} is damaged: {why}", path.display()),
+            "remove that file; the validators are then followed from the genesis again",
+        )
+    };
+    let bytes = match files::read(
+        path,
+        CHECKPOINT_BYTES_MAX,
+        "what is known of the validators",
+    ) {
+        Err(error) if error.code == "not-found" => return Ok(None),
+        read => read?,
+    };
+    let trusted = Trusted::decode(&bytes).map_err(|error| damaged(&error))?;
+    if trusted.network != genesis.network() {
+        return Err(damaged(&"it is another network's"));
+    }
+    Ok(Some(trusted))
+}
