@@ -15,6 +15,7 @@ use crate::keys::KeyName;
 use crate::output::Output;
 
 mod name;
+mod network;
 mod node;
 mod values;
 
@@ -22,6 +23,7 @@ pub(crate) use name::{
     LedgerArgs, NameClaimArgs, NameCommand, NameListArgs, NameReleaseArgs, NameRenewArgs,
     NameShowArgs, NameTransferArgs, NameWatchArgs, TrustArgs,
 };
+pub(crate) use network::{NetworkCommand, NetworkInitArgs};
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
 
@@ -67,6 +69,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Make a network of validators, join one, or show the one that this data folder follows
+    #[command(subcommand)]
+    Network(NetworkCommand),
     /// Make, show, carry and rotate identities
     #[command(subcommand)]
     Key(KeyCommand),

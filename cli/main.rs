@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod keys;
 mod names;
+mod network;
 mod node;
 mod output;
 

@@ -98,14 +98,15 @@ impl Ledger {
     /// What a stamp is made for now, as the node says: the newest beacon and the demand.
     pub(crate) fn beacon(&self) -> Result<(Beacon, u64)> {
         let said = self.node.json("ledger")?;
-        let beacon = &said["beacon"];
+        let costs = &said["costs"];
+        let beacon = &costs["beacon"];
         let digest = beacon["digest"].as_str().unwrap_or_default();
         let digest = HEXLOWER.decode(digest.as_bytes()).ok();
         let digest = digest.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let (Some(digest), Some(hour)) = (digest, beacon["hour"].as_u64()) else {
             return Err(self.node.broken(&"it names no beacon for stamps"));
         };
-        let demand = number(beacon, "demand");
+        let demand = number(costs, "demand");
         if demand > DEMAND_MAX {
             let why = format!("it asks for demand {demand}, and {DEMAND_MAX} is the most there is");
             return Err(self.node.broken(&why));

@@ -9,15 +9,13 @@ use data_encoding::HEXLOWER;
 use dotkey_proto::ledger::{
     Bundle, BundleError, Freshness, Genesis, ProofError, Subject, Trusted, VerifiedProof, WalkError,
 };
-use dotkey_proto::limits::{
-    CHECKPOINT_BYTES_MAX, FRESHNESS_SECS_MAX, GENESIS_BYTES_MAX, TRUST_SECS_MAX,
-};
-use dotkey_proto::text::toml::parse_genesis;
+use dotkey_proto::limits::{CHECKPOINT_BYTES_MAX, FRESHNESS_SECS_MAX, TRUST_SECS_MAX};
 use dotkey_proto::time::Timestamp;
 
 use crate::args::TrustArgs;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::network;
 
 /// What a light client knows.
 #[derive(Debug)]
@@ -39,35 +37,21 @@ pub(crate) enum Unproved {
     Invalid(BundleError),
 }
 
-/// A genesis as people pass it on.
-pub(crate) fn read_genesis(path: &Path) -> Result<Genesis> {
-    // Hexadecimal takes twice the bytes; keys and comments besides.
-    let text = files::read_text(path, 4 * GENESIS_BYTES_MAX, "the genesis")?;
-    parse_genesis(&text, &path.display().to_string()).map_err(|error| {
-        CliError::failed(
-            error.code(),
-            &error,
-            "get the network's genesis.toml from whoever runs it",
-        )
-    })
-}
-
 /// The network that a data folder is part of, unless a flag names another.
 pub(super) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
-    if let Some(path) = flag {
-        return read_genesis(path);
-    }
-    let path = data.join("network.toml");
-    read_genesis(&path).map_err(|error| match error.code.as_str() {
-        "not-found" => CliError::failed(
+    let genesis = match flag {
+        Some(path) => Some(network::read(path)?),
+        None => network::of(data)?,
+    };
+    genesis.ok_or_else(|| {
+        CliError::failed(
             "no-network",
             format!(
-                "{} is part of no network, so that nothing about names can be checked here",
+                "{} follows no network, so that nothing about names can be checked here",
                 data.display()
             ),
-            "join one with `dotkey network join`, begin your own with `dotkey up`, or give the network's genesis with --genesis FILE",
-        ),
-        _ => error,
+            "follow one with `dotkey network join FILE`, begin your own with `dotkey up`, or give a network's genesis with --genesis FILE",
+        )
     })
 }
 

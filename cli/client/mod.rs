@@ -21,7 +21,6 @@ use crate::exit::{CliError, Result};
 use crate::node::RunFile;
 
 pub(crate) use ledger::{Ledger, refusal};
-pub(crate) use light::read_genesis;
 
 /// A node on another continent still answers a connection in this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use super::verify::{parse_name, record_json};
 use super::{Context, now};
 use crate::args::VerifyArgs;
-use crate::client::read_genesis;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::network;
 use crate::output::Answer;
 
 pub(super) fn run(args: &VerifyArgs, genesis: &Path, context: &Context<'_>) -> Result<Answer> {
-    let genesis = read_genesis(genesis)?;
+    let genesis = network::read(genesis)?;
     let bundle = read_bundle(&args.file)?;
     let subject = match &args.name {
         Some(name) => claimed(name, context)?,

@@ -13,7 +13,8 @@ use jmt::proof::SparseMerkleRangeProof;
 use jmt::restore::{JellyfishMerkleRestore, StateSnapshotReceiver};
 use jmt::{JellyfishMerkleIterator, KeyHash, RootHash};
 
-use super::{Chain, ChainError, TIP_CELL, block_writes};
+use super::begin::{TIP_CELL, block_writes};
+use super::{Chain, ChainError};
 use crate::ledger::disk::{Disk, Write, unreadable};
 use crate::ledger::state::StateError;
 use crate::ledger::tree::{Blake3, StateTree};
