@@ -191,3 +191,152 @@ fn kept(path: &Path, genesis: &Genesis) -> Result<Option<Trusted>> {
     }
     Ok(Some(trusted))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The vectors of bundles, which are about one network.
+    struct Vectors(Vec<Value>);
+
+    impl Vectors {
+        fn load() -> Self {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/bundle.json");
+            let file = std::fs::read_to_string(path).expect("the vectors of bundles");
+            let mut file: Value = serde_json::from_str(&file).expect("JSON");
+            let all = file["vectors"].as_array_mut().expect("a list");
+            Self(std::mem::take(all))
+        }
+
+        fn genesis(&self) -> Genesis {
+            Genesis::decode(&unhex(&self.0[0]["input"]["genesis"])).expect("sound")
+        }
+
+        fn named(&self, name: &str) -> &Value {
+            let found = self.0.iter().find(|vector| vector["name"] == name);
+            &found.expect("a vector")["input"]
+        }
+    }
+
+    fn unhex(hex: &Value) -> Vec<u8> {
+        let text = hex.as_str().expect("text");
+        HEXLOWER.decode(text.as_bytes()).expect("hexadecimal")
+    }
+
+    fn moment(value: &Value) -> Timestamp {
+        Timestamp::from_secs(value.as_u64().expect("a number")).expect("in range")
+    }
+
+    fn ask(client: &mut LightClient, vector: &Value) -> Result<VerifiedProof, Unproved> {
+        let subject = Subject::Name(vector["subject"].as_str().expect("text").to_owned());
+        let bundle = Bundle::decode(&unhex(&vector["hex"])).expect("well formed");
+        client.verify(&bundle, &subject, moment(&vector["now"]))
+    }
+
+    fn open(
+        data: &Path,
+        vectors: &Vectors,
+        now: Timestamp,
+        old_trust: bool,
+    ) -> Result<LightClient> {
+        let trust = TrustArgs {
+            max_age: Some(60),
+            old_trust,
+            ..TrustArgs::default()
+        };
+        LightClient::open(data, vectors.genesis(), &trust, now)
+    }
+
+    #[test]
+    fn from_the_genesis_it_judges_as_everyone_does() {
+        let vectors = Vectors::load();
+        let data = tempfile::tempdir().expect("a folder");
+        let now = moment(&vectors.named("held")["now"]);
+        let check = |name: &str, expected: Result<(), &str>| {
+            let mut client = open(data.path(), &vectors, now, false).expect("it begins");
+            let found = match ask(&mut client, vectors.named(name)) {
+                Ok(_) => Ok(()),
+                Err(Unproved::Further) => Err("further".to_owned()),
+                Err(Unproved::Behind(error)) => Err(format!("behind: {}", error.code())),
+                Err(Unproved::Invalid(error)) => Err(error.code().to_owned()),
+            };
+            assert_eq!(found, expected.map_err(str::to_owned), "{name}");
+            // The next one begins with the genesis again.
+            std::mem::forget(client);
+        };
+        for valid in [
+            "held",
+            "absent-nobody",
+            "absent-free",
+            "walked",
+            "later-epoch",
+        ] {
+            check(valid, Ok(()));
+        }
+        check("stale", Err("stale"));
+        check("ahead", Err("ahead"));
+        check("another-name", Err("other-subject"));
+        check("other-holder", Err("path"));
+        check("said-to-be-free", Err("path"));
+        check("signature-changed", Err("certificate"));
+        check("another-network", Err("network"));
+        check("walk-not-begun", Err("other-validators"));
+        check("walk-forged", Err("signers"));
+        check("walk-unfinished", Err("further"));
+        check("before-the-genesis", Err("behind: backwards"));
+    }
+
+    #[test]
+    fn what_was_verified_is_kept_and_never_goes_back() {
+        let vectors = Vectors::load();
+        let data = tempfile::tempdir().expect("a folder");
+        let now = moment(&vectors.named("walked")["now"]);
+        let mut client = open(data.path(), &vectors, now, false).expect("it begins");
+        assert_eq!(client.epoch(), 0);
+        ask(&mut client, vectors.named("walked")).expect("it is valid");
+        assert_eq!(client.epoch(), 9);
+        drop(client);
+        let mut client = open(data.path(), &vectors, now, false).expect("it goes on");
+        assert_eq!(client.epoch(), 9);
+        // Its handovers are known, and need no walk.
+        ask(&mut client, vectors.named("walked")).expect("it is still valid");
+        // Valid in itself, but of validators that have handed over since.
+        let earlier = ask(&mut client, vectors.named("held"));
+        assert!(matches!(earlier, Err(Unproved::Behind(_))), "{earlier:?}");
+        // Neither does who knows less write over it.
+        let genesis = vectors.genesis();
+        let trusted = genesis.trusted();
+        let (path, age_secs_max) = (client.path.clone(), 60);
+        drop(LightClient {
+            genesis,
+            trusted,
+            path: path.clone(),
+            age_secs_max,
+        });
+        let client = open(data.path(), &vectors, now, false).expect("it goes on");
+        assert_eq!(client.epoch(), 9);
+        std::fs::write(path, "damaged").expect("written");
+        let error = open(data.path(), &vectors, now, false).expect_err("damaged");
+        assert_eq!(error.code, "bad-checkpoint");
+    }
+
+    #[test]
+    fn trust_ends_after_ninety_days_unless_somebody_says_otherwise() {
+        let vectors = Vectors::load();
+        let data = tempfile::tempdir().expect("a folder");
+        let began = vectors.genesis().began;
+        let last = began.saturating_add(TRUST_SECS_MAX);
+        let check = |now, old_trust, code: Option<&str>| {
+            let opened = open(data.path(), &vectors, now, old_trust);
+            assert_eq!(
+                opened.err().map(|error| error.code),
+                code.map(str::to_owned)
+            );
+        };
+        check(last, false, None);
+        check(last.saturating_add(1), false, Some("trust-expired"));
+        check(last.saturating_add(1), true, None);
+    }
+}

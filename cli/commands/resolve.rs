@@ -141,8 +141,13 @@ fn heading(
     let mut lines = vec![name.apex().to_unicode().into_owned()];
     lines.extend(standing.facts(context));
     let policy = record.authority().policy().number;
+    let pinned = match standing.anchor() {
+        Some(_) => "no older than the ledger pins",
+        None => "of which the ledger pins none",
+    };
+    lines.push(format!("  policy    number {policy}, {pinned}"));
     lines.push(format!(
-        "  record    sequence {}, until {}, under policy number {policy}",
+        "  record    sequence {}, until {}",
         record.sequence(),
         record.expires()
     ));

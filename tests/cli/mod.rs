@@ -3,6 +3,7 @@
 mod backups;
 mod contract;
 mod keys;
+mod names;
 pub(crate) mod nodes;
 mod proofs;
 mod turns;

@@ -64,7 +64,7 @@ impl Running {
     }
 
     /// Stops it as a service manager does.
-    fn stop(mut self) -> ExitStatus {
+    pub(super) fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");
         eventually("it stops", || self.child.try_wait().expect("a child"))
     }
