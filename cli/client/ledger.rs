@@ -25,6 +25,12 @@ use crate::names::claim::View;
 /// How long a node that lags gets to catch up with what was seen elsewhere.
 const BEHIND: Duration = Duration::from_secs(10);
 
+/// How long a network that has just begun gets for its first block.
+const BEGINNING: Duration = Duration::from_secs(30);
+
+/// The code of the problem that no block is certified yet.
+const UNCERTIFIED: &str = "uncertified";
+
 /// Between two looks at it.
 const BEHIND_PAUSE: Duration = Duration::from_millis(500);
 
@@ -131,7 +137,14 @@ impl Ledger {
         let mut walks = 0;
         loop {
             let epoch = if whole { 0 } else { self.light.epoch() };
-            let bytes = self.node.proof_bytes(subject, epoch)?;
+            let bytes = match self.node.proof_bytes(subject, epoch) {
+                // A network that has just begun has its first block in a moment.
+                Err(error) if error.code == UNCERTIFIED && begun.elapsed() < BEGINNING => {
+                    thread::sleep(BEHIND_PAUSE);
+                    continue;
+                }
+                bytes => bytes?,
+            };
             let bundle = Bundle::decode(&bytes).map_err(|error| {
                 let why = format!("what should be a proof is none: {error}");
                 self.node.broken(&why)
