@@ -10,6 +10,7 @@ mod nat;
 mod neighbours;
 mod published;
 mod several;
+mod validators;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

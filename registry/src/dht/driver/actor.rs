@@ -167,6 +167,13 @@ impl Actor {
         Ok((actor, node))
     }
 
+    /// One whose store nothing else uses.
+    #[cfg(test)]
+    pub(super) fn alone(config: NodeConfig, key: &Keypair) -> Result<(Self, Node), StartError> {
+        let store = Store::open(&config.folder.join("store"))?;
+        Self::new(config, key, Arc::new(store))
+    }
+
     /// Listens on every address of the configuration.
     pub(crate) async fn listen(&mut self) -> Result<(), StartError> {
         let mut silent = BTreeMap::new();

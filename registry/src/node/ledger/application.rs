@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use dotkey_proto::identity::{KeyId, Policy, PublicKey};
-use dotkey_proto::ledger::{Action, Body, Certificate, Header, SignedTransaction, Transaction};
-use dotkey_proto::signature::SecretKey;
+use dotkey_proto::identity::KeyId;
+use dotkey_proto::ledger::{Action, Body, Certificate, Header, SignedTransaction};
 use dotkey_proto::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 
 use super::outcomes::{Outcome, Outcomes};
 use super::{Clock, ValidatorKey};
 use crate::consensus::{Application, Block, Evidence, Objection, Tip, Validator};
-use crate::ledger::rules::Setback;
+use crate::ledger::rules::{Setback, free_at};
 use crate::ledger::state::StateError;
 use crate::ledger::{
     CLAIM_BLOCKS_MIN, Chain, ChainError, Judge, Pool, PoolRefusal, Refusal, VERSIONS_KEPT, Voter,
@@ -42,7 +41,7 @@ struct Waiting {
 
 /// Why a transaction does not wait here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotTaken {
+pub enum NotTaken {
     /// It breaks a rule.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -95,8 +94,14 @@ impl Executor {
         match self.chain.check_after(&before, &transaction, now) {
             Ok(_) => {}
             // The blocks until then are made at once when something waits for them.
-            Err(Setback::Refused(Refusal::TooEarly { from, height, .. }))
-                if from <= height + CLAIM_BLOCKS_MIN => {}
+            Err(Setback::Refused(Refusal::TooEarly {
+                label,
+                from,
+                height,
+                ..
+            })) if from <= height + CLAIM_BLOCKS_MIN => {
+                self.check_free(label, now)?;
+            }
             Err(Setback::Refused(refusal)) => return Err(refusal.into()),
             Err(Setback::State(error)) => return Err(NotTaken::Broken(self.halt(&error))),
         }
@@ -109,6 +114,23 @@ impl Executor {
             let _ = self.taken.send(bytes);
         }
         Ok(is_new)
+    }
+
+    /// Whether somebody may claim a name, as far as that is known before its claim can be made.
+    fn check_free(&self, label: String, now: Timestamp) -> Result<(), NotTaken> {
+        let entry = self.chain.entry(&label);
+        let entry = entry.map_err(|error| NotTaken::Broken(self.halt(&error)))?;
+        match entry.map(|entry| (entry.key_id, free_at(self.chain.charter(), &entry))) {
+            Some((holder, free)) if now < free => {
+                let taken = Refusal::Taken {
+                    label,
+                    holder,
+                    free,
+                };
+                Err(taken.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What became of a transaction.
@@ -238,31 +260,20 @@ impl Executor {
         let Some(key) = &self.key else {
             return Ok(None);
         };
-        let secret = SecretKey::from_seed(key.identity());
-        let public = PublicKey::Ed25519(secret.public());
-        let key_id = Policy::bare_key_id(public);
-        let policy = Policy::bare(public)
-            .encode()
-            .expect("a bare key is a policy");
+        let key_id = key.key_id();
         let next = self.chain.account(key_id)?.nonce;
         let waiting = self.waiting().pool.before(key_id, u64::MAX);
         let last = waiting.last().map(|one| one.transaction().nonce + 1);
-        let transaction = Transaction {
-            network: self.chain.charter().network,
-            key_id,
-            nonce: last.unwrap_or(next).max(next),
-            chain: vec![policy],
-            action: Action::Accuse {
-                votes: evidence.votes.to_vec(),
-            },
-            opening: None,
+        let action = Action::Accuse {
+            votes: evidence.votes.to_vec(),
         };
-        let Ok(mut draft) = transaction.draft() else {
-            tracing::error!("the votes of an accusation are too long; report this");
-            return Ok(None);
-        };
-        draft.sign(&secret);
-        Ok(SignedTransaction::decode(&draft.encode()).ok())
+        let nonce = last.unwrap_or(next).max(next);
+        let signed = key.sign(self.chain.charter().network, nonce, action);
+        Ok(signed
+            .inspect_err(
+                |why| tracing::error!(%why, "an accusation is no transaction; report this"),
+            )
+            .ok())
     }
 }
 
@@ -356,6 +367,10 @@ impl Application for Executor {
 
     fn has_work(&self, parent: &Header) -> bool {
         let waiting = self.waiting();
+        // Nothing can be proved before the first block: it is not waited for.
+        if parent.height == 0 {
+            return true;
+        }
         if waiting.pool.load().0 == 0 || self.broken().is_some() {
             return false;
         }

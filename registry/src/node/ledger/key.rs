@@ -3,8 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use dotkey_proto::ledger::{Candidate, Validator, VotingKey};
-use dotkey_proto::signature::Ed25519Key;
+use dotkey_proto::identity::{KeyId, Policy, PublicKey};
+use dotkey_proto::ledger::{
+    Action, Candidate, LedgerError, SignedTransaction, Transaction, Validator, VotingKey,
+};
+use dotkey_proto::signature::{Ed25519Key, SecretKey};
 
 use crate::consensus::Identity;
 use crate::node::{StartError, secret_file};
@@ -97,8 +100,38 @@ impl ValidatorKey {
         self.secrets().validator("").identity
     }
 
-    pub(super) fn identity(&self) -> &[u8; 32] {
-        &self.identity
+    /// The identity that acts for it on the ledger: the bare key.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        Policy::bare_key_id(self.public())
+    }
+
+    /// A transaction of this validator, of which the ledger asks for no opening.
+    ///
+    /// # Errors
+    /// An action that is out of its range.
+    pub fn sign(
+        &self,
+        network: [u8; 32],
+        nonce: u64,
+        action: Action,
+    ) -> Result<SignedTransaction, LedgerError> {
+        let policy = Policy::bare(self.public()).encode();
+        let transaction = Transaction {
+            network,
+            key_id: self.key_id(),
+            nonce,
+            chain: vec![policy.expect("a bare key is a policy")],
+            action,
+            opening: None,
+        };
+        let mut draft = transaction.draft()?;
+        draft.sign(&SecretKey::from_seed(&self.identity));
+        SignedTransaction::decode(&draft.encode())
+    }
+
+    fn public(&self) -> PublicKey {
+        PublicKey::Ed25519(SecretKey::from_seed(&self.identity).public())
     }
 
     pub(super) fn secrets(&self) -> Identity {

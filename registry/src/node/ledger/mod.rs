@@ -10,8 +10,6 @@ mod key;
 mod outcomes;
 mod solo;
 mod status;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,7 +31,7 @@ use crate::ledger::{Chain, ChainError};
 use crate::store::Store;
 use application::Executor;
 
-pub(crate) use application::NotTaken;
+pub use application::NotTaken;
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
@@ -77,7 +75,7 @@ struct Inner {
 
 /// Why the ledger gives no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unanswered {
+pub enum Unanswered {
     /// It is damaged.
     #[error("the ledger has halted: {0}")]
     Halted(String),
@@ -210,7 +208,10 @@ impl Ledger {
     }
 
     /// Lets a transaction wait for a block, here and at the other validators. Says whether it is new here.
-    pub(crate) fn take(&self, transaction: SignedTransaction) -> Result<bool, NotTaken> {
+    ///
+    /// # Errors
+    /// See [`NotTaken`].
+    pub fn take(&self, transaction: SignedTransaction) -> Result<bool, NotTaken> {
         let executor = self.executor();
         let executor = executor.map_err(|error| NotTaken::Broken(error.to_string()))?;
         let bytes = Bytes::copy_from_slice(transaction.as_bytes());
@@ -222,7 +223,10 @@ impl Ledger {
     }
 
     /// What became of a transaction. One that is in a block counts as final once a certificate covers it, so that it can be proved.
-    pub(crate) fn outcome(&self, id: &[u8; 32]) -> Result<Outcome, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn outcome(&self, id: &[u8; 32]) -> Result<Outcome, Unanswered> {
         let executor = self.executor()?;
         match executor.outcome(id) {
             Outcome::Final { height } => {
@@ -238,7 +242,10 @@ impl Ledger {
     }
 
     /// The newest proof, with the handovers that lead to its validators from those of an epoch.
-    pub(crate) fn prove(&self, subject: &Subject, epoch: u64) -> Result<Bundle, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn prove(&self, subject: &Subject, epoch: u64) -> Result<Bundle, Unanswered> {
         let executor = self.executor()?;
         let proof = self.prove_alone(subject)?;
         let newest = proof.header.epoch;
@@ -256,7 +263,10 @@ impl Ledger {
     }
 
     /// The newest proof, for who knows its validators.
-    pub(crate) fn prove_alone(&self, subject: &Subject) -> Result<Proof, Unanswered> {
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub fn prove_alone(&self, subject: &Subject) -> Result<Proof, Unanswered> {
         let proof = self.read(|chain| chain.prove(subject))?;
         proof.ok_or(Unanswered::Uncertified)
     }
@@ -288,6 +298,7 @@ impl Ledger {
             network: hex(&self.0.genesis.network()),
             name: self.0.genesis.name.clone(),
             height: tip.as_ref().map(|tip| tip.height),
+            block: tip.as_ref().map(|tip| hex(&tip.digest())),
             time: tip.as_ref().map(|tip| tip.time.as_secs()),
             age_seconds: tip
                 .as_ref()
