@@ -15,6 +15,7 @@ use crate::commands::Context;
 use crate::exit::{CliError, Exit, Result};
 use crate::keys::Identity;
 use crate::names::journal::Turn;
+use crate::names::lease::Phase;
 use crate::output::Answer;
 
 pub(super) fn run(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
@@ -43,6 +44,9 @@ fn all(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
             let name = standing.name().clone();
             match renew(&name, &identity, standing, &mut ledger, context) {
                 Ok(renewed) => {
+                    if renewed.outcome == Outcome::Lapsed {
+                        renewed.standing.warn(context);
+                    }
                     shown.push(renewed.json(context));
                     lines.push(renewed.line());
                 }
@@ -81,10 +85,19 @@ fn all(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
     Err(error)
 }
 
-/// How it stands with a name after it was renewed, or was not due.
+/// How it stands with a name after it was renewed, or why it was not.
 struct Renewed {
     standing: Standing,
-    now: bool,
+    outcome: Outcome,
+}
+
+/// What was done with a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Renewed,
+    NotDue,
+    /// Too late: anybody may claim it, and no renewal brings it back.
+    Lapsed,
 }
 
 fn renew(
@@ -97,10 +110,11 @@ fn renew(
     let lease = standing.lease().ok_or_else(|| standing.nobody(context))?;
     // By the network's time, which decides; a clock that is ahead would only be refused.
     if !lease.is_renewable(standing.time()) {
-        return Ok(Renewed {
-            standing,
-            now: false,
-        });
+        let outcome = match standing.phase() {
+            Phase::Free => Outcome::Lapsed,
+            Phase::Held | Phase::Grace => Outcome::NotDue,
+        };
+        return Ok(Renewed { standing, outcome });
     }
     let _turn = Turn::take(&context.settings.data, || busy(context))?;
     let mut changer = Changer {
@@ -117,21 +131,22 @@ fn renew(
     let proof = ledger.proof(&Subject::Name(name.root_label().to_owned()))?;
     Ok(Renewed {
         standing: Standing::new(name, proof, ledger),
-        now: true,
+        outcome: Outcome::Renewed,
     })
 }
 
 impl Renewed {
     fn json(&self, context: &Context<'_>) -> Value {
         let mut json = self.standing.json(context);
-        json["renewed"] = self.now.into();
+        json["renewed"] = (self.outcome == Outcome::Renewed).into();
         json
     }
 
     fn line(&self) -> String {
-        let what = match self.now {
-            true => "renewed",
-            false => "not due yet",
+        let what = match self.outcome {
+            Outcome::Renewed => "renewed",
+            Outcome::NotDue => "not due yet",
+            Outcome::Lapsed => "too late to renew; claim it anew",
         };
         format!("{}  ({what})", self.standing.line())
     }

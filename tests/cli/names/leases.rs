@@ -83,7 +83,7 @@ fn cron_may_ask_as_often_as_it_likes() {
         assert_eq!(run.stderr(), "");
         let said = run.stdout();
         assert!(said.starts_with("mysite.key  ends 20"), "{said}");
-        assert!(said.contains("(in 364 days)  (not due yet)"), "{said}");
+        assert!(said.contains(" days)  (not due yet)"), "{said}");
     }
     assert_eq!(place.transactions(&node, "alice"), count);
     // It needs no passphrase where nothing is due.

@@ -4,6 +4,7 @@ mod claims;
 mod handed;
 mod leases;
 mod middle;
+mod networks;
 mod races;
 mod resolved;
 mod trust;

@@ -58,7 +58,10 @@ fn what_a_node_cannot_prove_is_refused() {
 #[test]
 fn the_past_is_not_shown_twice_and_has_its_age() {
     let (place, node) = Place::with_names();
-    let (_, free) = get(&node, "/v1/names/mysite.key");
+    let free = eventually("its first block", || {
+        let (status, free) = get(&node, "/v1/names/mysite.key");
+        (status == 200).then_some(free)
+    });
     place.claim("mysite.key");
     let middle = Middle::new(&node, move |_| Fate::Change(free.clone()));
     let show = |data: &str, more: &[&str]| {

@@ -79,7 +79,7 @@ impl Place {
     }
 
     /// Waits until what was started says `ready`.
-    fn started(&self, mut command: Command, data: &str) -> Running {
+    pub(super) fn started(&self, mut command: Command, data: &str) -> Running {
         let errors = self.path(&format!("{data}.errors"));
         command
             .stdout(Stdio::piped())
