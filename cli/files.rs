@@ -150,6 +150,19 @@ pub(crate) fn make_private_folder(folder: &Path) -> Result<()> {
     made.map_err(|error| unwritable(folder, &error))
 }
 
+/// A file whose lock one process has at a time, until the file is dropped. `busy` is told when another has it.
+pub(crate) fn lock(path: &Path, busy: impl FnOnce()) -> Result<File> {
+    let failed = |error: io::Error| unwritable(path, &error);
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(PRIVATE);
+    let file = options.open(path).map_err(failed)?;
+    if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+        busy();
+    }
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
 /// Refuses a folder that others may write to: they may put something else in the place of what is in it. One that is not there is
 /// as good as one of ours.
 pub(crate) fn check_folder(folder: &Path) -> Result<()> {

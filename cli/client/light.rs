@@ -66,7 +66,7 @@ impl LightClient {
         let network = HEXLOWER.encode(&genesis.network());
         let path = data.join("light").join(network);
         let trusted = kept(&path, &genesis)?.unwrap_or_else(|| genesis.trusted());
-        if !trust.old_trust {
+        if !trust.old_trust && !is_validator(data, &genesis)? {
             trusted.check_age(now, TRUST_SECS_MAX).map_err(|error| {
                 CliError::invalid(
                     error.code(),
@@ -137,12 +137,17 @@ impl LightClient {
     pub(crate) fn keep(&self) -> Result<()> {
         let older =
             |one: &Trusted| (one.epoch, one.since) < (self.trusted.epoch, self.trusted.since);
-        let begun = self.trusted != self.genesis.trusted();
-        if !begun || kept(&self.path, &self.genesis)?.is_some_and(|one| !older(&one)) {
+        let Some(folder) = self.path.parent() else {
+            return Ok(());
+        };
+        if self.trusted == self.genesis.trusted() {
             return Ok(());
         }
-        if let Some(folder) = self.path.parent() {
-            files::make_private_folder(folder)?;
+        files::make_private_folder(folder)?;
+        // Between the look and the writing nobody else writes.
+        let _lock = files::lock(&folder.join("lock"), || {})?;
+        if kept(&self.path, &self.genesis)?.is_some_and(|one| !older(&one)) {
+            return Ok(());
         }
         files::write_private(&self.path, &self.trusted.encode())
     }
@@ -153,6 +158,14 @@ impl Drop for LightClient {
         // What is not written down is walked again.
         let _ = self.keep();
     }
+}
+
+/// Whether this data folder is one of the first validators. Such a one knows when it has sold its own keys, and a network of its own
+/// may begin long before its first name is claimed.
+fn is_validator(data: &Path, genesis: &Genesis) -> Result<bool> {
+    let own = network::own_identity(data)?;
+    let mut validators = genesis.validators.iter();
+    Ok(validators.any(|one| own == Some(*one.validator.identity.as_bytes())))
 }
 
 fn sort(error: BundleError) -> Unproved {

@@ -2,9 +2,8 @@
 //! power cut, before what it says is done; so whoever is killed goes on from there. Only its owner may read it: until the claim is
 //! revealed, the salt is a secret.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -118,18 +117,7 @@ impl Turn {
     pub(crate) fn take(data: &Path, busy: impl FnOnce()) -> Result<Self> {
         let folder = folder(data);
         files::make_private_folder(&folder)?;
-        let path = folder.join("lock");
-        let failed = |error: io::Error| files::unwritable(&path, &error);
-        let opened = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(files::PRIVATE)
-            .open(&path);
-        let file = opened.map_err(failed)?;
-        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-            busy();
-        }
-        file.lock().map_err(failed)?;
+        let file = files::lock(&folder.join("lock"), busy)?;
         Ok(Self { _file: file })
     }
 }
