@@ -14,10 +14,15 @@ use crate::exit::Exit;
 use crate::keys::KeyName;
 use crate::output::Output;
 
+mod name;
 mod network;
 mod node;
 mod values;
 
+pub(crate) use name::{
+    LedgerArgs, NameClaimArgs, NameCommand, NameListArgs, NameReleaseArgs, NameRenewArgs,
+    NameShowArgs, NameTransferArgs, NameWatchArgs, TrustArgs,
+};
 pub(crate) use network::{NetworkCommand, NetworkInitArgs};
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
@@ -70,6 +75,9 @@ pub(crate) enum Command {
     /// Make, show, carry and rotate identities
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Claim readable names, keep them, give them away; see who holds one
+    #[command(subcommand)]
+    Name(NameCommand),
     /// Write, check, sign and publish what a name contains
     #[command(subcommand)]
     Zone(ZoneCommand),
@@ -279,7 +287,7 @@ impl Terms {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ZonePublishArgs {
-    /// The name, if you want it checked to be the key's own, and the zone in TOML or its signed record
+    /// The name that it is for, which is checked to be the key's, and the zone in TOML or its signed record
     #[arg(value_names = ["NAME", "FILE"], num_args = 1..=2, required = true)]
     pub(crate) what: Vec<PathBuf>,
     /// Whose zone it is; a record needs none
@@ -288,7 +296,7 @@ pub(crate) struct ZonePublishArgs {
     #[command(flatten)]
     pub(crate) terms: Terms,
     #[command(flatten)]
-    pub(crate) ask: AskArgs,
+    pub(crate) ledger: LedgerArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -305,7 +313,7 @@ pub(crate) struct ZoneShowArgs {
     #[arg(long)]
     pub(crate) fresh: bool,
     #[command(flatten)]
-    pub(crate) ask: AskArgs,
+    pub(crate) ledger: LedgerArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -334,13 +342,16 @@ pub(crate) struct ResolveArgs {
     #[arg(value_name = "TYPE")]
     pub(crate) rtype: Option<String>,
     /// Answer from this record, verified, and ask nobody
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "fresh"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "fresh", "proof"])]
     pub(crate) record: Option<PathBuf>,
+    /// Save who holds the name, proved, with the record: `dotkey verify FILE --genesis GENESIS` checks it offline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof: Option<PathBuf>,
     /// Ask every node that should have it
     #[arg(long)]
     pub(crate) fresh: bool,
     #[command(flatten)]
-    pub(crate) ask: AskArgs,
+    pub(crate) ledger: LedgerArgs,
     /// As if it were this time, such as 2026-12-24T18:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) now: Option<Moment>,

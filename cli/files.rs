@@ -122,6 +122,14 @@ pub(crate) fn write_replacing(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// As [`write_replacing`], for what only its owner may read: this program's own files.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    with_temporary(path, bytes, PRIVATE, |temporary| {
+        fs::rename(temporary, path)
+    })
+    .map_err(|error| unwritable(path, &error))
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     with_temporary(path, bytes, PUBLIC, |temporary| fs::rename(temporary, path))
 }
@@ -140,6 +148,19 @@ pub(crate) fn make_private_folder(folder: &Path) -> Result<()> {
         failed => failed,
     };
     made.map_err(|error| unwritable(folder, &error))
+}
+
+/// A file whose lock one process has at a time, until the file is dropped. `busy` is told when another has it.
+pub(crate) fn lock(path: &Path, busy: impl FnOnce()) -> Result<File> {
+    let failed = |error: io::Error| unwritable(path, &error);
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(PRIVATE);
+    let file = options.open(path).map_err(failed)?;
+    if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+        busy();
+    }
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 /// Refuses a folder that others may write to: they may put something else in the place of what is in it. One that is not there is

@@ -2,6 +2,8 @@
 //! taken from it; it promises that every failure ends with a next step. What the node says is for the callers to check.
 
 mod events;
+mod ledger;
+mod light;
 mod problem;
 
 use std::path::Path;
@@ -17,6 +19,8 @@ use ureq::{Agent, Body};
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::node::RunFile;
+
+pub(crate) use ledger::{Ledger, refusal};
 
 /// A node on another continent still answers a connection in this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

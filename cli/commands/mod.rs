@@ -2,6 +2,7 @@
 
 mod fetch;
 mod key;
+mod name;
 mod network;
 mod node;
 mod resolve;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         Command::Status { ask } => status::run(ask, &context()?),
         Command::Network(command) => network::run(command, &context()?),
         Command::Key(command) => key::run(command, &context()?),
+        Command::Name(command) => name::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),
         Command::Verify(args) => match &args.genesis {
             None => verify::run(args, &context()?),

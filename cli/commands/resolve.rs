@@ -2,11 +2,15 @@
 
 use dotkey_proto::dns::{Owner, RecordType, WireName, rdata};
 use dotkey_proto::name::Name;
+use dotkey_proto::record::{Record, Verified};
+use dotkey_proto::signature::PublicKey;
+use dotkey_proto::time::Timestamp;
 use dotkey_proto::zone::{Delegation, Next, Outcome, Rrset, Zone, absolutise};
 use serde_json::{Value, json};
 
-use super::fetch::{Wanted, fetch};
-use super::verify::{belongs_to, parse_name, record_json, verify_file};
+use super::fetch::{Holding, Wanted, fetch};
+use super::name::{Standing, save_proof};
+use super::verify::{belongs_to, parse_name, record_json, signers, verify_file};
 use super::{Context, now};
 use crate::args::ResolveArgs;
 use crate::client::NodeClient;
@@ -44,14 +48,18 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
     let rtype = rtype.filter(|rtype| *rtype != ANY);
     let at = args.now.map_or_else(now, |moment| moment.0);
     let source = Source::of(args, &name);
-    let (record, zone) = match &args.record {
-        Some(path) => verify_file(path, at)?,
+    let (record, zone, holding) = match &args.record {
+        Some(path) => {
+            let (record, zone) = verify_file(path, at)?;
+            (record, zone, None)
+        }
         None => {
-            let node = NodeClient::find(args.ask.node.as_deref(), &context.settings)?;
-            fetch(&node, &Wanted::whole(&name, args.fresh), at)?
+            let (record, zone, holding) = fetched(args, &name, at, context)?;
+            (record, zone, Some(holding))
         }
     };
-    let owned = belongs_to(&record, &name, &source.shown)?;
+    let standing = holding.as_ref().and_then(|one| one.standing.as_ref());
+    let owned = belongs_to(&record, &name, &source.shown)? || standing.is_some();
     if !owned {
         context.output.note(&format!(
             "note: who holds {} is decided by the ledger, which is not asked here; this is what the record's owner says",
@@ -84,10 +92,73 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
         "name_checked": owned,
     });
     json["record"] = record_json(&record, context);
+    json["proof_file"] = args
+        .proof
+        .as_ref()
+        .map(|path| path.display().to_string())
+        .into();
+    let mut lines = Vec::new();
+    if let Some(standing) = standing {
+        standing.warn(context);
+        json["holding"] = standing.json(context);
+        lines = heading(&name, standing, &record, context);
+    }
+    lines.extend(found.lines);
     match found.outcome {
         "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json, &source)),
-        _ => Ok(Answer::new(json, found.lines.join("\n"))),
+        _ => Ok(Answer::new(json, lines.join("\n"))),
     }
+}
+
+/// The record of the name from the network, and whose it is. What proves both is saved where that was asked for, also where there is
+/// no record: that nobody holds a name can be proved as well.
+fn fetched(
+    args: &ResolveArgs,
+    name: &Name,
+    at: Timestamp,
+    context: &Context<'_>,
+) -> Result<(Verified<Record>, Zone, Holding)> {
+    let node = NodeClient::find(args.ledger.ask.node.as_deref(), &context.settings)?;
+    let mut holding = Holding::find(name, &args.ledger, args.proof.is_some(), context)?;
+    let wanted = Wanted::whole(name, args.fresh);
+    let fetched = fetch(&node, &wanted, &holding, (context, at));
+    if let (Some(path), Some(bundle)) = (&args.proof, &mut holding.bundle) {
+        let record = fetched.as_ref().ok();
+        bundle.record = record.map(|(record, _)| record.as_bytes().to_vec());
+        save_proof(path, bundle)?;
+    }
+    let (record, zone) = fetched?;
+    Ok((record, zone, holding))
+}
+
+/// Who holds the name, and what was verified on the way to the answer.
+fn heading(
+    name: &Name,
+    standing: &Standing,
+    record: &Record,
+    context: &Context<'_>,
+) -> Vec<String> {
+    let mut lines = vec![name.apex().to_unicode().into_owned()];
+    lines.extend(standing.facts(context));
+    let policy = record.authority().policy().number;
+    let pinned = match standing.anchor() {
+        Some(_) => "no older than the ledger pins",
+        None => "of which the ledger pins none",
+    };
+    lines.push(format!("  policy    number {policy}, {pinned}"));
+    lines.push(format!(
+        "  record    sequence {}, until {}",
+        record.sequence(),
+        record.expires()
+    ));
+    lines.push(format!("  verified  the name, {}", standing.proved()));
+    let signed_by: Vec<String> = signers(record).iter().map(PublicKey::to_string).collect();
+    lines.push(format!(
+        "            the record, signed by {}",
+        signed_by.join(", ")
+    ));
+    lines.push(String::new());
+    lines
 }
 
 /// Where the record comes from.

@@ -174,6 +174,21 @@ impl Hands {
         }
     }
 
+    /// Opens the keys here that it takes to complete a quorum, so that nobody is asked for a passphrase in the middle of long work.
+    /// Says the weight that they have.
+    pub(super) fn open(&self, quorum: &Quorum, keyring: &mut Keyring) -> Result<u32> {
+        let mut reached = 0;
+        for (public, weight) in &quorum.members {
+            if reached < quorum.needed
+                && let Some((whose, key)) = self.find(public)
+            {
+                keyring.open(key, whose)?;
+                reached += weight;
+            }
+        }
+        Ok(reached)
+    }
+
     /// A key that is here and whose signature is missing.
     fn next(&self, draft: &Draft, open: &[Quorum]) -> Option<&(String, StoredKey)> {
         open.iter()

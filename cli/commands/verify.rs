@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::identity::{KeyId, Policy, PublicKey};
+use dotkey_proto::identity::{Anchor, KeyId, Policy, PublicKey};
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 use dotkey_proto::name::{Name, Root};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
@@ -64,13 +64,23 @@ pub(super) fn verify_bytes(
     shown: &str,
     now: Timestamp,
 ) -> Result<(Verified<Record>, Zone)> {
+    verify_against(bytes, shown, now, None)
+}
+
+/// As [`verify_bytes`], with what the ledger pins of the identity.
+pub(super) fn verify_against(
+    bytes: Vec<u8>,
+    shown: &str,
+    now: Timestamp,
+    anchor: Option<&Anchor>,
+) -> Result<(Verified<Record>, Zone)> {
     let invalid = |code: &str, why: &dyn std::fmt::Display, next: &str| {
         CliError::invalid(code, format!("{shown}: not valid ({code}): {why}"), next)
             .with("valid", false)
     };
     let unsigned = unsigned(&bytes);
     let toml = is_toml(&bytes);
-    let record = SignedRecord::new(bytes).verify(now, None).map_err(|error| {
+    let record = SignedRecord::new(bytes).verify(now, anchor).map_err(|error| {
         let code = error.code();
         let next = match code {
             _ if unsigned => "it is a draft that nobody has signed; sign it with `dotkey zone sign FILE --key NAME`",
@@ -143,7 +153,7 @@ pub(super) fn needs_ledger(name: &Name) -> CliError {
             "who holds {} is decided by the ledger, which is not asked here",
             name.to_unicode()
         ),
-        "give the name that needs no claim, which the record's owner finds with `dotkey key show`",
+        "check a proof of it: save one with `dotkey resolve NAME --proof FILE`, and give the network's genesis with --genesis",
     )
 }
 
@@ -175,7 +185,7 @@ fn domain(record: &Record, context: &Context<'_>) -> String {
 }
 
 /// Who signed a verified record.
-fn signers(record: &Record) -> Vec<PublicKey> {
+pub(super) fn signers(record: &Record) -> Vec<PublicKey> {
     let resumed = Claims::resume(record.as_bytes());
     resumed
         .map(|(_, draft)| draft.signers().copied().collect())

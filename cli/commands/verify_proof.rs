@@ -4,9 +4,8 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use dotkey_proto::ledger::{Bundle, BundleError, Freshness, Genesis, Subject, VerifiedBundle};
-use dotkey_proto::limits::{BUNDLE_BYTES_MAX, FRESHNESS_SECS_MAX, GENESIS_BYTES_MAX};
+use dotkey_proto::limits::{BUNDLE_BYTES_MAX, FRESHNESS_SECS_MAX};
 use dotkey_proto::name::Root;
-use dotkey_proto::text::toml::parse_genesis;
 use serde_json::{Value, json};
 
 use super::verify::{parse_name, record_json};
@@ -14,10 +13,11 @@ use super::{Context, now};
 use crate::args::VerifyArgs;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::network;
 use crate::output::Answer;
 
 pub(super) fn run(args: &VerifyArgs, genesis: &Path, context: &Context<'_>) -> Result<Answer> {
-    let genesis = read_genesis(genesis)?;
+    let genesis = network::read(genesis)?;
     let bundle = read_bundle(&args.file)?;
     let subject = match &args.name {
         Some(name) => claimed(name, context)?,
@@ -32,19 +32,6 @@ pub(super) fn run(args: &VerifyArgs, genesis: &Path, context: &Context<'_>) -> R
     let json = as_json(&genesis, &shown, freshness, context);
     let text = in_words(&args.file, &genesis, &shown, freshness);
     Ok(Answer::new(json, text))
-}
-
-/// A genesis as people pass it on.
-fn read_genesis(path: &Path) -> Result<Genesis> {
-    // Hexadecimal takes twice the bytes; keys and comments besides.
-    let text = files::read_text(path, 4 * GENESIS_BYTES_MAX, "the genesis")?;
-    parse_genesis(&text, &path.display().to_string()).map_err(|error| {
-        CliError::failed(
-            error.code(),
-            &error,
-            "get the network's genesis.toml from whoever runs it",
-        )
-    })
 }
 
 fn read_bundle(path: &Path) -> Result<Bundle> {

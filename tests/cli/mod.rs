@@ -4,6 +4,7 @@ mod backups;
 mod contract;
 mod keys;
 mod networks;
+mod names;
 pub(crate) mod nodes;
 mod proofs;
 mod turns;

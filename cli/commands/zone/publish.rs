@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dotkey_proto::identity::{Branch, KeyId};
+use dotkey_proto::identity::{Anchor, Branch, KeyId};
 use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
 use dotkey_proto::name::Name;
 use dotkey_proto::record::{Record, SEQUENCE_MAX, Verified};
@@ -12,10 +12,10 @@ use serde_json::json;
 use super::{file, sign};
 use crate::args::ZonePublishArgs;
 use crate::client::{NodeClient, Stored};
-use crate::commands::fetch::newest;
+use crate::commands::fetch::{Holding, Whose, newest};
 use crate::commands::signing::Hands;
 use crate::commands::verify::{
-    Holder, belongs_to, digest_of, needs_ledger, parse_name, record_json, verify_bytes,
+    belongs_to, digest_of, parse_name, record_json, verify_against, verify_bytes,
 };
 use crate::commands::{Context, now};
 use crate::exit::{CliError, Result};
@@ -26,22 +26,40 @@ use crate::output::Answer;
 pub(super) fn run(args: &ZonePublishArgs, context: &Context<'_>) -> Result<Answer> {
     let (name, path) = what(args, context)?;
     let bytes = files::read(path, ZONE_FILE_BYTES_MAX, "the zone or the record")?;
-    let node = || NodeClient::find(args.ask.node.as_deref(), &context.settings);
+    let node = || NodeClient::find(args.ledger.ask.node.as_deref(), &context.settings);
     let shown = path.display().to_string();
-    let (record, node) = if file::is_record(&bytes) {
+    let check = |whose: KeyId, called: &str| {
+        let name = name.as_ref();
+        name.map(|name| check_owner(name, whose, called, args, context))
+            .transpose()
+    };
+    let (record, node, holding) = if file::is_record(&bytes) {
         signed_before(args, &shown)?;
         let (record, _) = verify_bytes(bytes, &shown, now())?;
-        check_name(name.as_ref(), &record, &shown)?;
-        (record, node()?)
+        if let Some(name) = &name {
+            belongs_to(&record, name, &shown)?;
+        }
+        let holding = check(record.key_id(), &format!("the owner of {shown}"))?;
+        (record, node()?, holding)
     } else {
         let identity = context.store.open(needed_key(args, path)?)?;
-        check_owner(name.as_ref(), &identity)?;
+        let holding = check(identity.key_id(), &format!("`{}`", identity.name))?;
         let node = node()?;
-        let bytes = sign_now(args, bytes, path, &identity, &node, context)?;
-        (verify_bytes(bytes, &shown, now())?.0, node)
+        let anchor = holding.as_ref().and_then(|holding| holding.anchor);
+        let bytes = sign_now(args, (bytes, path), (&identity, anchor), &node, context)?;
+        (verify_bytes(bytes, &shown, now())?.0, node, holding)
     };
+    let anchor = holding.as_ref().and_then(|holding| holding.anchor.as_ref());
+    // What the ledger has declared out of date, nobody would take for the name's.
+    verify_against(record.as_bytes().to_vec(), &shown, now(), anchor)?;
     let stored = send(&node, &record, context)?;
-    Ok(answer(&record, stored, context))
+    if let Some(standing) = holding
+        .as_ref()
+        .and_then(|holding| holding.standing.as_ref())
+    {
+        standing.warn(context);
+    }
+    Ok(answer(name.as_ref(), &record, stored, context))
 }
 
 /// The name, where one is given, and the file.
@@ -56,10 +74,7 @@ fn what<'a>(args: &'a ZonePublishArgs, context: &Context<'_>) -> Result<(Option<
                     format!("publish the zone of {}", name.apex().as_ascii()),
                 ));
             }
-            match Holder::of(&name) {
-                Holder::Ledger => Err(needs_ledger(&name)),
-                Holder::Known(_) => Ok((Some(name), path)),
-            }
+            Ok((Some(name), path))
         }
         [path] => Ok((None, path)),
         _ => unreachable!("the command line takes one or two"),
@@ -85,36 +100,48 @@ fn signed_before(args: &ZonePublishArgs, shown: &str) -> Result<()> {
     ))
 }
 
-fn check_name(name: Option<&Name>, record: &Record, shown: &str) -> Result<()> {
-    name.map_or(Ok(()), |name| belongs_to(record, name, shown).map(|_| ()))
-}
-
-fn check_owner(name: Option<&Name>, identity: &Identity) -> Result<()> {
-    let Some(name) = name else {
-        return Ok(());
-    };
-    match Holder::of(name) {
-        Holder::Known(Some(key_id)) if key_id == identity.key_id() => Ok(()),
-        _ => Err(CliError::failed(
+/// Refuses a name that is not the publisher's: by the name itself, or by the ledger's proof.
+fn check_owner(
+    name: &Name,
+    whose: KeyId,
+    called: &str,
+    args: &ZonePublishArgs,
+    context: &Context<'_>,
+) -> Result<Holding> {
+    let holding = Holding::find(name, &args.ledger, false, context)?;
+    if holding.key_id == Some(whose) {
+        return Ok(holding);
+    }
+    let Some(standing) = &holding.standing else {
+        return Err(CliError::failed(
             "not-yours",
             format!(
-                "{} is not the name of `{}`, which is {}.{}",
+                "{} is not the name of {called}, which is {whose}.{}",
                 name.as_ascii(),
-                identity.name,
-                identity.key_id(),
                 name.suffix()
             ),
             "leave the name out, or give the --key that it is of",
-        )),
-    }
+        ));
+    };
+    let Some(holder) = holding.key_id else {
+        return Err(standing.nobody(context));
+    };
+    let error = CliError::failed(
+        "not-yours",
+        format!(
+            "{} belongs to {holder}, not to {called}, which is {whose}",
+            name.to_unicode()
+        ),
+        "give the --key that holds it; `dotkey name list` shows what the identities here hold",
+    );
+    Err(standing.told(error, context))
 }
 
 /// Signs a zone with a sequence above what the network has.
 fn sign_now(
     args: &ZonePublishArgs,
-    bytes: Vec<u8>,
-    path: &Path,
-    identity: &Identity,
+    (bytes, path): (Vec<u8>, &Path),
+    (identity, anchor): (&Identity, Option<Anchor>),
     node: &NodeClient,
     context: &Context<'_>,
 ) -> Result<Vec<u8>> {
@@ -122,6 +149,12 @@ fn sign_now(
     let key_id = identity.key_id();
     let known = newest_known(node, &key_id, branch.as_ref())?;
     let sequence = sequence(args, known.as_ref().map(|(record, _)| record))?;
+    let least = anchor.and_then(|anchor| anchor.least_sequence).unwrap_or(0);
+    // A checkpoint may be above every clock; who says a sequence is told why it is not taken.
+    let sequence = match args.terms.seq {
+        Some(_) => sequence,
+        None => sequence.max(least),
+    };
     let claims = sign::claims_of(&args.terms, identity, (branch, &zone), sequence);
     let mut draft = sign::draft_of(&claims, path)?;
     let open = |draft: &_| sign::open(identity.policy(), claims.branch.as_ref(), draft);
@@ -148,7 +181,12 @@ fn newest_known(
     key_id: &KeyId,
     branch: Option<&Branch>,
 ) -> Result<Option<(Verified<Record>, Zone)>> {
-    match newest(node, key_id, branch, true, now()) {
+    let whose = Whose {
+        key_id,
+        branch,
+        anchor: None,
+    };
+    match newest(node, &whose, true, now()) {
         Err(error) if error.exit == crate::exit::Exit::Invalid => Ok(None),
         known => known,
     }
@@ -232,8 +270,11 @@ fn send(node: &NodeClient, record: &Verified<Record>, context: &Context<'_>) -> 
     })
 }
 
-fn answer(record: &Record, stored: Stored, context: &Context<'_>) -> Answer {
+fn answer(name: Option<&Name>, record: &Record, stored: Stored, context: &Context<'_>) -> Answer {
     let mut json = record_json(record, context);
+    if let Some(name) = name {
+        json["name"] = name.as_ascii().into();
+    }
     json["stored"] = stored.stored.into();
     json["of"] = stored.of.into();
     json["took_ms"] = stored.took_ms.into();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::file::{self, zone_json};
 use crate::args::ZoneShowArgs;
 use crate::client::NodeClient;
-use crate::commands::fetch::{Wanted, fetch};
+use crate::commands::fetch::{Holding, Wanted, fetch};
 use crate::commands::verify::{count_words, record_json};
 use crate::commands::{Context, now};
 use crate::exit::{CliError, Result};
@@ -48,13 +48,17 @@ fn from_network(name: &Name, args: &ZoneShowArgs, context: &Context<'_>) -> Resu
             ),
         ));
     }
-    let node = NodeClient::find(args.ask.node.as_deref(), &context.settings)?;
+    let node = NodeClient::find(args.ledger.ask.node.as_deref(), &context.settings)?;
     let wanted = Wanted {
         name,
         branch: args.branch.as_ref(),
         fresh: args.fresh,
     };
-    let (record, zone) = fetch(&node, &wanted, now())?;
+    let holding = Holding::find(name, &args.ledger, false, context)?;
+    let (record, zone) = fetch(&node, &wanted, &holding, (context, now()))?;
+    if let Some(standing) = &holding.standing {
+        standing.warn(context);
+    }
     if let Some(out) = &args.out {
         files::write_new(out, record.as_bytes(), PUBLIC)?;
     }

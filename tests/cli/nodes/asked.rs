@@ -146,7 +146,7 @@ fn whose_name_it_is_is_checked_before_anything_is_sent() {
         (
             &["mysite.key", "my.toml", "--key", "alice"][..],
             1,
-            "the ledger",
+            "follows no network",
         ),
         (
             &[&bob, "my.toml", "--key", "alice"],
@@ -189,7 +189,7 @@ fn whose_name_it_is_is_checked_before_anything_is_sent() {
     }
     place
         .run(&["resolve", "mysite.key", "--node", &nothing])
-        .fails(1, "the ledger");
+        .fails(1, "follows no network");
 }
 
 #[test]

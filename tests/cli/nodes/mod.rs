@@ -70,7 +70,7 @@ impl Running {
     }
 
     /// Stops it as a service manager does.
-    fn stop(mut self) -> ExitStatus {
+    pub(super) fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");
         eventually("it stops", || self.child.try_wait().expect("a child"))
     }
@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// Waits until what was started says `ready`.
-    fn started(&self, mut command: Command, data: &str) -> Running {
+    pub(super) fn started(&self, mut command: Command, data: &str) -> Running {
         let errors = self.path(&format!("{data}.errors"));
         command
             .stdout(Stdio::piped())

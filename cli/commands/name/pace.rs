@@ -1,0 +1,60 @@
+//! The pace of waiting for blocks: how often to look, and when to give up.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dotkey_proto::ledger::Parameters;
+
+use crate::client::Ledger;
+use crate::exit::{CliError, Result};
+
+/// Heartbeats without a block after which the network stands still.
+const HEARTBEATS_MAX: u32 = 12;
+
+/// A network that is being started, or loses a validator, pauses this long.
+const STILL_MIN: Duration = Duration::from_secs(60);
+
+/// Blocks that come, or do not.
+pub(super) struct Pace {
+    pause: Duration,
+    still_max: Duration,
+    last: Option<(u64, Instant)>,
+}
+
+impl Pace {
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        let Parameters {
+            block_interval_ms,
+            heartbeat_ms,
+            ..
+        } = ledger.genesis().parameters;
+        Self {
+            // No block comes sooner than the interval.
+            pause: Duration::from_millis(block_interval_ms.clamp(100, 1000)),
+            still_max: STILL_MIN.max(Duration::from_millis(heartbeat_ms) * HEARTBEATS_MAX),
+            last: None,
+        }
+    }
+
+    /// Waits before the next look. `height` is the newest that was seen.
+    pub(super) fn wait(&mut self, height: u64) -> Result<()> {
+        match self.last {
+            Some((last, since)) if last == height => {
+                let still = since.elapsed();
+                if still > self.still_max {
+                    return Err(CliError::failed(
+                        "no-blocks",
+                        format!(
+                            "the network makes no blocks: {} seconds after block {height} there is none that is newer",
+                            still.as_secs()
+                        ),
+                        "see whether its validators run (`dotkey status`), then run the same command again: it goes on where it was",
+                    ));
+                }
+            }
+            _ => self.last = Some((height, Instant::now())),
+        }
+        thread::sleep(self.pause);
+        Ok(())
+    }
+}

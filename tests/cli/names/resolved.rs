@@ -1,0 +1,103 @@
+//! Publishing and resolving by a claimed name, and proofs that hold when the network is gone.
+
+use serde_json::Value;
+
+use super::{GENESIS, Place, failed, text};
+
+#[test]
+fn a_claimed_name_is_published_resolved_and_proved_offline() {
+    let (place, node) = Place::with_names();
+    place.key("bob");
+    let publish = |key: &str| {
+        let args = ["zone", "publish", "mysite.key", "my.toml", "--json"];
+        place.run(&[&args[..], &["--key", key]].concat())
+    };
+    let told = failed(publish("alice"), 3, "not-found");
+    assert!(text(&told["error"]["next"]).contains("dotkey name claim mysite.key"));
+    place.claim("mysite.key");
+    let told = failed(publish("bob"), 1, "not-yours");
+    assert_eq!(text(&told["owner"]), place.key_id("alice").to_string());
+    // Held, and nothing is there yet: said with who holds it.
+    let told = failed(
+        place.run(&["resolve", "mysite.key", "--json"]),
+        3,
+        "not-found",
+    );
+    assert_eq!(told["state"], "held");
+    let published = publish("alice").ok().json();
+    assert_eq!(published["name"], "mysite.key");
+    let resolve = ["resolve", "mysite.key", "--proof", "my.proof"];
+    let answer = place.json(&resolve);
+    assert_eq!(answer["name_checked"], true);
+    assert_eq!(answer["holding"]["state"], "held");
+    assert_eq!(answer["record"]["digest"], published["digest"]);
+    // Saved in the place of the earlier proof, and of nothing else.
+    let said = place.run(&resolve).ok().stdout();
+    for part in [
+        "owner",
+        "lease",
+        "policy    number 0",
+        "record    sequence",
+        "verified  the name, in block",
+        "the record, signed by ed25519:",
+        "IN A 192.0.2.1",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    failed(
+        place.run(&["resolve", "mysite.key", "--proof", "my.toml", "--json"]),
+        1,
+        "exists",
+    );
+    let www = place.json(&["resolve", "www.mysite.key", "A"]);
+    assert_eq!(www["answers"][1]["data"], "192.0.2.1", "{www}");
+    let shown = place.json(&["zone", "show", "mysite.key"]);
+    assert_eq!(shown["record"]["digest"], published["digest"]);
+    // That nobody holds a name is proved as well.
+    let free = ["resolve", "nobodys.key", "--proof", "none.proof", "--json"];
+    failed(place.run(&free), 3, "not-found");
+    assert!(node.stop().success());
+    holds_offline(&place, &published);
+    failed(
+        place.run(&["name", "show", "mysite.key", "--json"]),
+        1,
+        "no-node",
+    );
+}
+
+/// With the network gone: both proofs hold, and changed anywhere they are worth nothing.
+fn holds_offline(place: &Place, published: &Value) {
+    let verify = |file: &str| {
+        let args = ["verify", file, "--json"];
+        place.run_in("elsewhere", &[&args[..], &GENESIS].concat())
+    };
+    let verified = verify("my.proof").ok().json();
+    assert_eq!(text(&verified["holder"]), place.key_id("alice").to_string());
+    assert_eq!(verified["record"]["digest"], published["digest"]);
+    assert_eq!(verify("none.proof").ok().json()["holder"], Value::Null);
+    // Changed anywhere, it is worth nothing.
+    let proof = place.read("my.proof");
+    for at in (0..proof.len()).step_by(proof.len() / 40) {
+        let mut changed = proof.clone();
+        changed[at] ^= 1;
+        place.write("changed.proof", changed);
+        let told = verify("changed.proof").fails(4, "next:").json();
+        assert!(!text(&told["error"]["code"]).is_empty());
+    }
+}
+
+#[test]
+fn a_record_signed_before_is_published_under_the_name_of_who_signed_it() {
+    let (place, _node) = Place::with_names();
+    place.key("bob");
+    place.claim("mysite.key");
+    place.run(&["zone", "sign", "my.toml", "--key", "bob"]).ok();
+    let publish = ["zone", "publish", "mysite.key", "my.record", "--json"];
+    failed(place.run(&publish), 1, "not-yours");
+    std::fs::remove_file(place.path("my.record")).expect("it is there");
+    place
+        .run(&["zone", "sign", "my.toml", "--key", "alice"])
+        .ok();
+    place.run(&publish).ok();
+    place.run(&["resolve", "mysite.key", "A"]).ok();
+}
