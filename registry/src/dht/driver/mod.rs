@@ -32,3 +32,4 @@ mod upkeep;
 mod verifier;
 
 pub(crate) use actor::Actor;
+pub(crate) use addresses::is_local;
