@@ -1,6 +1,6 @@
 //! What every part of the core works with: the actions that come out, requests and writes under way, standings, and what has been noticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dotkey_proto::record::{Record, SignedRecord, Verified};
@@ -10,6 +10,8 @@ use super::absent::Absent;
 use super::allowance::{Allowance, Share};
 use super::bounded::Recent;
 use super::fresh::Fresh;
+use super::lookup::{Lookup, SLOW_MS};
+use super::pace::Pace;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
 use super::standing::Standing;
 use super::{
@@ -83,6 +85,13 @@ pub(super) struct Sent {
     pub(super) deadline_ms: u64,
 }
 
+impl Sent {
+    pub(super) fn waited_ms(&self, now_ms: u64) -> u64 {
+        let asked_ms = self.deadline_ms - ANSWER_MS_MAX;
+        now_ms.saturating_sub(asked_ms)
+    }
+}
+
 /// Who waits for a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writer {
@@ -117,6 +126,7 @@ pub(super) struct Desk {
     pub(super) out: Vec<Action>,
     pub(super) standing: Standing,
     pub(super) allowance: Allowance,
+    pub(super) pace: Pace,
     pub(super) absent: Absent,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
@@ -190,6 +200,7 @@ impl Desk {
             out: Vec::new(),
             standing: Standing::default(),
             allowance: Allowance::default(),
+            pace: Pace::default(),
             absent: Absent::default(),
             sent: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -231,6 +242,25 @@ impl Cx<'_> {
         self.desk.sent.insert(asked, sent);
         self.desk.out.push(Action::Ask { asked, to, request });
         Asking::Sent
+    }
+
+    /// A lookup that begins with those.
+    pub(super) fn lookup(&self, at: Position, known: Vec<Contact>) -> Lookup {
+        let pace = &self.desk.pace;
+        Lookup::new(at, self.desk.me, known).paced(pace.patience_ms(), pace.silent(self.now.ms))
+    }
+
+    /// Notes who lets a question wait, and has those of the routing table looked at: if they are not there, they are to leave it.
+    pub(super) fn note_silent(&mut self) {
+        let late = |sent: &&Sent| sent.waited_ms(self.now.ms) >= SLOW_MS;
+        let late: BTreeSet<Peer> = (self.desk.sent.values().filter(late))
+            .map(|sent| sent.to)
+            .collect();
+        for peer in late {
+            if self.is_met(&peer) && self.desk.pace.note_silent(self.now.ms, peer) {
+                self.desk.out.push(Action::Look { peer });
+            }
+        }
     }
 
     pub(super) fn write(

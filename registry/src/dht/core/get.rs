@@ -98,7 +98,7 @@ impl Get {
             teller: Teller::Over,
             effort,
             keepers_known: keepers.len(),
-            lookup: Lookup::new(at, cx.desk.me, known),
+            lookup: cx.lookup(at, known),
             claims: BTreeMap::new(),
             wants: BTreeMap::new(),
             followed: BTreeSet::new(),

@@ -5,7 +5,7 @@
 //! counts for nothing, and who supplied many of those is not listened to any more. What is asked, and what an answer is worth, is for
 //! [`super::get`] and [`super::put`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dht::message::CLOSER_MAX;
 use crate::dht::peer::{ADDRESSES_MAX, Contact, Distance, Peer, Position};
@@ -29,7 +29,10 @@ const SUPPLIERS_MAX: usize = 4;
 const ADDRESSES_EACH: usize = ADDRESSES_MAX / 2;
 
 /// A peer that has not answered for so long still may, but nobody waits for it any more.
-const SLOW_MS: u64 = 800;
+pub(super) const SLOW_MS: u64 = 800;
+
+/// Late peers for which another is asked besides, at a time: where more are late it is this node, or its network, that is slow.
+const HEDGES_MAX: usize = 3;
 
 /// Contacts that never answered and are not held against who supplied them: nodes vanish. As many again for every second that did answer:
 /// with a third of all nodes gone, honest suppliers stay within it.
@@ -46,6 +49,10 @@ pub(super) struct Lookup {
     me: Peer,
     candidates: BTreeMap<Distance, Candidate>,
     credits: BTreeMap<Peer, Credit>,
+    /// Who takes longer is late: another is asked besides.
+    patience_ms: u64,
+    /// Those that let others wait just now: asked last, and not waited for.
+    silent: BTreeSet<Peer>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,11 +102,20 @@ impl Lookup {
             me,
             candidates: BTreeMap::new(),
             credits: BTreeMap::new(),
+            patience_ms: SLOW_MS,
+            silent: BTreeSet::new(),
         };
         for (number, contact) in known.into_iter().enumerate() {
             lookup.add(contact, number % PATHS, None);
         }
         lookup
+    }
+
+    /// How long to wait for one peer alone, and who is not waited for at all.
+    pub(super) fn paced(mut self, patience_ms: u64, silent: BTreeSet<Peer>) -> Self {
+        self.patience_ms = patience_ms;
+        self.silent = silent;
+        self
     }
 
     /// Of peers that are close enough, those that are at hand are asked before closer ones.
@@ -112,14 +128,17 @@ impl Lookup {
         }
     }
 
-    /// The next one to ask, if fewer than `parallel` are on their way: of the path that has least on its way, who was named by more than
-    /// one, who is at hand, then the closest.
+    /// The next one to ask, if fewer than `parallel` are on their way, a few late ones not counted: who is not known to be silent, of the path that has least on its way,
+    /// who was named by more than one, who is at hand, then the closest.
     pub(super) fn next(&mut self, now_ms: u64, parallel: usize) -> Option<Contact> {
         self.pass_over(now_ms);
-        let mut busy = [0; PATHS];
+        let (mut busy, mut late) = ([0; PATHS], 0);
         for candidate in self.candidates.values() {
-            if matches!(candidate.state, State::Asked { .. }) {
-                busy[candidate.path] += 1;
+            if let State::Asked { at_ms } = candidate.state {
+                let is_late = now_ms >= at_ms.saturating_add(self.patience_ms);
+                late += usize::from(is_late);
+                let hedged = is_late && late <= HEDGES_MAX;
+                busy[candidate.path] += usize::from(!hedged);
             }
         }
         if busy.iter().sum::<usize>() >= parallel {
@@ -132,12 +151,20 @@ impl Lookup {
             .min_by_key(|(distance, candidate)| {
                 let path = busy[candidate.path];
                 let unproven = candidate.is_unproven();
-                (path, unproven, !candidate.at_hand, *distance)
+                let silent = self.silent.contains(&candidate.contact.peer);
+                (silent, path, unproven, !candidate.at_hand, *distance)
             });
         let distance = *waiting?.0;
         let candidate = self.candidates.get_mut(&distance)?;
         candidate.state = State::Asked { at_ms: now_ms };
-        Some(candidate.contact.clone())
+        let contact = candidate.contact.clone();
+        if self.silent.contains(&contact.peer) {
+            candidate.state = State::Slow;
+            for supplier in &candidate.suppliers {
+                self.credits.entry(*supplier).or_default().silent += 1;
+            }
+        }
+        Some(contact)
     }
 
     /// A peer answered with contacts.
@@ -449,6 +476,48 @@ mod tests {
         assert_eq!(lookup.next(SLOW_MS - 1, PARALLEL), None);
         assert!(lookup.next(SLOW_MS, PARALLEL).is_some());
         assert!(!lookup.is_over());
+    }
+
+    #[test]
+    fn for_a_few_late_ones_others_are_asked() {
+        let world = by_distance(0..18);
+        let mut lookup = Lookup::new(Position([0; 32]), Peer([0xff; 32]), world.clone())
+            .paced(100, BTreeSet::new());
+        let mut ask = |now_ms| -> Vec<Peer> {
+            core::iter::from_fn(|| lookup.next(now_ms, PARALLEL))
+                .map(|it| it.peer)
+                .collect()
+        };
+        assert_eq!(ask(0).len(), PARALLEL);
+        assert_eq!(ask(99).len(), 0);
+        assert_eq!(ask(100).len(), HEDGES_MAX, "all are late");
+        assert_eq!(ask(199).len(), 0);
+        assert_eq!(ask(200).len(), 0, "as many are late as before");
+        assert_eq!(ask(SLOW_MS).len(), PARALLEL, "those are not waited for");
+        let late = world[0].peer;
+        lookup.answered(&late, Vec::new());
+        assert_eq!(lookup.found(), world[..1], "who is late counts");
+    }
+
+    #[test]
+    fn who_was_silent_is_asked_last_and_not_waited_for() {
+        let world = by_distance(0..7);
+        let silent = BTreeSet::from([world[0].peer, world[3].peer]);
+        let mut lookup =
+            Lookup::new(Position([0; 32]), Peer([0xff; 32]), world.clone()).paced(SLOW_MS, silent);
+        let asked: Vec<Peer> = core::iter::from_fn(|| lookup.next(0, PARALLEL))
+            .map(|it| it.peer)
+            .collect();
+        let expected = [1, 2, 6, 4, 5, 0, 3].map(|number| world[number].peer);
+        assert_eq!(asked.len(), 7);
+        assert_eq!(asked[5..], expected[5..]);
+        for peer in &asked[..5] {
+            assert!(!lookup.is_over());
+            lookup.answered(peer, Vec::new());
+        }
+        assert!(lookup.is_over());
+        lookup.answered(&world[0].peer, Vec::new());
+        assert_eq!(lookup.found().len(), 6, "it counts if it answers");
     }
 
     #[test]

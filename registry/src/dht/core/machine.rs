@@ -81,15 +81,20 @@ impl Core {
     pub fn step(&mut self, now: Now, input: Input, view: &dyn View) -> Vec<Action> {
         match input {
             Input::Tick => self.on_tick(now, view),
+            Input::Moment => self.on_moment(now, view),
             Input::Request {
                 from,
                 inbound,
                 request,
-            } => serve::on_request(&mut self.cx(now, view), from, inbound, request),
+            } => {
+                self.desk.pace.note_alive(&from);
+                serve::on_request(&mut self.cx(now, view), from, inbound, request);
+            }
             Input::Garbage { from } => self.cx(now, view).offend(from, Offence::Garbage),
             Input::Response { asked, response } => self.on_answer(now, view, asked, Ok(response)),
             Input::Failed { asked, failure } => self.on_answer(now, view, asked, Err(failure)),
             Input::Announced { from, announcement } => {
+                self.desk.pace.note_alive(&from);
                 self.on_announced(now, view, from, announcement);
             }
             Input::Written { writing, result } => self.on_written(now, view, writing, result),
@@ -112,6 +117,12 @@ impl Core {
             }
         }
         core::mem::take(&mut self.desk.out)
+    }
+
+    /// Whether a get or a put is under way, so that moments count.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        !self.tasks.is_empty()
     }
 
     /// Nodes of this node's cell, itself included.
@@ -188,10 +199,8 @@ impl Core {
         {
             self.on_answer(now, view, *asked, Err(Failure::TimedOut));
         }
-        let ids: Vec<u64> = self.tasks.keys().copied().collect();
-        for id in ids {
-            self.go_on(now, view, id);
-        }
+        self.cx(now, view).note_silent();
+        self.on_moment(now, view);
         for (at, summary) in self.hints.due(now.ms) {
             let get = Get::new(&self.cx(now, view), at, Effort::Usual, Purse::Hint(summary));
             self.look(now, view, get);
@@ -199,6 +208,13 @@ impl Core {
         self.desk.fresh.forget(now.ms);
         let Self { desk, upkeep, .. } = self;
         upkeep.on_tick(&mut Cx { desk, now, view });
+    }
+
+    fn on_moment(&mut self, now: Now, view: &dyn View) {
+        let ids: Vec<u64> = self.tasks.keys().copied().collect();
+        for id in ids {
+            self.go_on(now, view, id);
+        }
     }
 
     fn on_announced(&mut self, now: Now, view: &dyn View, from: Peer, announcement: Announcement) {
@@ -314,9 +330,16 @@ impl Core {
         answer: Result<Response, Failure>,
     ) {
         // What comes after its deadline was given up already.
-        let Some(Sent { to, purpose, .. }) = self.desk.sent.remove(&asked) else {
+        let Some(sent) = self.desk.sent.remove(&asked) else {
             return;
         };
+        let Sent { to, purpose, .. } = sent;
+        if answer.is_ok() {
+            self.desk.pace.note_alive(&to);
+            if matches!(purpose, Purpose::Task(_)) {
+                self.desk.pace.answered(sent.waited_ms(now.ms));
+            }
+        }
         match &answer {
             Err(Failure::Garbage) => self.cx(now, view).offend(to, Offence::Garbage),
             // Who is not in the table was named by a stranger, who may have named it with an address that is not its own.

@@ -33,12 +33,13 @@ use super::peers::Peers;
 use super::reach::Reach;
 use super::refresh::Refresh;
 use super::routing::Table;
+use super::silence::Silence;
 use super::transport::swarm;
 use super::verifier::Verifier;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
 use crate::dht::core::{
-    Checked, Config, Core, Held, Input, Known, Now, TICK_MS, VERIFYING_MAX, Verifying, View,
-    Writing, Written,
+    Checked, Config, Core, Held, Input, Known, MOMENT_MS, Now, TICK_MS, VERIFYING_MAX, Verifying,
+    View, Writing, Written,
 };
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
@@ -82,6 +83,7 @@ pub(crate) struct Actor {
     pub(super) book: Book,
     pub(super) joining: Joining,
     pub(super) refresh: Refresh,
+    pub(super) silence: Silence,
     pub(super) reach: Reach,
     pub(super) metrics: Metrics,
     pub(super) waiting: Waiting,
@@ -150,6 +152,7 @@ impl Actor {
             book,
             joining: Joining::new(),
             refresh: Refresh::default(),
+            silence: Silence::default(),
             reach: Reach::default(),
             metrics: Metrics::new(),
             waiting: Waiting::default(),
@@ -198,6 +201,8 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         let mut ticks = interval(Duration::from_millis(TICK_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut moments = interval(Duration::from_millis(MOMENT_MS));
+        moments.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.jobs.has_left(self.clock.now().ms) {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
@@ -208,6 +213,7 @@ impl Actor {
                     None => self.on_leave(None),
                 },
                 _ = ticks.tick() => self.on_tick(),
+                _ = moments.tick(), if self.core.is_asking() => self.feed(Input::Moment),
             }
         }
         self.stop().await;

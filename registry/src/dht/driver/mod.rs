@@ -26,6 +26,7 @@ mod refresh;
 mod room;
 mod routing;
 mod sieve;
+mod silence;
 mod status;
 mod transport;
 mod upkeep;

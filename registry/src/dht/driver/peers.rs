@@ -43,6 +43,7 @@ pub(crate) struct Connected {
 struct Way {
     to: Multiaddr,
     dialled: bool,
+    opened_ms: u64,
 }
 
 impl Connected {
@@ -75,6 +76,15 @@ impl Connected {
     /// How many connections it has.
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Those of its connections that are older than this.
+    pub(crate) fn opened_before(&self, ms: u64) -> Vec<ConnectionId> {
+        let old = self
+            .connections
+            .iter()
+            .filter(|(_, way)| way.opened_ms < ms);
+        old.map(|(connection, _)| *connection).collect()
     }
 
     /// Takes in what it says of itself.
@@ -133,9 +143,12 @@ impl Peers {
             since_ms: now_ms,
             ..Connected::default()
         });
-        connected
-            .connections
-            .insert(connection, Way { to, dialled });
+        let way = Way {
+            to,
+            dialled,
+            opened_ms: now_ms,
+        };
+        connected.connections.insert(connection, way);
     }
 
     /// A connection ended. Whether it was the peer's last.

@@ -195,6 +195,9 @@ impl Actor {
     }
 
     fn on_records(&mut self, event: Records) {
+        if let Records::Message { peer, .. } = &event {
+            self.silence.heard(peer);
+        }
         match event {
             Records::Message {
                 peer,
@@ -226,6 +229,9 @@ impl Actor {
                 if let Some(question) = self.exchanges.asked(&request_id) {
                     let failure = failure(&error);
                     self.metrics.asked(question.kind, Some(failure));
+                    if failure == Failure::TimedOut {
+                        self.on_unanswered(&question.to);
+                    }
                     let asked = question.asked;
                     self.feed(Input::Failed { asked, failure });
                 }
@@ -277,6 +283,7 @@ impl Actor {
     }
 
     fn on_gossip(&mut self, id: PeerId, message_id: MessageId, message: &gossipsub::Message) {
+        self.silence.heard(&id);
         let from = peer(&id);
         let (Some(announcement), Some(from)) =
             (gossip::announcement(&message.topic, &message.data), from)

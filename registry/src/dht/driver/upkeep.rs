@@ -22,6 +22,7 @@ impl Actor {
             let failure = Failure::TimedOut;
             self.metrics.asked(question.kind, Some(failure));
             let asked = question.asked;
+            self.on_unanswered(&question.to);
             self.feed(Input::Failed { asked, failure });
         }
         self.exchanges.sweep();

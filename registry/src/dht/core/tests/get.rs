@@ -234,3 +234,72 @@ fn who_serves_less_than_it_acknowledged_is_stale() {
         );
     }
 }
+
+#[test]
+fn a_dead_holder_costs_a_moment_once_and_is_asked_last_until_it_lives() {
+    let mut bench = Bench::new(40);
+    let newest = record(1, 2);
+    let dead = bench.disk.closest(&at(), 1)[0].peer;
+    let get = |bench: &mut Bench, up: bool| {
+        bench.log.asked.clear();
+        let (found, effort) = bench.get(at(), Effort::Usual, |from, want| {
+            if from == dead && !up {
+                return Reply::Never;
+            }
+            after(50, gives(&newest, want))
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        let asked = bench.log.asked.iter().any(|(peer, _)| *peer == dead);
+        (effort.requests, effort.took_ms, asked)
+    };
+    for _ in 0..8 {
+        assert_eq!(get(&mut bench, true), (6, 50, true));
+    }
+    // Another is asked as soon as it is later than any was, and answers.
+    let (requests, took_ms, asked) = get(&mut bench, false);
+    assert!(asked && requests == 7 && took_ms <= 200, "{took_ms} ms");
+    let now_ms = bench.now.ms;
+    bench.run(
+        Input::Tick,
+        |it| it.now.ms >= now_ms + 1_500,
+        |_, _| Reply::Never,
+    );
+    assert_eq!(bench.log.looked_at, [dead], "once");
+    assert_eq!(get(&mut bench, false), (6, 50, false));
+    let inbound = Inbound(1);
+    bench.step(Input::Request {
+        from: dead,
+        inbound,
+        request: Request::Get {
+            at: at(),
+            want: Want::Contacts,
+        },
+    });
+    assert_eq!(get(&mut bench, true), (6, 50, true));
+}
+
+#[test]
+fn where_few_nodes_are_a_silent_one_is_asked_and_not_waited_for() {
+    let mut bench = Bench::new(4);
+    let newest = record(1, 2);
+    let dead = bench.disk.table[0].peer;
+    let mut took = Vec::new();
+    for _ in 0..3 {
+        let (found, effort) = bench.get(at(), Effort::Usual, |from, want| {
+            if from == dead {
+                return Reply::Never;
+            }
+            after(50, gives(&newest, want))
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!(effort.requests, 4);
+        took.push(effort.took_ms);
+        let now_ms = bench.now.ms;
+        bench.run(
+            Input::Tick,
+            |it| it.now.ms >= now_ms + 500,
+            |_, _| Reply::Never,
+        );
+    }
+    assert_eq!(took[1..], [50, 50], "{took:?}");
+}

@@ -199,6 +199,14 @@ fn gives(record: &Verified<Record>, want: Want) -> Reply {
     })
 }
 
+/// The same, so much later.
+fn after(ms: u64, reply: Reply) -> Reply {
+    match reply {
+        Reply::Now(response) => Reply::After(ms, response),
+        late => late,
+    }
+}
+
 /// What came out of a core.
 #[derive(Default)]
 struct Log {
@@ -209,6 +217,7 @@ struct Log {
     progress: Vec<(usize, usize)>,
     done: Vec<(Job, Outcome)>,
     cut: Vec<Peer>,
+    looked_at: Vec<Peer>,
 }
 
 /// One node and its world.
@@ -321,6 +330,8 @@ impl Bench {
             }
             if self.now.ms.is_multiple_of(TICK_MS) {
                 inputs.insert(0, Input::Tick);
+            } else if self.core.is_asking() {
+                inputs.insert(0, Input::Moment);
             }
         }
     }
@@ -401,6 +412,7 @@ impl Bench {
             Action::Progress { stored, of, .. } => self.log.progress.push((stored, of)),
             Action::Done { job, outcome } => self.log.done.push((job, outcome)),
             Action::CutOff { peer, .. } => self.log.cut.push(peer),
+            Action::Look { peer } => self.log.looked_at.push(peer),
             Action::Judge { .. } => {}
         }
         Noted::Nothing
