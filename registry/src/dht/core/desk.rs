@@ -13,6 +13,7 @@ use super::fresh::Fresh;
 use super::lookup::{Lookup, SLOW_MS};
 use super::pace::Pace;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
+use super::serve::{VERIFYING_OF_KIND_MAX, VERIFYING_OF_ONE_MAX};
 use super::standing::Standing;
 use super::{
     ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, Verifying, View, Writing,
@@ -110,12 +111,41 @@ pub(super) struct Underway {
     pub(super) record: Box<Verified<Record>>,
 }
 
+/// What a record that is being verified beside the core came for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Judged {
+    /// A peer's put.
+    Put(Examined),
+    /// An answer to a question of a task.
+    Answer { task: u64, from: Peer },
+}
+
+impl Judged {
+    fn from(&self) -> Peer {
+        match self {
+            Self::Put(examined) => examined.from,
+            Self::Answer { from, .. } => *from,
+        }
+    }
+
+    fn is_put(&self) -> bool {
+        matches!(self, Self::Put(_))
+    }
+}
+
 /// A peer's put that is being verified.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Examined {
     pub(super) from: Peer,
     pub(super) inbound: Inbound,
     pub(super) expected: Expected,
+}
+
+/// How many records are being verified beside the core.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    pub(super) all: usize,
+    pub(super) of_peer: usize,
 }
 
 /// The shared state.
@@ -130,7 +160,7 @@ pub(super) struct Desk {
     pub(super) absent: Absent,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
-    pub(super) verifying: BTreeMap<Verifying, Examined>,
+    pub(super) verifying: BTreeMap<Verifying, Judged>,
     /// The newest verified record that came to notice, by position. When it has expired, an older one may be in force again.
     pub(super) seen: Recent<Position, Known>,
     /// Records that came to notice just now.
@@ -242,6 +272,31 @@ impl Cx<'_> {
         self.desk.sent.insert(asked, sent);
         self.desk.out.push(Action::Ask { asked, to, request });
         Asking::Sent
+    }
+
+    /// Has a record verified beside the core, unless enough of its kind are, or enough of that peer's. What one peer puts and what it answers is counted apart, so that
+    /// neither takes the other's room.
+    pub(super) fn verify(&mut self, judged: Judged, bytes: Arc<[u8]>) -> Option<Verifying> {
+        let of_kind = self.verified_beside(&judged);
+        let full = of_kind.all >= VERIFYING_OF_KIND_MAX || of_kind.of_peer >= VERIFYING_OF_ONE_MAX;
+        if full {
+            return None;
+        }
+        let verifying = Verifying(self.desk.number());
+        self.desk.verifying.insert(verifying, judged);
+        self.desk.out.push(Action::Verify { verifying, bytes });
+        Some(verifying)
+    }
+
+    /// How many records of this kind are being verified.
+    pub(super) fn verified_beside(&self, judged: &Judged) -> Beside {
+        let same = |it: &&Judged| it.is_put() == judged.is_put();
+        let of_kind = self.desk.verifying.values().filter(same);
+        let of_peer = of_kind.clone().filter(|it| it.from() == judged.from());
+        Beside {
+            all: of_kind.count(),
+            of_peer: of_peer.count(),
+        }
     }
 
     /// A lookup that begins with those.

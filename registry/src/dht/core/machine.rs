@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use dotkey_proto::record::{Record, Verified};
 
-use super::desk::{Cx, Desk, Purpose, Sent, Underway, Writer};
+use super::desk::{Checked, Cx, Desk, Judged, Purpose, Sent, Underway, Writer};
 use super::get::{Get, Purse};
 use super::hints::{Heard, Hints};
 use super::put::Put;
 use super::upkeep::Upkeep;
 use super::{
-    Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, View, Writing, Written,
-    serve,
+    Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, Verifying, View, Writing,
+    Written, serve,
 };
 use crate::dht::message::{Announcement, Expected, Refusal, Response};
 use crate::dht::peer::{Peer, Position};
@@ -99,7 +99,7 @@ impl Core {
             }
             Input::Written { writing, result } => self.on_written(now, view, writing, result),
             Input::Verified { verifying, checked } => {
-                serve::on_verified(&mut self.cx(now, view), verifying, checked);
+                self.on_verified(now, view, verifying, checked);
             }
             Input::TableChanged => {
                 let Self { desk, upkeep, .. } = self;
@@ -365,7 +365,7 @@ impl Core {
             Purpose::Task(id) | Purpose::Claimed(id) | Purpose::Place(id) | Purpose::Told(id) => {
                 let second = matches!(purpose, Purpose::Claimed(_) | Purpose::Place(_));
                 match tasks.get_mut(&id) {
-                    Some(Task::Get(get)) => get.on_answer(&mut cx, to, answer, second),
+                    Some(Task::Get(get)) => get.on_answer(&mut cx, id, to, answer, second),
                     Some(Task::Put(put)) => put.on_answer(&mut cx, to, answer, second),
                     None => {}
                 }
@@ -384,6 +384,22 @@ impl Core {
                 }
                 upkeep.on_pushed(&mut cx, round, &answer);
             }
+        }
+    }
+
+    fn on_verified(&mut self, now: Now, view: &dyn View, verifying: Verifying, checked: Checked) {
+        match self.desk.verifying.remove(&verifying) {
+            Some(Judged::Put(examined)) => {
+                serve::on_verified(&mut self.cx(now, view), examined, checked);
+            }
+            Some(Judged::Answer { task: id, .. }) => {
+                let Self { desk, tasks, .. } = self;
+                if let Some(Task::Get(get)) = tasks.get_mut(&id) {
+                    get.on_verified(&mut Cx { desk, now, view }, verifying, &checked);
+                }
+                self.go_on(now, view, id);
+            }
+            None => {}
         }
     }
 

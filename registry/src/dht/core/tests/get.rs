@@ -303,3 +303,90 @@ fn where_few_nodes_are_a_silent_one_is_asked_and_not_waited_for() {
     }
     assert_eq!(took[1..], [50, 50], "{took:?}");
 }
+
+#[test]
+fn records_of_many_signatures_are_verified_beside_the_core_and_once() {
+    let check = |signatures: u8, beside: usize| {
+        let mut bench = Bench::new(PEERS);
+        let newest = record_by_many(1, 2, signatures);
+        let at = Position::of_record(&newest);
+        let (found, effort) = bench.get(at, Effort::Usual, |_, want| gives(&newest, want));
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!((effort.agreeing, effort.requests), (6, 6));
+        assert_eq!(bench.log.verified_beside, beside, "{signatures}");
+    };
+    check(4, 0);
+    check(5, 1);
+}
+
+#[test]
+fn what_is_verified_beside_the_core_is_held_against_who_gave_it() {
+    let newest = record_by_many(1, 2, 6);
+    let at = Position::of_record(&newest);
+    let mut forged = bytes(&record_by_many(1, 9, 6)).to_vec();
+    *forged.last_mut().expect("it ends in a signature") ^= 1;
+    let forged: Arc<[u8]> = forged.into();
+    let elsewhere = bytes(&record_by_many(2, 9, 6));
+    for odd in [forged, elsewhere] {
+        let mut bench = Bench::new(PEERS);
+        let peer = contact(3).peer;
+        let (found, _) = bench.get(at, Effort::Fresh, |from, want| {
+            if from == peer && want == Want::Record {
+                return got(Value::Record(odd.clone()));
+            }
+            if from == peer {
+                return gives(&record_by_many(1, 9, 6), want);
+            }
+            gives(&newest, want)
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert!(bench.points(&peer) < BAD, "{}", bench.points(&peer));
+        assert!(bench.log.verified_beside > 0);
+    }
+}
+
+#[test]
+fn what_one_peer_answers_with_fills_its_share_of_the_verifier_and_no_more() {
+    let mut bench = Bench::new(1);
+    let (mut waiting, mut overloaded) = (Vec::new(), 0);
+    for person in 1..=20 {
+        let newest = record_by_many(person, 1, 5);
+        let (job, at) = (Job(person.into()), Position::of_record(&newest));
+        let effort = Effort::Usual;
+        let asked = bench.step(Input::Get { job, at, effort });
+        let [Action::Ask { asked, .. }] = asked[..] else {
+            panic!("{asked:?}");
+        };
+        let (value, closer) = (Value::Record(bytes(&newest)), Vec::new());
+        let response = Response::Got { value, closer };
+        for action in bench.step(Input::Response { asked, response }) {
+            match action {
+                Action::Verify { verifying, bytes } => waiting.push((verifying, bytes)),
+                Action::Done { outcome, .. } => {
+                    overloaded += usize::from(matches!(outcome, Outcome::Overloaded));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!((waiting.len(), overloaded), (8, 12));
+    for (verifying, bytes) in waiting {
+        let checked = crate::dht::core::check(&bytes, None, bench.now.calendar);
+        let actions = bench.step(Input::Verified { verifying, checked });
+        let found = actions.iter().any(|action| {
+            let outcome = match action {
+                Action::Done { outcome, .. } => outcome,
+                _ => return false,
+            };
+            matches!(
+                outcome,
+                Outcome::Got {
+                    record: Some(_),
+                    ..
+                }
+            )
+        });
+        assert!(found, "{actions:?}");
+    }
+    assert_eq!(bench.core.sizes().verifying, 0);
+}

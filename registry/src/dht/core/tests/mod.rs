@@ -218,6 +218,7 @@ struct Log {
     done: Vec<(Job, Outcome)>,
     cut: Vec<Peer>,
     looked_at: Vec<Peer>,
+    verified_beside: usize,
 }
 
 /// One node and its world.
@@ -403,6 +404,7 @@ impl Bench {
                 return Noted::Input(Input::Written { writing, result });
             }
             Action::Verify { verifying, bytes } => {
+                self.log.verified_beside += 1;
                 let checked = check(&bytes, None, self.now.calendar);
                 return Noted::Input(Input::Verified { verifying, checked });
             }
