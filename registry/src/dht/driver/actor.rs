@@ -35,6 +35,7 @@ use super::refresh::Refresh;
 use super::routing::Table;
 use super::silence::Silence;
 use super::transport::swarm;
+use super::trusted::Giver;
 use super::verifier::Verifier;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
 use crate::dht::core::{
@@ -177,6 +178,7 @@ impl Actor {
             silent.insert(listener.to_string(), address.clone());
         }
         for address in &self.config.announce {
+            self.reach.announced(address.clone());
             self.swarm.add_external_address(address.clone());
         }
         let everywhere = async {
@@ -330,7 +332,7 @@ fn verifier() -> (Verifier, mpsc::Receiver<(Verifying, Checked)>) {
 /// What the operator and this node itself wrote down is trusted.
 fn load_book(config: &NodeConfig, trust: &Trust, warnings: &mut Vec<String>) -> Book {
     for address in &config.bootstrap {
-        trust.add(address);
+        trust.add(address, Giver::Operator);
     }
     let file = config.folder.join("peers.json");
     let book = Book::load(&file).unwrap_or_else(|error| {
@@ -342,7 +344,7 @@ fn load_book(config: &NodeConfig, trust: &Trust, warnings: &mut Vec<String>) -> 
     });
     for (_, addresses) in book.peers() {
         for address in addresses {
-            trust.add(address);
+            trust.add(address, Giver::Book);
         }
     }
     book

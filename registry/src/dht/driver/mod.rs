@@ -29,6 +29,7 @@ mod sieve;
 mod silence;
 mod status;
 mod transport;
+mod trusted;
 mod upkeep;
 mod verifier;
 

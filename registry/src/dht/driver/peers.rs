@@ -52,6 +52,12 @@ impl Connected {
         self.connections.values().map(|way| &way.to)
     }
 
+    /// Where this node reached it itself.
+    pub(crate) fn dialled_at(&self) -> impl Iterator<Item = &Multiaddr> {
+        let dialled = self.connections.values().filter(|way| way.dialled);
+        dialled.map(|way| &way.to)
+    }
+
     /// Where it stands, which a direct connection shows and a relayed one does not.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         let mut direct = self.addresses().filter(|to| !addresses::is_relayed(to));

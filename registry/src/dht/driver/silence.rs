@@ -131,6 +131,7 @@ mod tests {
     use super::*;
     use crate::dht::driver::actions::peer;
     use crate::dht::driver::behaviour::Behaviour;
+    use crate::dht::driver::trusted::Giver;
     use crate::dht::peer::Contact;
     use crate::node::{NodeConfig, Transport};
 
@@ -151,7 +152,7 @@ mod tests {
     /// Takes a peer into the table as one that is connected, since the beginning of time, over a connection that leads nowhere.
     fn meet(actor: &mut Actor, id: PeerId, at: Multiaddr) -> (Peer, ConnectionId) {
         let (peer, way) = (peer(&id).expect("ed25519"), ConnectionId::new_unchecked(7));
-        actor.trust.add(&at);
+        actor.trust.add(&at, Giver::Operator);
         let addresses = vec![at.to_vec()];
         let contact = Contact { peer, addresses };
         actor.table.enter(contact, None).expect("there is room");
