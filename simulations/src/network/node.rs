@@ -189,7 +189,7 @@ impl Network {
             .iter()
             .filter(|other| other.alive && other.here != here)
         {
-            let addresses = Vec::new();
+            let addresses = Vec::new().into();
             let contact = Contact {
                 peer: other.me,
                 addresses,
@@ -256,7 +256,7 @@ impl Network {
         });
         if let Some(next) = next {
             let (at, peer) = (next.here, next.me);
-            let addresses = Vec::new();
+            let addresses = Vec::new().into();
             self.nodes[node]
                 .table
                 .push((at, Contact { peer, addresses }));

@@ -225,7 +225,7 @@ impl Get {
         match self.teller {
             Teller::ToAsk(peer) => {
                 // It has a connection: it told just now.
-                let addresses = Vec::new();
+                let addresses = Vec::new().into();
                 let (at, want) = (self.at, Want::Record);
                 let request = Request::Get { at, want };
                 let asking = cx.ask(Contact { peer, addresses }, request, Purpose::Told(id));

@@ -303,20 +303,19 @@ impl Lookup {
             {
                 known.suppliers.push(supplier);
                 // Whoever named it first may have named it with addresses that lead nowhere.
-                let more = contact.addresses.into_iter();
-                let addresses = &mut known.contact.addresses;
-                for address in more.take(ADDRESSES_EACH) {
-                    if addresses.len() < ADDRESSES_MAX && !addresses.contains(&address) {
-                        addresses.push(address);
-                    }
-                }
+                let addresses = &known.contact.addresses;
+                let named = contact.addresses.iter().take(ADDRESSES_EACH);
+                let more = named.filter(|it| !addresses.contains(it)).cloned();
+                let all = addresses.iter().cloned().chain(more);
+                known.contact.addresses = all.take(ADDRESSES_MAX).collect();
             }
             return;
         }
         let mut contact = contact;
         if supplier.is_some() {
             // Room is left for what others say.
-            contact.addresses.truncate(ADDRESSES_EACH);
+            let some = contact.addresses.len().min(ADDRESSES_EACH);
+            contact.addresses = contact.addresses[..some].into();
         }
         let candidate = Candidate {
             contact,

@@ -350,7 +350,7 @@ mod tests {
         let good = address("/ip4/8.8.8.8/tcp/4380").to_vec();
         let contact = |addresses: Vec<Vec<u8>>| Contact {
             peer: Peer([1; 32]),
-            addresses,
+            addresses: addresses.into(),
         };
         let trust = Trust::new(PUBLIC);
         let count = |addresses| trust.of_contact(&contact(addresses)).len();

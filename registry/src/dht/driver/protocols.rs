@@ -127,7 +127,7 @@ impl Actor {
             let update = kad.add_address(&id, address.clone());
             // The bucket is full of peers that live, or of which one is asked whether it does.
             if index == 0 && !known && !matches!(update, RoutingUpdate::Success) {
-                self.table.leave(&peer);
+                self.table.step_beside(&peer);
                 return false;
             }
         }

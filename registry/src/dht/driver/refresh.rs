@@ -191,7 +191,7 @@ mod tests {
         actor.trust.add(&nowhere, Giver::Operator);
         let contact = Contact {
             peer: dead,
-            addresses: vec![nowhere.to_vec()],
+            addresses: vec![nowhere.to_vec()].into(),
         };
         actor.table.enter(contact, None).expect("there is room");
         let _ = actor.swarm.behaviour_mut().kad.add_address(&id, nowhere);

@@ -108,8 +108,8 @@ impl Actor {
         let Some(connected) = self.peers.get(id) else {
             return;
         };
-        let old = connected.opened_before(silent.since_ms);
-        if old.len() < connected.connections() {
+        if connected.has_newer(silent.since_ms) {
+            let old = connected.opened_before(silent.since_ms);
             self.silence.silent.remove(id);
             for connection in old {
                 self.swarm.close_connection(connection);
@@ -153,7 +153,7 @@ mod tests {
     fn meet(actor: &mut Actor, id: PeerId, at: Multiaddr) -> (Peer, ConnectionId) {
         let (peer, way) = (peer(&id).expect("ed25519"), ConnectionId::new_unchecked(7));
         actor.trust.add(&at, Giver::Operator);
-        let addresses = vec![at.to_vec()];
+        let addresses = vec![at.to_vec()].into();
         let contact = Contact { peer, addresses };
         actor.table.enter(contact, None).expect("there is room");
         let _ = actor.swarm.behaviour_mut().kad.add_address(&id, at.clone());

@@ -58,6 +58,8 @@ pub(crate) fn swarm(
     };
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)
+        // What is asked goes out with the name of its protocol, so that an answer takes one round trip and not two. Peers are asked only what they said they speak.
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_max_negotiating_inbound_streams(NEGOTIATING_MAX);
     let behaviour = Behaviour::new(settings, relayed)?;
     Ok(Swarm::new(guarded.boxed(), behaviour, me, config))

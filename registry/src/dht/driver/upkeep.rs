@@ -186,7 +186,7 @@ mod tests {
                 .expect("an address");
             let contact = Contact {
                 peer: peer(&id).expect("its key is ed25519"),
-                addresses: vec![address.to_vec()],
+                addresses: vec![address.to_vec()].into(),
             };
             actor.table.enter(contact, None).expect("there is room");
         }

@@ -7,7 +7,7 @@ fn contact(number: u16) -> Contact {
     key[..2].copy_from_slice(&number.to_be_bytes());
     Contact {
         peer: Peer(key),
-        addresses: Vec::new(),
+        addresses: Vec::new().into(),
     }
 }
 

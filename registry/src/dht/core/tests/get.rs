@@ -1,5 +1,6 @@
 //! Which of several answers it is, who lied, and who gets the newest pushed.
 
+use super::super::get::ENOUGH;
 use super::*;
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 
@@ -389,4 +390,22 @@ fn what_one_peer_answers_with_fills_its_share_of_the_verifier_and_no_more() {
         assert!(found, "{actions:?}");
     }
     assert_eq!(bench.core.sizes().verifying, 0);
+}
+
+#[test]
+fn what_was_seen_before_and_is_on_its_way_asks_nobody_more() {
+    let mut bench = Bench::new(3 * PEERS);
+    let person = bench.person(|rank| rank >= 30);
+    let newest = record(person, 2);
+    let at = Position::of_record(&newest);
+    // Summaries are shorter, so they come first.
+    let late = |want| match gives(&newest, want) {
+        Reply::Now(response) if want == Want::Record => Reply::After(100, response),
+        reply => reply,
+    };
+    for seen_before in [false, true] {
+        let (found, effort) = bench.get(at, Effort::Usual, |_, want| late(want));
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!(effort.requests, ENOUGH, "seen before: {seen_before}");
+    }
 }

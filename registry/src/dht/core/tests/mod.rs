@@ -100,7 +100,7 @@ fn bytes(record: &Record) -> Arc<[u8]> {
 fn contact(number: u16) -> Contact {
     let mut key = [0; 32];
     key[..2].copy_from_slice(&number.to_be_bytes());
-    let (peer, addresses) = (Peer(key), Vec::new());
+    let (peer, addresses) = (Peer(key), Vec::new().into());
     Contact { peer, addresses }
 }
 
