@@ -46,12 +46,19 @@ pub(crate) struct Connected {
 struct Way {
     to: Multiaddr,
     dialled: bool,
+    opened_ms: u64,
 }
 
 impl Connected {
     /// Where its connections lead.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
         self.connections.values().map(|way| &way.to)
+    }
+
+    /// Where this node reached it itself.
+    pub(crate) fn dialled_at(&self) -> impl Iterator<Item = &Multiaddr> {
+        let dialled = self.connections.values().filter(|way| way.dialled);
+        dialled.map(|way| &way.to)
     }
 
     /// Where it stands, which a direct connection shows and a relayed one does not.
@@ -73,6 +80,18 @@ impl Connected {
     pub(crate) fn incoming(&self) -> usize {
         let incoming = self.connections.values().filter(|way| !way.dialled);
         incoming.count()
+    }
+
+    /// Those of its connections that are older than this.
+    pub(crate) fn opened_before(&self, ms: u64) -> Vec<ConnectionId> {
+        let old = self.connections.iter();
+        let old = old.filter(|(_, way)| way.opened_ms < ms);
+        old.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Whether it has one that is not.
+    pub(crate) fn has_newer(&self, ms: u64) -> bool {
+        self.connections.values().any(|way| way.opened_ms >= ms)
     }
 
     /// Takes in what it says of itself.
@@ -141,7 +160,11 @@ impl Peers {
             since_ms: now_ms,
             ..Connected::default()
         });
-        let way = Way { to, dialled };
+        let way = Way {
+            to,
+            dialled,
+            opened_ms: now_ms,
+        };
         if let Some(before) = connected.connections.insert(connection, way) {
             self.count_closed(&before);
         }

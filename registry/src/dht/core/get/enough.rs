@@ -21,7 +21,7 @@ impl Get {
             return true;
         }
         let claimed = self.claims.values().copied().max().flatten();
-        if claimed > best {
+        if claimed > best || !self.examined.is_empty() {
             return false;
         }
         if self.lookup.is_over() {
