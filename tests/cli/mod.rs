@@ -3,8 +3,8 @@
 mod backups;
 mod contract;
 mod keys;
-mod networks;
 mod names;
+mod networks;
 pub(crate) mod nodes;
 mod proofs;
 mod turns;
