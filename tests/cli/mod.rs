@@ -4,6 +4,7 @@ mod backups;
 mod contract;
 mod keys;
 mod names;
+mod networks;
 pub(crate) mod nodes;
 mod proofs;
 mod turns;

@@ -41,6 +41,11 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// What it printed when it was ready.
+    pub(super) fn ready(&self) -> &Value {
+        &self.ready
+    }
+
     pub(super) fn api(&self) -> &str {
         text(&self.ready["api"])
     }
