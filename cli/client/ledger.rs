@@ -152,7 +152,7 @@ impl Ledger {
             let error = match self.light.verify(&bundle, subject, now()) {
                 Ok(proof) if !whole => return Ok((bundle, proof)),
                 // Who checks it elsewhere knows the genesis alone.
-                Ok(proof) => match self.from_genesis(&bundle, subject) {
+                Ok(proof) => match self.check_from_genesis(&bundle, subject) {
                     Ok(()) => return Ok((bundle, proof)),
                     Err(error) => error,
                 },
@@ -173,7 +173,7 @@ impl Ledger {
         }
     }
 
-    fn from_genesis(&self, bundle: &Bundle, subject: &Subject) -> Result<(), BundleError> {
+    fn check_from_genesis(&self, bundle: &Bundle, subject: &Subject) -> Result<(), BundleError> {
         let freshness = self.light.freshness(now());
         let verified = bundle.verify(subject, self.genesis(), freshness);
         verified.map(drop)

@@ -283,7 +283,8 @@ pub(super) mod tests {
             .permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
         assert_eq!(journal.read().expect("read"), Some(claim.clone()));
-        assert_eq!(under_way(data.path(), &claim.network), [claim.clone()]);
+        let listed = under_way(data.path(), &claim.network);
+        assert_eq!(listed, std::slice::from_ref(&claim));
         assert_eq!(under_way(data.path(), &[1; 32]), []);
         fs::write(journal.path(), "{").expect("damaged");
         assert_eq!(journal.read().expect_err("damaged").code, "bad-journal");
