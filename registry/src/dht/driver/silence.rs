@@ -145,7 +145,7 @@ mod tests {
             listen: Vec::new(),
             ..NodeConfig::new(folder.path())
         };
-        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        let actor = Actor::alone(config, &Keypair::generate_ed25519());
         (actor.expect("it is made").0, folder)
     }
 
