@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dotkey_proto::identity::{Branch, Key, KeyId, Policy, PublicKey};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
@@ -36,6 +36,12 @@ pub(crate) fn now() -> Timestamp {
 
 fn time(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs).expect("in range")
+}
+
+/// What time it is for the ledger, whose engine has the machine's clock.
+fn machine_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    time(since.expect("after 1970").as_secs())
 }
 
 /// How the node behaves.
@@ -83,7 +89,7 @@ impl World {
         let config = LedgerConfig {
             network: Network::Own,
             listen: None,
-            clock: now,
+            clock: machine_time,
         };
         let ledger = Ledger::open(Arc::new(store), folder.path(), config).expect("a ledger");
         Self::made(Mood::Honest, change, Some((ledger, folder))).await
