@@ -135,13 +135,17 @@ fn shown(request: &Request) -> String {
 
 /// Of `:authority` or of the one `Host`: two of them could be read differently by what stands before this node.
 fn authority(request: &Request) -> Option<Authority> {
-    if let Some(authority) = request.uri().authority() {
-        return Some(authority.clone());
-    }
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let (first, second) = (hosts.next()?, hosts.next());
-    let host = first.to_str().ok().filter(|_| second.is_none())?;
-    host.parse().ok()
+    let authority = match request.uri().authority() {
+        Some(authority) => authority.clone(),
+        None => {
+            let mut hosts = request.headers().get_all(header::HOST).iter();
+            let (first, second) = (hosts.next()?, hosts.next());
+            let host = first.to_str().ok().filter(|_| second.is_none())?;
+            host.parse().ok()?
+        }
+    };
+    // RFC 9110 section 4.2.4, RFC 9113 section 8.3.1: a user's name there is an error, and made to mislead about the host.
+    (!authority.as_str().contains('@')).then_some(authority)
 }
 
 fn is_known(hosts: &[String], host: &str) -> bool {
@@ -202,12 +206,27 @@ mod tests {
         check("evil.example", "wrong host");
         check("127.0.0.1.evil.example", "wrong host");
         check("localhost.evil.example", "wrong host");
-        check("evil@127.0.0.1", "ok");
+        check("evil@127.0.0.1", "wrong host");
+        check("evil:word@127.0.0.1:5380", "wrong host");
+        check("@localhost", "wrong host");
         check("", "wrong host");
         check("a b", "wrong host");
         assert_eq!(judge(&[], true), "wrong host");
         let twice = [("host", "127.0.0.1"), ("host", "127.0.0.1")];
         assert_eq!(judge(&twice, true), "wrong host");
+    }
+
+    #[test]
+    fn a_user_before_the_host_is_no_host() {
+        let check = |uri: &str, known: bool| {
+            let request = Request::builder().uri(uri).body(Body::empty());
+            let request = request.expect("a request");
+            assert_eq!(super::check(&[], &request, true).is_ok(), known, "{uri}");
+        };
+        // As HTTP/2 and proxies say it.
+        check("http://127.0.0.1/v1/status", true);
+        check("http://evil@127.0.0.1/v1/status", false);
+        check("http://evil:word@localhost/v1/status", false);
     }
 
     #[test]

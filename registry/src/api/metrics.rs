@@ -41,7 +41,7 @@ pub(crate) struct HttpMetrics {
     in_flight: Gauge,
     pub(crate) connections: Gauge,
     /// Connections that were cut off by name of the bound that they met.
-    pub(crate) cut_off: Family<CutOffLabels, Counter<u64, AtomicU64>>,
+    cut_off: Family<CutOffLabels, Counter<u64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,8 +59,8 @@ struct RouteLabels {
 
 /// Why a connection was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct CutOffLabels {
-    pub(crate) reason: &'static str,
+struct CutOffLabels {
+    reason: &'static str,
 }
 
 impl HttpMetrics {
@@ -75,6 +75,12 @@ impl HttpMetrics {
             cut_off: Family::default(),
         };
         metrics.registered()
+    }
+
+    /// A connection was cut off.
+    pub(crate) fn cut_off(&self, reason: &'static str) {
+        let labels = CutOffLabels { reason };
+        self.cut_off.get_or_create(&labels).inc();
     }
 
     fn registered(mut self) -> Self {

@@ -6,10 +6,12 @@
 
 mod admin;
 mod events;
+mod flow;
 mod guard;
 mod ledger;
 mod levels;
 mod metrics;
+mod places;
 mod problem;
 mod put;
 mod records;
@@ -70,7 +72,7 @@ impl fmt::Debug for ApiConfig {
 /// How much a client may have, and for how long.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections. The next one waits in the kernel's queue until one closes.
+    /// Open connections, of which each client has a share. Past them a newcomer takes the place of one that waits for its client; where the node works on all, it waits.
     pub connections: usize,
     /// Bytes of one request's head. hyper reads at least 8 KiB.
     pub header_bytes: usize,

@@ -1,27 +1,28 @@
 //! Connections: accepted up to a bound, cut off when slow, ended in order when the server stops.
 
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::pin::pin;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::http::Request;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::events::Ring;
-use super::metrics::{CutOffLabels, Flight, HttpMetrics};
+use super::flow::CountedBody;
+use super::metrics::{Flight, HttpMetrics};
+use super::places::{Client, Place, Places};
 use super::routes::router;
 use super::stall::Stalling;
 use super::state::Shared;
@@ -93,64 +94,70 @@ pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let limits = shared.config.limits.clone();
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
     let router = router(Arc::clone(&shared));
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = next(&listener, &places) => accepted,
         };
-        let Some((stream, permit)) = accepted else {
-            sleep(ACCEPT_RETRY).await;
-            continue;
+        let (stream, place) = match accepted {
+            Ok((stream, Some(place))) => (stream, place),
+            Ok((_, None)) => {
+                shared.metrics.cut_off("crowded");
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!("the API accepts no connection: {error}");
+                sleep(ACCEPT_RETRY).await;
+                continue;
+            }
         };
         let (router, shared, stop) = (router.clone(), Arc::clone(&shared), stop.clone());
         tokio::spawn(async move {
             let _counted = Flight::new(&shared.metrics.connections);
-            if let Some(reason) = connection(stream, router, &shared.config.limits, stop).await {
-                let labels = CutOffLabels { reason };
-                shared.metrics.cut_off.get_or_create(&labels).inc();
+            let limits = &shared.config.limits;
+            if let Some(reason) = connection(stream, &place, router, limits, stop).await {
+                shared.metrics.cut_off(reason);
             }
-            drop(permit);
         });
     }
     drop(listener);
     // Each connection ends by itself after `stop_wait`; all places free means that all have.
-    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-    let _ = timeout(limits.stop_wait + ACCEPT_RETRY, places.acquire_many(all)).await;
+    let _ = timeout(limits.stop_wait + ACCEPT_RETRY, places.empty()).await;
 }
 
-/// The next connection, when there is a place for it.
+/// The next connection, when there is a place for it; without one where its client may have no more.
 async fn next(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
-        Err(error) => {
-            tracing::warn!("the API accepts no connection: {error}");
-            None
-        }
-    }
+    places: &Arc<Places>,
+) -> io::Result<(TcpStream, Option<Place>)> {
+    let (stream, from) = listener.accept().await?;
+    let place = places.enter(Client::of(from.ip())).await;
+    Ok((stream, place))
 }
 
 /// Serves one connection to its end. Says why, where it was cut off.
 async fn connection(
     stream: TcpStream,
+    place: &Place,
     router: Router,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
 ) -> Option<&'static str> {
     // An event is one small write.
     let _ = stream.set_nodelay(true);
-    let requests = watch::Sender::new(0_usize);
-    let mut counted = requests.subscribe();
+    let activity = &place.activity;
     let service = service_fn(move |request: Request<Incoming>| {
-        let (router, request_counted) = (router.clone(), Counted::new(&requests));
+        let (router, counted) = (router.clone(), activity.request());
+        let arriving = (!request.body().is_end_stream()).then(|| activity.body());
+        let request = request.map(|body| match arriving {
+            Some(arriving) => Body::new(CountedBody(body, arriving)),
+            None => Body::new(body),
+        });
         async move {
-            let response = router.oneshot(request.map(Body::new)).await;
-            response.map(|response| response.map(|body| CountedBody(body, request_counted)))
+            let response = router.oneshot(request).await;
+            response.map(|response| response.map(|body| CountedBody(body, counted)))
         }
     });
     let stream = TokioIo::new(Stalling::new(stream, limits.write_wait));
@@ -158,7 +165,8 @@ async fn connection(
     let mut connection = pin!(builder.serve_connection(stream, service));
     let reason = tokio::select! {
         ended = connection.as_mut() => return ended.err().map(|error| cause(error.as_ref())),
-        () = idle(&mut counted, limits.header_wait) => Some("idle"),
+        () = place.displaced() => return Some("displaced"),
+        () = activity.idle(limits.header_wait) => Some("idle"),
         _ = stop.wait_for(|stop| *stop) => None,
     };
     connection.as_mut().graceful_shutdown();
@@ -187,23 +195,6 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Waits until no request is under way for so long.
-async fn idle(requests: &mut watch::Receiver<usize>, wait: Duration) {
-    loop {
-        let busy = *requests.borrow_and_update() > 0;
-        if busy {
-            if requests.changed().await.is_err() {
-                return;
-            }
-        } else {
-            match timeout(wait, requests.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return,
-            }
-        }
-    }
-}
-
 fn cause(error: &(dyn core::error::Error + 'static)) -> &'static str {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -223,45 +214,4 @@ fn cause(error: &(dyn core::error::Error + 'static)) -> &'static str {
         cause = error.source();
     }
     "broken"
-}
-
-/// One request under way, up to the end of its answer's body.
-struct Counted(watch::Sender<usize>);
-
-impl Counted {
-    fn new(requests: &watch::Sender<usize>) -> Self {
-        requests.send_modify(|count| *count += 1);
-        Self(requests.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-struct CountedBody(
-    Body,
-    #[expect(dead_code, reason = "it counts by being there")] Counted,
-);
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().0).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
 }

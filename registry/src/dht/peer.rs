@@ -1,6 +1,7 @@
 //! Who takes part, and where: peers, how to reach them, positions in the key space and the distance between them.
 
 use core::fmt;
+use std::sync::Arc;
 
 use dotkey_proto::record::Record;
 use sha2::{Digest, Sha256};
@@ -55,7 +56,7 @@ pub struct Contact {
     /// Who.
     pub peer: Peer,
     /// Where: at most [`ADDRESSES_MAX`] of at most [`ADDRESS_BYTES_MAX`] bytes.
-    pub addresses: Vec<Vec<u8>>,
+    pub addresses: Arc<[Vec<u8>]>,
 }
 
 /// A point of the key space that peers and records share.

@@ -4,13 +4,24 @@ use std::time::Duration;
 
 use dotkey_registry::api::ApiConfig;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::{Ask, read_to_end, read_until};
-use crate::node::{Draft, Mood, World, path};
+use crate::node::{Draft, Mood, World, path, verified};
 
 /// Soon, and long enough for a request on a busy machine.
 const WAIT: Duration = Duration::from_millis(300);
+
+/// Longer than a test lasts.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// A connection from an address of this machine.
+async fn connect_from(address: &str, world: &World) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let from = format!("{address}:0").parse().expect("an address");
+    socket.bind(from).expect("an address of this machine");
+    socket.connect(world.address()).await.expect("it listens")
+}
 
 fn impatient(config: &mut ApiConfig) {
     config.limits.header_wait = WAIT;
@@ -85,22 +96,67 @@ async fn who_reads_nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn more_connections_than_there_are_places_wait() {
-    let world = World::with(Mood::Honest, |config| {
-        impatient(config);
-        config.limits.connections = 2;
-    });
-    let world = world.await;
-    let mut silent = Vec::new();
-    for _ in 0..2 {
-        silent.push(
-            TcpStream::connect(world.address())
-                .await
-                .expect("it listens"),
-        );
+async fn who_is_slow_keeps_nobody_out() {
+    let record = Draft::default().sign();
+    let put = Ask::put(&path(&record), &record).bytes();
+    let head = put.len() - record.len();
+    for begin in [
+        &b""[..],
+        b"GET /v1/status HT",
+        &put[..head],
+        &put[..head + 10],
+    ] {
+        let world = World::with(Mood::Honest, |config| {
+            config.limits.header_wait = NEVER;
+            config.limits.body_wait = NEVER;
+            config.limits.connections = 16;
+        });
+        let world = world.await;
+        let mut slow = Vec::new();
+        for _ in 0..64 {
+            let mut stream = connect_from("127.0.0.1", &world).await;
+            // It may have lost its place already.
+            let _ = stream.write_all(begin).await;
+            slow.push(stream);
+        }
+        for from in ["127.0.0.1", "127.0.0.2"] {
+            let mut stream = connect_from(from, &world).await;
+            let health = Ask::get("/v1/health").bytes();
+            stream.write_all(&health).await.expect("sent");
+            let seen = read_to_end(&mut stream).await;
+            assert!(seen.starts_with("HTTP/1.1 200"), "{from}: {seen}");
+        }
+        let page = Ask::get("/metrics").of(world.address()).await.text();
+        assert!(page.contains("reason=\"displaced\"} "), "{page}");
     }
-    // Served when one of the silent is cut off.
-    assert_eq!(Ask::get("/v1/health").of(world.address()).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_not_cut_off_for_a_newcomer() {
+    let world = World::with(Mood::Honest, |config| config.limits.connections = 8).await;
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect_from("127.0.0.1", &world).await;
+        let ask = Ask::get("/v1/events").bytes();
+        stream.write_all(&ask).await.expect("sent");
+        read_until(&mut stream, "id: ").await;
+        streams.push(stream);
+    }
+    // Its client has its share.
+    let mut newcomer = connect_from("127.0.0.1", &world).await;
+    assert_eq!(read_to_end(&mut newcomer).await, "");
+    let change = verified(&Draft::default().sign());
+    world.changes.send(change).expect("the server listens");
+    for stream in &mut streams {
+        read_until(stream, "event: change").await;
+    }
+    // Another waits for the first that ends.
+    let mut other = connect_from("127.0.0.2", &world).await;
+    let ask = Ask::get("/v1/health").bytes();
+    other.write_all(&ask).await.expect("sent");
+    streams.pop();
+    let seen = read_to_end(&mut other).await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
 }
 
 #[tokio::test]

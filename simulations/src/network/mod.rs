@@ -32,6 +32,8 @@ const DELAY_MS_MAX: u64 = 100;
 const DISK_MS: u64 = 3;
 /// A transport gives up.
 const GIVES_UP_MS: u64 = 3_000;
+/// A dial of who does not answer fails after this long.
+const DIAL_MS: u64 = 5_000;
 /// What libp2p's Kademlia does on its own, by bootstrapping: it looks at some entries of its table, and forgets who is gone.
 const REFRESH_MS: u64 = 10_000;
 const REFRESHED: usize = 5;
@@ -78,6 +80,10 @@ enum Event {
     },
     Flood {
         node: usize,
+    },
+    Looked {
+        node: usize,
+        peer: Peer,
     },
 }
 
@@ -333,6 +339,7 @@ impl Network {
                 self.feed(node, Input::Written { writing, result });
             }
             Event::Flood { node } => self.flood(node),
+            Event::Looked { node, peer } => self.looked(node, &peer),
         }
     }
 
@@ -441,6 +448,9 @@ impl Network {
             Action::Done { job, outcome } => {
                 self.outcomes.insert(job.0, outcome);
             }
+            Action::Look { peer } => {
+                self.events.plan(DIAL_MS, Event::Looked { node, peer });
+            }
             Action::CutOff { peer, until_ms, .. } => {
                 self.nodes[node].cut.insert(peer, until_ms);
                 self.nodes[node]
@@ -465,6 +475,7 @@ impl Network {
             Event::Gossip { from, to, .. } => (5, *from, *to),
             Event::Written { node, .. } => (6, *node, 0),
             Event::Flood { node } => (7, *node, 0),
+            Event::Looked { node, .. } => (9, *node, 0),
         };
         for word in [self.events.now().0, kind, a as u64, b as u64] {
             self.digest = Random::new(self.digest ^ word).word();

@@ -72,7 +72,7 @@ impl Network {
     fn friends(&mut self, at: &Position) -> Vec<Contact> {
         let contact = |peer: Peer| Contact {
             peer,
-            addresses: Vec::new(),
+            addresses: Vec::new().into(),
         };
         let liars = self
             .nodes

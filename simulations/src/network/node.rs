@@ -189,7 +189,7 @@ impl Network {
             .iter()
             .filter(|other| other.alive && other.here != here)
         {
-            let addresses = Vec::new();
+            let addresses = Vec::new().into();
             let contact = Contact {
                 peer: other.me,
                 addresses,
@@ -216,10 +216,21 @@ impl Network {
             }
             let entry = usize::try_from(self.random.below(count)).expect("an index");
             let peer = self.index[&self.nodes[node].table[entry].1.peer];
-            if !self.nodes[peer].alive {
-                self.nodes[node].failures.insert(peer, 1);
-                self.miss(node, peer);
-            }
+            self.forget_if_dead(node, peer);
+        }
+    }
+
+    /// A dial of who does not answer came to an end.
+    pub(super) fn looked(&mut self, node: usize, peer: &Peer) {
+        if let Some(peer) = self.index.get(peer) {
+            self.forget_if_dead(node, *peer);
+        }
+    }
+
+    fn forget_if_dead(&mut self, node: usize, peer: usize) {
+        if !self.nodes[peer].alive {
+            self.nodes[node].failures.insert(peer, 1);
+            self.miss(node, peer);
         }
     }
 
@@ -245,7 +256,7 @@ impl Network {
         });
         if let Some(next) = next {
             let (at, peer) = (next.here, next.me);
-            let addresses = Vec::new();
+            let addresses = Vec::new().into();
             self.nodes[node]
                 .table
                 .push((at, Contact { peer, addresses }));

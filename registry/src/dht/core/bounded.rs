@@ -35,6 +35,10 @@ impl<K: Ord + Copy, V> Recent<K, V> {
         self.entries.values().map(|(_, value)| value)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, (_, value))| (key, value))
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         if let Some((_, there)) = self.entries.get_mut(&key) {
             *there = value;

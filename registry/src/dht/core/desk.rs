@@ -1,6 +1,6 @@
 //! What every part of the core works with: the actions that come out, requests and writes under way, standings, and what has been noticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dotkey_proto::record::{Record, SignedRecord, Verified};
@@ -10,7 +10,10 @@ use super::absent::Absent;
 use super::allowance::{Allowance, Share};
 use super::bounded::Recent;
 use super::fresh::Fresh;
+use super::lookup::{Lookup, SLOW_MS};
+use super::pace::Pace;
 use super::reconcile::{Fingerprint, Prefix, Shelf};
+use super::serve::{VERIFYING_OF_KIND_MAX, VERIFYING_OF_ONE_MAX};
 use super::standing::Standing;
 use super::{
     ANSWER_MS_MAX, Action, Asked, Held, Inbound, Known, Now, Offence, Verifying, View, Writing,
@@ -83,6 +86,13 @@ pub(super) struct Sent {
     pub(super) deadline_ms: u64,
 }
 
+impl Sent {
+    pub(super) fn waited_ms(&self, now_ms: u64) -> u64 {
+        let asked_ms = self.deadline_ms - ANSWER_MS_MAX;
+        now_ms.saturating_sub(asked_ms)
+    }
+}
+
 /// Who waits for a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writer {
@@ -101,12 +111,41 @@ pub(super) struct Underway {
     pub(super) record: Box<Verified<Record>>,
 }
 
+/// What a record that is being verified beside the core came for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Judged {
+    /// A peer's put.
+    Put(Examined),
+    /// An answer to a question of a task.
+    Answer { task: u64, from: Peer },
+}
+
+impl Judged {
+    fn from(&self) -> Peer {
+        match self {
+            Self::Put(examined) => examined.from,
+            Self::Answer { from, .. } => *from,
+        }
+    }
+
+    fn is_put(&self) -> bool {
+        matches!(self, Self::Put(_))
+    }
+}
+
 /// A peer's put that is being verified.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Examined {
     pub(super) from: Peer,
     pub(super) inbound: Inbound,
     pub(super) expected: Expected,
+}
+
+/// How many records are being verified beside the core.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    pub(super) all: usize,
+    pub(super) of_peer: usize,
 }
 
 /// The shared state.
@@ -117,10 +156,11 @@ pub(super) struct Desk {
     pub(super) out: Vec<Action>,
     pub(super) standing: Standing,
     pub(super) allowance: Allowance,
+    pub(super) pace: Pace,
     pub(super) absent: Absent,
     pub(super) sent: BTreeMap<Asked, Sent>,
     pub(super) writes: BTreeMap<Writing, Underway>,
-    pub(super) verifying: BTreeMap<Verifying, Examined>,
+    pub(super) verifying: BTreeMap<Verifying, Judged>,
     /// The newest verified record that came to notice, by position. When it has expired, an older one may be in force again.
     pub(super) seen: Recent<Position, Known>,
     /// Records that came to notice just now.
@@ -190,6 +230,7 @@ impl Desk {
             out: Vec::new(),
             standing: Standing::default(),
             allowance: Allowance::default(),
+            pace: Pace::default(),
             absent: Absent::default(),
             sent: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -231,6 +272,50 @@ impl Cx<'_> {
         self.desk.sent.insert(asked, sent);
         self.desk.out.push(Action::Ask { asked, to, request });
         Asking::Sent
+    }
+
+    /// Has a record verified beside the core, unless enough of its kind are, or enough of that peer's. What one peer puts and what it answers is counted apart, so that
+    /// neither takes the other's room.
+    pub(super) fn verify(&mut self, judged: Judged, bytes: Arc<[u8]>) -> Option<Verifying> {
+        let of_kind = self.verified_beside(&judged);
+        let full = of_kind.all >= VERIFYING_OF_KIND_MAX || of_kind.of_peer >= VERIFYING_OF_ONE_MAX;
+        if full {
+            return None;
+        }
+        let verifying = Verifying(self.desk.number());
+        self.desk.verifying.insert(verifying, judged);
+        self.desk.out.push(Action::Verify { verifying, bytes });
+        Some(verifying)
+    }
+
+    /// How many records of this kind are being verified.
+    pub(super) fn verified_beside(&self, judged: &Judged) -> Beside {
+        let same = |it: &&Judged| it.is_put() == judged.is_put();
+        let of_kind = self.desk.verifying.values().filter(same);
+        let of_peer = of_kind.clone().filter(|it| it.from() == judged.from());
+        Beside {
+            all: of_kind.count(),
+            of_peer: of_peer.count(),
+        }
+    }
+
+    /// A lookup that begins with those.
+    pub(super) fn lookup(&self, at: Position, known: Vec<Contact>) -> Lookup {
+        let pace = &self.desk.pace;
+        Lookup::new(at, self.desk.me, known).paced(pace.patience_ms(), pace.silent(self.now.ms))
+    }
+
+    /// Notes who lets a question wait, and has those of the routing table looked at: if they are not there, they are to leave it.
+    pub(super) fn note_silent(&mut self) {
+        let late = |sent: &&Sent| sent.waited_ms(self.now.ms) >= SLOW_MS;
+        let late: BTreeSet<Peer> = (self.desk.sent.values().filter(late))
+            .map(|sent| sent.to)
+            .collect();
+        for peer in late {
+            if self.is_met(&peer) && self.desk.pace.note_silent(self.now.ms, peer) {
+                self.desk.out.push(Action::Look { peer });
+            }
+        }
     }
 
     pub(super) fn write(

@@ -4,15 +4,17 @@
 //! that only a verified record of the position comes out, and that a claim of something newer is followed up or given up, never believed.
 
 mod enough;
+mod examine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dotkey_proto::record::{Record, Verified};
 
+use self::examine::{Examined, Giver};
 use super::desk::{Asking, Checked, Cx, Purpose, Writer, check};
 use super::lookup::{CLOSEST, Lookup, PARALLEL};
-use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome};
+use super::{Action, Effort, Effortful, Failure, Job, Offence, Outcome, Verifying};
 use crate::dht::message::{Expected, Refusal, Request, Response, Summary, Value, Want};
 use crate::dht::peer::{Contact, Peer, Position};
 
@@ -70,6 +72,8 @@ pub(super) struct Get {
     following: usize,
     own: Option<Summary>,
     best: Option<(Summary, Box<Verified<Record>>)>,
+    /// Records that are being verified beside the core, and who gave each.
+    examined: BTreeMap<Verifying, Examined>,
     trouble: bool,
     /// Peers that had too much to do, by their word or by our count of what was asked of them.
     busy: usize,
@@ -98,13 +102,14 @@ impl Get {
             teller: Teller::Over,
             effort,
             keepers_known: keepers.len(),
-            lookup: Lookup::new(at, cx.desk.me, known),
+            lookup: cx.lookup(at, known),
             claims: BTreeMap::new(),
             wants: BTreeMap::new(),
             followed: BTreeSet::new(),
             following: 0,
             own: None,
             best: None,
+            examined: BTreeMap::new(),
             trouble: false,
             busy: 0,
             requests: 0,
@@ -178,6 +183,7 @@ impl Get {
     pub(super) fn on_answer(
         &mut self,
         cx: &mut Cx<'_>,
+        id: u64,
         from: Peer,
         answer: Result<Response, Failure>,
         claimed: bool,
@@ -187,13 +193,13 @@ impl Get {
         }
         if matches!(self.teller, Teller::Asked { peer, .. } if peer == from) {
             self.teller = Teller::Over;
-            return self.on_told(cx, from, answer);
+            return self.on_told(cx, id, from, answer);
         }
         match answer {
             Ok(Response::Got { value, closer }) => {
                 let closer = closer.into_iter().filter(|it| !cx.is_cut_off(&it.peer));
                 self.lookup.answered(&from, closer.collect());
-                self.on_value(cx, from, value, claimed);
+                self.on_value(cx, id, from, value, claimed);
             }
             // What it claimed is lost; who was asked whether it has anything is only passed over.
             Ok(Response::Refused(Refusal::Busy { .. })) if !claimed => self.on_busy(&from),
@@ -219,7 +225,7 @@ impl Get {
         match self.teller {
             Teller::ToAsk(peer) => {
                 // It has a connection: it told just now.
-                let addresses = Vec::new();
+                let addresses = Vec::new().into();
                 let (at, want) = (self.at, Want::Record);
                 let request = Request::Get { at, want };
                 let asking = cx.ask(Contact { peer, addresses }, request, Purpose::Told(id));
@@ -240,14 +246,13 @@ impl Get {
     }
 
     /// Who told of it answered, or did not. That is no holder's word: it need not keep the record, nor have it any more.
-    fn on_told(&mut self, cx: &mut Cx<'_>, from: Peer, answer: Result<Response, Failure>) {
+    fn on_told(&mut self, cx: &mut Cx<'_>, id: u64, from: Peer, answer: Result<Response, Failure>) {
         match answer {
             Ok(Response::Got {
                 value: Value::Record(bytes),
                 ..
             }) => {
-                let _ = self.on_record(cx, from, &bytes);
-                self.claims.remove(&from);
+                self.on_record(cx, id, Giver::Told(from), &bytes);
             }
             Ok(Response::Got {
                 value: Value::Nothing,
@@ -259,33 +264,32 @@ impl Get {
         }
     }
 
-    fn on_value(&mut self, cx: &mut Cx<'_>, from: Peer, value: Value, claimed: bool) {
+    fn on_value(&mut self, cx: &mut Cx<'_>, id: u64, from: Peer, value: Value, claimed: bool) {
         let wanted = if claimed {
             Some(Want::Record)
         } else {
             self.wants.get(&from).copied()
         };
-        // It may have expired there since it was claimed, so this is no lie; but it cost us a question.
-        let gone = matches!(value, Value::Nothing);
-        let claim = match value {
-            Value::Nothing => None,
+        match value {
+            Value::Nothing => self.on_claim(cx, from, None, true),
             Value::Summary(summary) if wanted == Some(Want::Summary) => {
                 cx.hold_to_word(from, self.at, &summary);
-                Some(summary)
+                self.on_claim(cx, from, Some(summary), false);
             }
             Value::Record(bytes) if wanted == Some(Want::Record) => {
-                match self.on_record(cx, from, &bytes) {
-                    Ok(summary) => summary,
-                    Err(()) => return,
-                }
+                self.on_record(cx, id, Giver::Holder(from), &bytes);
             }
             Value::Summary(_) | Value::Record(_) => {
                 cx.offend(from, Offence::Garbage);
                 self.trouble = true;
                 self.claims.remove(&from);
-                return;
             }
-        };
+        }
+    }
+
+    /// What a peer has, by its word or by what it gave. Where it has nothing any more it may have expired since it was claimed, so that is no lie; but it cost
+    /// us a question.
+    fn on_claim(&mut self, cx: &mut Cx<'_>, from: Peer, claim: Option<Summary>, gone: bool) {
         if let Some(Some(before)) = self.claims.get(&from)
             && claim.is_none_or(|claim| claim < *before)
         {
@@ -301,47 +305,12 @@ impl Get {
         self.claims.insert(from, claim);
     }
 
-    fn on_record(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: Peer,
-        bytes: &Arc<[u8]>,
-    ) -> Result<Option<Summary>, ()> {
-        // The very bytes that verified before need no second look.
-        if let Some((summary, best)) = &self.best
-            && best.as_bytes() == &bytes[..]
-        {
-            return Ok(Some(*summary));
-        }
-        match check(bytes, Some(&self.at), cx.now.calendar) {
-            Checked::Valid(record) => {
-                let summary = Summary::of(&record);
-                cx.hold_to_word(from, self.at, &summary);
-                if self.best_summary() < Some(summary) {
-                    self.best = Some((summary, record));
-                }
-                Ok(Some(summary))
-            }
-            Checked::OutOfTime(_) => {
-                // It has what it said, and that is as good as nothing.
-                self.claims.insert(from, None);
-                Ok(None)
-            }
-            Checked::Invalid(_) => {
-                cx.offend(from, Offence::InvalidRecord);
-                self.trouble = true;
-                self.claims.remove(&from);
-                Err(())
-            }
-        }
-    }
-
     /// Asks those who claim to have something newer for it.
     fn follow(&mut self, cx: &mut Cx<'_>, id: u64) {
         let best = self.best_summary();
         let comes =
             |(peer, want): (&Peer, &Want)| *want == Want::Record && self.lookup.is_waited_for(peer);
-        if best.is_none() && self.wants.iter().any(comes) {
+        if best.is_none() && (!self.examined.is_empty() || self.wants.iter().any(comes)) {
             return;
         }
         let newer = |claim: &Option<Summary>| claim.is_some() && *claim > best;
@@ -371,7 +340,9 @@ impl Get {
     }
 
     fn parallel(&self, cx: &Cx<'_>) -> usize {
-        match self.purse {
+        // Who gave a record has answered, though it is not known yet with what.
+        let answered = self.examined.values().map(|it| it.from.len()).sum();
+        let most = match self.purse {
             Purse::Hint(_) => RECORDS,
             // Who is known so close that it should have it is asked at once. Else one on each path: the first answers tell who is closer, so that the others
             // are not asked in vain.
@@ -380,7 +351,8 @@ impl Get {
             }
             Purse::Job(_) if self.in_trouble(cx) => PARALLEL,
             Purse::Job(_) => ENOUGH.saturating_sub(self.agreeing()),
-        }
+        };
+        most.saturating_sub(answered)
     }
 
     fn want(&self) -> Want {

@@ -5,7 +5,7 @@
 //! counts for nothing, and who supplied many of those is not listened to any more. What is asked, and what an answer is worth, is for
 //! [`super::get`] and [`super::put`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dht::message::CLOSER_MAX;
 use crate::dht::peer::{ADDRESSES_MAX, Contact, Distance, Peer, Position};
@@ -29,7 +29,10 @@ const SUPPLIERS_MAX: usize = 4;
 const ADDRESSES_EACH: usize = ADDRESSES_MAX / 2;
 
 /// A peer that has not answered for so long still may, but nobody waits for it any more.
-const SLOW_MS: u64 = 800;
+pub(super) const SLOW_MS: u64 = 800;
+
+/// Late peers for which another is asked besides, at a time: where more are late it is this node, or its network, that is slow.
+const HEDGES_MAX: usize = 3;
 
 /// Contacts that never answered and are not held against who supplied them: nodes vanish. As many again for every second that did answer:
 /// with a third of all nodes gone, honest suppliers stay within it.
@@ -46,6 +49,10 @@ pub(super) struct Lookup {
     me: Peer,
     candidates: BTreeMap<Distance, Candidate>,
     credits: BTreeMap<Peer, Credit>,
+    /// Who takes longer is late: another is asked besides.
+    patience_ms: u64,
+    /// Those that let others wait just now: asked last, and not waited for.
+    silent: BTreeSet<Peer>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,11 +102,20 @@ impl Lookup {
             me,
             candidates: BTreeMap::new(),
             credits: BTreeMap::new(),
+            patience_ms: SLOW_MS,
+            silent: BTreeSet::new(),
         };
         for (number, contact) in known.into_iter().enumerate() {
             lookup.add(contact, number % PATHS, None);
         }
         lookup
+    }
+
+    /// How long to wait for one peer alone, and who is not waited for at all.
+    pub(super) fn paced(mut self, patience_ms: u64, silent: BTreeSet<Peer>) -> Self {
+        self.patience_ms = patience_ms;
+        self.silent = silent;
+        self
     }
 
     /// Of peers that are close enough, those that are at hand are asked before closer ones.
@@ -112,14 +128,17 @@ impl Lookup {
         }
     }
 
-    /// The next one to ask, if fewer than `parallel` are on their way: of the path that has least on its way, who was named by more than
-    /// one, who is at hand, then the closest.
+    /// The next one to ask, if fewer than `parallel` are on their way, a few late ones not counted: who is not known to be silent, of the path that has least on its way,
+    /// who was named by more than one, who is at hand, then the closest.
     pub(super) fn next(&mut self, now_ms: u64, parallel: usize) -> Option<Contact> {
         self.pass_over(now_ms);
-        let mut busy = [0; PATHS];
+        let (mut busy, mut late) = ([0; PATHS], 0);
         for candidate in self.candidates.values() {
-            if matches!(candidate.state, State::Asked { .. }) {
-                busy[candidate.path] += 1;
+            if let State::Asked { at_ms } = candidate.state {
+                let is_late = now_ms >= at_ms.saturating_add(self.patience_ms);
+                late += usize::from(is_late);
+                let hedged = is_late && late <= HEDGES_MAX;
+                busy[candidate.path] += usize::from(!hedged);
             }
         }
         if busy.iter().sum::<usize>() >= parallel {
@@ -132,12 +151,20 @@ impl Lookup {
             .min_by_key(|(distance, candidate)| {
                 let path = busy[candidate.path];
                 let unproven = candidate.is_unproven();
-                (path, unproven, !candidate.at_hand, *distance)
+                let silent = self.silent.contains(&candidate.contact.peer);
+                (silent, path, unproven, !candidate.at_hand, *distance)
             });
         let distance = *waiting?.0;
         let candidate = self.candidates.get_mut(&distance)?;
         candidate.state = State::Asked { at_ms: now_ms };
-        Some(candidate.contact.clone())
+        let contact = candidate.contact.clone();
+        if self.silent.contains(&contact.peer) {
+            candidate.state = State::Slow;
+            for supplier in &candidate.suppliers {
+                self.credits.entry(*supplier).or_default().silent += 1;
+            }
+        }
+        Some(contact)
     }
 
     /// A peer answered with contacts.
@@ -276,20 +303,19 @@ impl Lookup {
             {
                 known.suppliers.push(supplier);
                 // Whoever named it first may have named it with addresses that lead nowhere.
-                let more = contact.addresses.into_iter();
-                let addresses = &mut known.contact.addresses;
-                for address in more.take(ADDRESSES_EACH) {
-                    if addresses.len() < ADDRESSES_MAX && !addresses.contains(&address) {
-                        addresses.push(address);
-                    }
-                }
+                let addresses = &known.contact.addresses;
+                let named = contact.addresses.iter().take(ADDRESSES_EACH);
+                let more = named.filter(|it| !addresses.contains(it)).cloned();
+                let all = addresses.iter().cloned().chain(more);
+                known.contact.addresses = all.take(ADDRESSES_MAX).collect();
             }
             return;
         }
         let mut contact = contact;
         if supplier.is_some() {
             // Room is left for what others say.
-            contact.addresses.truncate(ADDRESSES_EACH);
+            let some = contact.addresses.len().min(ADDRESSES_EACH);
+            contact.addresses = contact.addresses[..some].into();
         }
         let candidate = Candidate {
             contact,
@@ -332,135 +358,4 @@ impl Lookup {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn contact(number: u16) -> Contact {
-        let mut key = [0; 32];
-        key[..2].copy_from_slice(&number.to_be_bytes());
-        Contact {
-            peer: Peer(key),
-            addresses: Vec::new(),
-        }
-    }
-
-    fn contacts(numbers: impl Iterator<Item = u16>) -> Vec<Contact> {
-        numbers.map(contact).collect()
-    }
-
-    fn lookup(known: impl Iterator<Item = u16>) -> Lookup {
-        Lookup::new(Position([0; 32]), Peer([0xff; 32]), contacts(known))
-    }
-
-    /// Everyone answers with the closest of `world`; how many were asked.
-    fn play(
-        lookup: &mut Lookup,
-        world: &[Contact],
-        mut answers: impl FnMut(&Peer) -> Option<Vec<Contact>>,
-    ) -> usize {
-        let mut asked = 0;
-        while let Some(next) = lookup.next(0, PARALLEL) {
-            asked += 1;
-            assert!(asked <= world.len() + CANDIDATES_MAX, "it ends");
-            match answers(&next.peer) {
-                Some(closer) => lookup.answered(&next.peer, closer),
-                None => lookup.silent(&next.peer),
-            }
-        }
-        asked
-    }
-
-    fn by_distance(numbers: impl Iterator<Item = u16>) -> Vec<Contact> {
-        let mut all = contacts(numbers);
-        all.sort_by_key(|it| it.peer.position());
-        all
-    }
-
-    #[test]
-    fn it_finds_the_closest_of_all() {
-        let world = by_distance(0..300);
-        let mut lookup = lookup(290..300);
-        let asked = play(&mut lookup, &world, |_| Some(world[..20].to_vec()));
-        assert!(lookup.is_over());
-        assert_eq!(lookup.found(), world[..20]);
-        assert!(asked <= 30, "{asked}");
-    }
-
-    #[test]
-    fn who_is_at_hand_is_asked_before_closer_ones_on_each_path() {
-        let world = by_distance(0..18);
-        let check = |at_hand: &[usize], expected: &[usize]| {
-            let mut lookup = Lookup::new(Position([0; 32]), Peer([0xff; 32]), world.clone());
-            lookup.at_hand(at_hand.iter().map(|number| &world[*number].peer));
-            let asked: Vec<Peer> = core::iter::from_fn(|| lookup.next(0, PARALLEL))
-                .map(|it| it.peer)
-                .collect();
-            let expected: Vec<Peer> = expected.iter().map(|number| world[*number].peer).collect();
-            assert_eq!(asked, expected);
-        };
-        // The number of a path is the rest by three.
-        check(&[], &[0, 1, 2, 3, 4, 5]);
-        check(&[9, 10, 11], &[9, 10, 11, 0, 1, 2]);
-        check(&[9, 12, 15], &[9, 1, 2, 12, 4, 5]);
-    }
-
-    #[test]
-    fn few_nodes_are_all_asked() {
-        let mut lookup = lookup(0..7);
-        let world = contacts(0..7);
-        assert_eq!(play(&mut lookup, &world, |_| Some(world.clone())), 7);
-        assert!(lookup.is_over() && lookup.found().len() == 7);
-        assert!(super::tests::lookup(0..0).is_over());
-    }
-
-    #[test]
-    fn invented_contacts_do_not_hold_it_up() {
-        let world = by_distance(0..100);
-        let liar = world[50].peer;
-        let ghosts = by_distance(1000..3000);
-        let mut lookup = Lookup::new(Position([0; 32]), Peer([0xff; 32]), world[45..55].to_vec());
-        let mut silences = 0;
-        play(&mut lookup, &world, |peer| {
-            if *peer == liar {
-                return Some(ghosts[..20].to_vec());
-            }
-            if world.iter().any(|it| it.peer == *peer) {
-                return Some(world[..20].to_vec());
-            }
-            silences += 1;
-            None
-        });
-        assert!(lookup.is_over());
-        assert_eq!(lookup.found(), world[..20]);
-        assert!(silences <= SILENT_FREE + 1 + PARALLEL, "{silences}");
-    }
-
-    #[test]
-    fn paths_take_turns_and_slow_peers_give_way() {
-        let mut lookup = lookup(0..12);
-        let first: Vec<_> = (0..9).map_while(|_| lookup.next(0, PARALLEL)).collect();
-        assert_eq!(first.len(), PARALLEL);
-        let mut paths = [0; PATHS];
-        for contact in &first {
-            let distance = contact.peer.position().distance(&Position([0; 32]));
-            paths[lookup.candidates[&distance].path] += 1;
-        }
-        assert_eq!(paths, [2; PATHS]);
-        assert_eq!(lookup.next(SLOW_MS - 1, PARALLEL), None);
-        assert!(lookup.next(SLOW_MS, PARALLEL).is_some());
-        assert!(!lookup.is_over());
-    }
-
-    #[test]
-    fn candidates_have_a_bound() {
-        let mut lookup = lookup(0..40);
-        for round in 0..40_u16 {
-            let Some(next) = lookup.next(0, usize::MAX) else {
-                break;
-            };
-            let from = 100 + 30 * round;
-            lookup.answered(&next.peer, contacts(from..from + 30));
-        }
-        assert!(lookup.candidates.len() <= CANDIDATES_MAX);
-    }
-}
+mod tests;

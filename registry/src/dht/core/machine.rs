@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use dotkey_proto::record::{Record, Verified};
 
-use super::desk::{Cx, Desk, Purpose, Sent, Underway, Writer};
+use super::desk::{Checked, Cx, Desk, Judged, Purpose, Sent, Underway, Writer};
 use super::get::{Get, Purse};
 use super::hints::{Heard, Hints};
 use super::put::Put;
 use super::upkeep::Upkeep;
 use super::{
-    Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, View, Writing, Written,
-    serve,
+    Action, Asked, Effort, Failure, Input, Job, Now, Offence, Outcome, Verifying, View, Writing,
+    Written, serve,
 };
 use crate::dht::message::{Announcement, Expected, Refusal, Response};
 use crate::dht::peer::{Peer, Position};
@@ -81,20 +81,25 @@ impl Core {
     pub fn step(&mut self, now: Now, input: Input, view: &dyn View) -> Vec<Action> {
         match input {
             Input::Tick => self.on_tick(now, view),
+            Input::Moment => self.on_moment(now, view),
             Input::Request {
                 from,
                 inbound,
                 request,
-            } => serve::on_request(&mut self.cx(now, view), from, inbound, request),
+            } => {
+                self.desk.pace.note_alive(&from);
+                serve::on_request(&mut self.cx(now, view), from, inbound, request);
+            }
             Input::Garbage { from } => self.cx(now, view).offend(from, Offence::Garbage),
             Input::Response { asked, response } => self.on_answer(now, view, asked, Ok(response)),
             Input::Failed { asked, failure } => self.on_answer(now, view, asked, Err(failure)),
             Input::Announced { from, announcement } => {
+                self.desk.pace.note_alive(&from);
                 self.on_announced(now, view, from, announcement);
             }
             Input::Written { writing, result } => self.on_written(now, view, writing, result),
             Input::Verified { verifying, checked } => {
-                serve::on_verified(&mut self.cx(now, view), verifying, checked);
+                self.on_verified(now, view, verifying, checked);
             }
             Input::TableChanged => {
                 let Self { desk, upkeep, .. } = self;
@@ -112,6 +117,12 @@ impl Core {
             }
         }
         core::mem::take(&mut self.desk.out)
+    }
+
+    /// Whether a get or a put is under way, so that moments count.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        !self.tasks.is_empty()
     }
 
     /// Nodes of this node's cell, itself included.
@@ -188,10 +199,8 @@ impl Core {
         {
             self.on_answer(now, view, *asked, Err(Failure::TimedOut));
         }
-        let ids: Vec<u64> = self.tasks.keys().copied().collect();
-        for id in ids {
-            self.go_on(now, view, id);
-        }
+        self.cx(now, view).note_silent();
+        self.on_moment(now, view);
         for (at, summary) in self.hints.due(now.ms) {
             let get = Get::new(&self.cx(now, view), at, Effort::Usual, Purse::Hint(summary));
             self.look(now, view, get);
@@ -199,6 +208,13 @@ impl Core {
         self.desk.fresh.forget(now.ms);
         let Self { desk, upkeep, .. } = self;
         upkeep.on_tick(&mut Cx { desk, now, view });
+    }
+
+    fn on_moment(&mut self, now: Now, view: &dyn View) {
+        let ids: Vec<u64> = self.tasks.keys().copied().collect();
+        for id in ids {
+            self.go_on(now, view, id);
+        }
     }
 
     fn on_announced(&mut self, now: Now, view: &dyn View, from: Peer, announcement: Announcement) {
@@ -314,9 +330,16 @@ impl Core {
         answer: Result<Response, Failure>,
     ) {
         // What comes after its deadline was given up already.
-        let Some(Sent { to, purpose, .. }) = self.desk.sent.remove(&asked) else {
+        let Some(sent) = self.desk.sent.remove(&asked) else {
             return;
         };
+        let Sent { to, purpose, .. } = sent;
+        if answer.is_ok() {
+            self.desk.pace.note_alive(&to);
+            if matches!(purpose, Purpose::Task(_)) {
+                self.desk.pace.answered(sent.waited_ms(now.ms));
+            }
+        }
         match &answer {
             Err(Failure::Garbage) => self.cx(now, view).offend(to, Offence::Garbage),
             // Who is not in the table was named by a stranger, who may have named it with an address that is not its own.
@@ -342,7 +365,7 @@ impl Core {
             Purpose::Task(id) | Purpose::Claimed(id) | Purpose::Place(id) | Purpose::Told(id) => {
                 let second = matches!(purpose, Purpose::Claimed(_) | Purpose::Place(_));
                 match tasks.get_mut(&id) {
-                    Some(Task::Get(get)) => get.on_answer(&mut cx, to, answer, second),
+                    Some(Task::Get(get)) => get.on_answer(&mut cx, id, to, answer, second),
                     Some(Task::Put(put)) => put.on_answer(&mut cx, to, answer, second),
                     None => {}
                 }
@@ -361,6 +384,22 @@ impl Core {
                 }
                 upkeep.on_pushed(&mut cx, round, &answer);
             }
+        }
+    }
+
+    fn on_verified(&mut self, now: Now, view: &dyn View, verifying: Verifying, checked: Checked) {
+        match self.desk.verifying.remove(&verifying) {
+            Some(Judged::Put(examined)) => {
+                serve::on_verified(&mut self.cx(now, view), examined, checked);
+            }
+            Some(Judged::Answer { task: id, .. }) => {
+                let Self { desk, tasks, .. } = self;
+                if let Some(Task::Get(get)) = tasks.get_mut(&id) {
+                    get.on_verified(&mut Cx { desk, now, view }, verifying, &checked);
+                }
+                self.go_on(now, view, id);
+            }
+            None => {}
         }
     }
 

@@ -14,6 +14,7 @@ mod get;
 mod hints;
 mod lookup;
 mod machine;
+mod pace;
 mod put;
 pub mod reconcile;
 mod serve;
@@ -124,6 +125,8 @@ pub enum Effort {
 pub enum Input {
     /// Time passed: the driver gives one of these every [`TICK_MS`].
     Tick,
+    /// A moment passed: the driver gives one of these every [`MOMENT_MS`] while [`Core::is_asking`].
+    Moment,
     /// A peer asks.
     Request {
         /// Who.
@@ -287,6 +290,11 @@ pub enum Action {
         /// With what.
         outcome: Outcome,
     },
+    /// A peer of the routing table does not answer: see whether it is there at all, and if not, take it out.
+    Look {
+        /// Which.
+        peer: Peer,
+    },
     /// Close all connections with a peer and refuse new ones for so long.
     CutOff {
         /// Whom.
@@ -400,6 +408,11 @@ impl fmt::Display for Offence {
 
 /// How often the driver gives a [`Input::Tick`].
 pub const TICK_MS: u64 = 250;
+
+/// How often the driver gives an [`Input::Moment`]: shorter than a round trip over land, so that who is late is noticed in time.
+pub const MOMENT_MS: u64 = 25;
+
+const _: () = assert!(MOMENT_MS < TICK_MS);
 
 /// After this long an answer does not come any more.
 pub const ANSWER_MS_MAX: u64 = 3_000;

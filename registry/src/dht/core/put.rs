@@ -88,7 +88,7 @@ impl Put {
             replaces: cx
                 .newest(&at)
                 .filter(|newest| Expected::Digest(newest.digest) == expected),
-            lookup: Lookup::new(at, cx.desk.me, cx.closest(&at, CLOSEST)),
+            lookup: cx.lookup(at, cx.closest(&at, CLOSEST)),
             targets: None,
             refused: Vec::new(),
             conflict: None,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use dotkey_proto::record::{Outline, SignedRecord};
 
-use super::desk::{Checked, Cx, Examined, Shown, Underway, WRITES_MAX, Writer, check};
+use super::desk::{Checked, Cx, Examined, Judged, Shown, Underway, WRITES_MAX, Writer, check};
 use super::reconcile::respond_counting;
 use super::standing::{Cost, RETRY_MS};
-use super::{Action, Inbound, Offence, Verifying, Written};
+use super::{Action, Inbound, Offence, Written};
 use crate::dht::message::{
     CLOSER_MAX, ErrorCode, Expected, Refusal, Request, Response, Summary, Value, Want,
 };
@@ -23,13 +23,17 @@ pub(super) const WRITES_OF_ONE_MAX: usize = 128;
 /// Signatures up to which a record is verified at once, which takes less than half a millisecond.
 pub(super) const AT_ONCE_MAX: usize = 4;
 
-/// Records that are being verified beside the core: 8 MiB if all are as long as can be, and most of a second if all have as many signatures as can be.
-pub const VERIFYING_MAX: usize = 128;
+/// Records that are being verified beside the core, of those that peers put and of those that they answer with: 8 MiB if all are as long as can be, and most of
+/// a second if all have as many signatures as can be.
+pub(super) const VERIFYING_OF_KIND_MAX: usize = 128;
 
-/// Of these, those of one peer: who sends more holds up itself.
+/// All of them.
+pub const VERIFYING_MAX: usize = 2 * VERIFYING_OF_KIND_MAX;
+
+/// Of one kind, those of one peer: who sends more holds up itself.
 pub(super) const VERIFYING_OF_ONE_MAX: usize = 8;
 
-const _: () = assert!(VERIFYING_OF_ONE_MAX < VERIFYING_MAX);
+const _: () = assert!(VERIFYING_OF_ONE_MAX < VERIFYING_OF_KIND_MAX);
 
 /// What an answer costs beside its record: contacts.
 const ANSWER_BYTES: usize = 2048;
@@ -132,32 +136,26 @@ fn on_put(cx: &mut Cx<'_>, from: Peer, inbound: Inbound, bytes: &Arc<[u8]>, expe
     if is_held(cx, &outline, bytes) {
         return answer(cx, inbound, Response::Stored);
     }
-    let before = cx.desk.verifying.values().filter(|it| it.from == from);
-    let before = before.count();
-    let full = before >= VERIFYING_OF_ONE_MAX || cx.desk.verifying.len() >= VERIFYING_MAX;
-    if full || !admit(cx, from, Cost::Signatures(outline.signatures)) {
-        return busy(cx, inbound);
-    }
     let examined = Examined {
         from,
         inbound,
         expected,
     };
-    if before == 0 && outline.signatures <= AT_ONCE_MAX {
+    let beside = cx.verified_beside(&Judged::Put(examined));
+    let full = beside.of_peer >= VERIFYING_OF_ONE_MAX || beside.all >= VERIFYING_OF_KIND_MAX;
+    if full || !admit(cx, from, Cost::Signatures(outline.signatures)) {
+        return busy(cx, inbound);
+    }
+    if beside.of_peer == 0 && outline.signatures <= AT_ONCE_MAX {
         let checked = check(bytes, None, cx.now.calendar);
         return on_checked(cx, examined, checked);
     }
-    let verifying = Verifying(cx.desk.number());
-    cx.desk.verifying.insert(verifying, examined);
-    let bytes = bytes.clone();
-    cx.desk.out.push(Action::Verify { verifying, bytes });
+    let verifying = cx.verify(Judged::Put(examined), bytes.clone());
+    assert!(verifying.is_some(), "there is room");
 }
 
 /// The verification of a peer's put came to an end.
-pub(super) fn on_verified(cx: &mut Cx<'_>, verifying: Verifying, checked: Checked) {
-    let Some(examined) = cx.desk.verifying.remove(&verifying) else {
-        return;
-    };
+pub(super) fn on_verified(cx: &mut Cx<'_>, examined: Examined, checked: Checked) {
     // Meanwhile it may have been cut off, and others may have filled what waits for the disk.
     if cx.is_cut_off(&examined.from) || is_full(cx, &examined.from) {
         return busy(cx, examined.inbound);

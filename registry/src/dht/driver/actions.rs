@@ -37,6 +37,7 @@ impl Actor {
             Action::Changed(record) => self.changed(*record),
             Action::Progress { job, stored, of } => self.jobs.progress(job, stored, of),
             Action::Done { job, outcome } => self.jobs.done(job, outcome),
+            Action::Look { peer } => self.look_at(&peer),
             Action::CutOff {
                 peer,
                 until_ms,
@@ -56,7 +57,7 @@ impl Actor {
         let records = &mut self.swarm.behaviour_mut().records;
         let id = records.send_request_with_addresses(&peer, Ok(request), addresses);
         let now_ms = self.now().ms;
-        self.exchanges.ask(id, asked, kind, now_ms);
+        self.exchanges.ask(id, asked, peer, kind, now_ms);
         None
     }
 

@@ -34,12 +34,14 @@ use super::peers::Peers;
 use super::reach::Reach;
 use super::refresh::Refresh;
 use super::routing::Table;
+use super::silence::Silence;
 use super::transport::swarm;
+use super::trusted::Giver;
 use super::verifier::Verifier;
 use crate::dht::core::reconcile::{Fingerprint, Prefix, Shelf};
 use crate::dht::core::{
-    Checked, Config, Core, Held, Input, Known, Now, TICK_MS, VERIFYING_MAX, Verifying, View,
-    Writing, Written,
+    Checked, Config, Core, Held, Input, Known, MOMENT_MS, Now, TICK_MS, VERIFYING_MAX, Verifying,
+    View, Writing, Written,
 };
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
@@ -83,6 +85,7 @@ pub(crate) struct Actor {
     pub(super) book: Book,
     pub(super) joining: Joining,
     pub(super) refresh: Refresh,
+    pub(super) silence: Silence,
     pub(super) reach: Reach,
     pub(super) metrics: Metrics,
     pub(super) waiting: Waiting,
@@ -153,6 +156,7 @@ impl Actor {
             book,
             joining: Joining::new(),
             refresh: Refresh::default(),
+            silence: Silence::default(),
             reach: Reach::default(),
             metrics: Metrics::new(),
             waiting: Waiting::default(),
@@ -184,6 +188,7 @@ impl Actor {
             silent.insert(listener.to_string(), address.clone());
         }
         for address in &self.config.announce {
+            self.reach.announced(address.clone());
             self.swarm.add_external_address(address.clone());
         }
         let everywhere = async {
@@ -208,6 +213,8 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         let mut ticks = interval(Duration::from_millis(TICK_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut moments = interval(Duration::from_millis(MOMENT_MS));
+        moments.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.jobs.has_left(self.clock.now().ms) {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
@@ -218,6 +225,7 @@ impl Actor {
                     None => self.on_leave(None),
                 },
                 _ = ticks.tick() => self.on_tick(),
+                _ = moments.tick(), if self.core.is_asking() => self.feed(Input::Moment),
             }
         }
         self.stop().await;
@@ -334,7 +342,7 @@ fn verifier() -> (Verifier, mpsc::Receiver<(Verifying, Checked)>) {
 /// What the operator and this node itself wrote down is trusted.
 fn load_book(config: &NodeConfig, trust: &Trust, warnings: &mut Vec<String>) -> Book {
     for address in &config.bootstrap {
-        trust.add(address);
+        trust.add(address, Giver::Operator);
     }
     let file = config.folder.join("peers.json");
     let book = Book::load(&file).unwrap_or_else(|error| {
@@ -346,7 +354,7 @@ fn load_book(config: &NodeConfig, trust: &Trust, warnings: &mut Vec<String>) -> 
     });
     for (_, addresses) in book.peers() {
         for address in addresses {
-            trust.add(address);
+            trust.add(address, Giver::Book);
         }
     }
     book

@@ -5,24 +5,22 @@
 //! and public, unless the network is local by configuration. An address that came from the operator, from the neighbourhood
 //! (mDNS), or from a peer that stands in the same private network, is *trusted*: it is dialled whatever it is.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use tokio::time::Instant;
 
+use super::trusted::{Giver, Trusted};
 use crate::dht::crowding::Network;
 use crate::dht::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact};
-
-/// Trusted addresses kept: a bootstrap list, a local network and the persisted peers.
-const TRUSTED_MAX: usize = 2_048;
 
 /// What this node dials.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     rules: Rules,
-    trusted: Arc<Mutex<BTreeSet<Multiaddr>>>,
+    trusted: Arc<Mutex<Trusted>>,
 }
 
 /// What a stranger's address may be.
@@ -42,22 +40,23 @@ impl Trust {
         }
     }
 
-    /// From now on this address is dialled. Past the bound nothing more is trusted.
-    pub(crate) fn add(&self, address: &Multiaddr) {
-        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
-        if trusted.len() < TRUSTED_MAX {
-            trusted.insert(place(address));
-        }
+    /// From now on this address is dialled, as long as the word of who gave it holds.
+    pub(crate) fn add(&self, address: &Multiaddr, giver: Giver) {
+        self.trusted().add(place(address), giver, Instant::now());
     }
 
     /// Whether to dial it.
     pub(crate) fn allows(&self, address: &Multiaddr) -> bool {
-        self.rules.accept(address)
-            || self
-                .trusted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(&place(address))
+        self.rules.accept(address) || self.trusted().contains(&place(address), Instant::now())
+    }
+
+    /// What is dialled on a stranger's word.
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    fn trusted(&self) -> MutexGuard<'_, Trusted> {
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The addresses of a contact that may be dialled.
@@ -340,7 +339,7 @@ mod tests {
         let trust = Trust::new(PUBLIC);
         let named = address("/dns4/seed.example/tcp/4380/p2p/ID");
         assert!(!trust.allows(&named));
-        trust.add(&named);
+        trust.add(&named, Giver::Operator);
         assert!(trust.allows(&named));
         assert!(trust.allows(&address("/dns4/seed.example/tcp/4380")));
         assert!(!trust.allows(&address("/dns4/seed.example/tcp/4381")));
@@ -351,7 +350,7 @@ mod tests {
         let good = address("/ip4/8.8.8.8/tcp/4380").to_vec();
         let contact = |addresses: Vec<Vec<u8>>| Contact {
             peer: Peer([1; 32]),
-            addresses,
+            addresses: addresses.into(),
         };
         let trust = Trust::new(PUBLIC);
         let count = |addresses| trust.of_contact(&contact(addresses)).len();

@@ -30,6 +30,7 @@ impl Actor {
                 let dialled = endpoint.is_dialer();
                 self.peers
                     .opened(peer_id, connection_id, to, dialled, now_ms);
+                self.close_old_ways(&peer_id);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -37,9 +38,11 @@ impl Actor {
                 cause,
                 ..
             } => self.on_closed(&peer_id, connection_id, cause.as_ref()),
-            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
-                self.on_dial_failed(peer_id, &error);
-            }
+            SwarmEvent::OutgoingConnectionError {
+                peer_id,
+                connection_id,
+                error,
+            } => self.on_dial_failed(peer_id, connection_id, &error),
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 if let ListenError::Denied { cause } = &error {
                     self.metrics.refused_connection(denied(cause));
@@ -80,6 +83,9 @@ impl Actor {
     ) {
         let last = self.peers.closed(id, &connection);
         tracing::debug!(peer = %id, ?cause, last, "a connection closed");
+        if last && let Some(peer) = peer(id) {
+            self.table.disconnected(&peer);
+        }
         let broken = matches!(cause, Some(ConnectionError::IO(_)));
         // A neighbour that went without a word keeps what we keep: whether it is still there matters at once, not when it is next
         // asked. If it does not answer, it leaves the table.
@@ -104,14 +110,15 @@ impl Actor {
         ids.collect()
     }
 
-    fn on_dial_failed(&mut self, id: Option<PeerId>, error: &DialError) {
+    fn on_dial_failed(&mut self, id: Option<PeerId>, dial: ConnectionId, error: &DialError) {
         tracing::debug!(peer = ?id, %error, "a peer was not reached");
         let Some(id) = id else {
             return;
         };
+        let proved = self.silence.is_proved(&id, dial);
         let gone = match error {
             DialError::Transport(_) | DialError::NoAddresses | DialError::WrongPeerId { .. } => {
-                !self.peers.contains(&id)
+                proved || !self.peers.contains(&id)
             }
             DialError::Denied { cause } => {
                 self.metrics.refused_connection(denied(cause));
@@ -123,6 +130,8 @@ impl Actor {
             && let Some(peer) = peer(&id)
             && self.leave_table(&peer)
         {
+            // What it may still be connected by leads nowhere.
+            let _ = self.swarm.disconnect_peer_id(id);
             self.joining.lost(peer, self.now().ms);
             self.feed(Input::TableChanged);
         }

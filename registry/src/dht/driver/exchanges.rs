@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use libp2p::PeerId;
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
 
 use crate::dht::core::{ANSWER_MS_MAX, Asked, Inbound};
@@ -22,6 +23,7 @@ pub(super) struct Exchanges {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
     pub(super) asked: Asked,
+    pub(super) to: PeerId,
     pub(super) kind: &'static str,
     since_ms: u64,
 }
@@ -39,12 +41,14 @@ impl Exchanges {
         &mut self,
         id: OutboundRequestId,
         asked: Asked,
+        to: PeerId,
         kind: &'static str,
         now_ms: u64,
     ) {
         let since_ms = now_ms;
         let question = Question {
             asked,
+            to,
             kind,
             since_ms,
         };

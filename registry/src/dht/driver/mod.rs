@@ -26,9 +26,12 @@ mod refresh;
 mod room;
 mod routing;
 mod sieve;
+mod silence;
 mod status;
 mod transport;
+mod trusted;
 mod upkeep;
 mod verifier;
 
 pub(crate) use actor::Actor;
+pub(crate) use addresses::is_local;

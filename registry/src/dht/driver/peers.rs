@@ -20,6 +20,9 @@ const AGENT_BYTES_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     peers: BTreeMap<PeerId, Connected>,
+    /// Their connections, and those of them that they opened themselves: counted, as it is asked at every tick.
+    connections: usize,
+    incoming: usize,
 }
 
 /// A connected peer.
@@ -43,12 +46,19 @@ pub(crate) struct Connected {
 struct Way {
     to: Multiaddr,
     dialled: bool,
+    opened_ms: u64,
 }
 
 impl Connected {
     /// Where its connections lead.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
         self.connections.values().map(|way| &way.to)
+    }
+
+    /// Where this node reached it itself.
+    pub(crate) fn dialled_at(&self) -> impl Iterator<Item = &Multiaddr> {
+        let dialled = self.connections.values().filter(|way| way.dialled);
+        dialled.map(|way| &way.to)
     }
 
     /// Where it stands, which a direct connection shows and a relayed one does not.
@@ -72,9 +82,16 @@ impl Connected {
         incoming.count()
     }
 
-    /// How many connections it has.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.len()
+    /// Those of its connections that are older than this.
+    pub(crate) fn opened_before(&self, ms: u64) -> Vec<ConnectionId> {
+        let old = self.connections.iter();
+        let old = old.filter(|(_, way)| way.opened_ms < ms);
+        old.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Whether it has one that is not.
+    pub(crate) fn has_newer(&self, ms: u64) -> bool {
+        self.connections.values().any(|way| way.opened_ms >= ms)
     }
 
     /// Takes in what it says of itself.
@@ -116,6 +133,16 @@ impl Peers {
         self.peers.get_mut(peer)
     }
 
+    /// All connections of all peers.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Of these, those that others opened.
+    pub(crate) fn incoming(&self) -> usize {
+        self.incoming
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Connected)> {
         self.peers.iter()
     }
@@ -133,9 +160,16 @@ impl Peers {
             since_ms: now_ms,
             ..Connected::default()
         });
-        connected
-            .connections
-            .insert(connection, Way { to, dialled });
+        let way = Way {
+            to,
+            dialled,
+            opened_ms: now_ms,
+        };
+        if let Some(before) = connected.connections.insert(connection, way) {
+            self.count_closed(&before);
+        }
+        self.connections += 1;
+        self.incoming += usize::from(!dialled);
     }
 
     /// A connection ended. Whether it was the peer's last.
@@ -143,12 +177,20 @@ impl Peers {
         let Some(connected) = self.peers.get_mut(peer) else {
             return false;
         };
-        connected.connections.remove(connection);
-        if connected.connections.is_empty() {
+        let closed = connected.connections.remove(connection);
+        let last = connected.connections.is_empty();
+        if last {
             self.peers.remove(peer);
-            return true;
         }
-        false
+        if let Some(way) = closed {
+            self.count_closed(&way);
+        }
+        last
+    }
+
+    fn count_closed(&mut self, way: &Way) {
+        self.connections -= 1;
+        self.incoming -= usize::from(!way.dialled);
     }
 
     /// Whether a connection leads to this address.
@@ -183,8 +225,11 @@ mod tests {
         peers.opened(id, second, direct, true, 0);
         let ip: IpAddr = [9, 9, 9, 9].into();
         assert_eq!(met(&peers), (Some(ip), Some(Network::of(ip)), 1));
+        assert_eq!((peers.connections(), peers.incoming()), (2, 1));
         assert!(!peers.closed(&id, &second));
         assert_eq!(met(&peers), (None, Some(Network::RELAYED), 1));
+        assert_eq!((peers.connections(), peers.incoming()), (1, 1));
         assert!(peers.closed(&id, &first));
+        assert_eq!((peers.connections(), peers.incoming()), (0, 0));
     }
 }

@@ -18,6 +18,7 @@ use super::metrics::kind;
 use super::peers::takes_part;
 use super::records::Undecodable;
 use super::sieve;
+use super::trusted::Giver;
 use crate::dht::core::{Failure, Input};
 use crate::dht::crowding::{Crowded, Network};
 use crate::dht::message::{Refusal, Request, Response};
@@ -53,7 +54,11 @@ impl Actor {
             })) => self.on_gossip(propagation_source, message_id, &message),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Reach(event) => {
-                self.reach.tried(&event.tested_addr, event.result.is_ok());
+                let reached = event.result.is_ok();
+                if self.reach.tried(&event.tested_addr, event.server, reached) {
+                    tracing::info!(address = %event.tested_addr, "others do not reach this node there any more");
+                    self.swarm.remove_external_address(&event.tested_addr);
+                }
                 self.ask_relays();
             }
             BehaviourEvent::Relayed(relay::client::Event::ReservationReqAccepted {
@@ -74,17 +79,21 @@ impl Actor {
             return;
         };
         self.joining.met(&peer);
-        let believed = |address: &Multiaddr| here.is_some_and(|here| is_neighbours(here, address));
+        // Where this node met it, it stands for certain.
+        let reached: Vec<Multiaddr> = connected.dialled_at().map(place).collect();
+        let believed = |address: &Multiaddr| {
+            here.is_some_and(|here| is_neighbours(here, address)) || reached.contains(address)
+        };
         let mut dialable = Vec::new();
         for address in info.listen_addrs.iter().map(place) {
             let small = address.as_ref().len() <= ADDRESS_BYTES_MAX;
             if !small || dialable.len() >= ADDRESSES_MAX || dialable.contains(&address) {
                 continue;
             }
+            if !self.trust.rules().accept(&address) && believed(&address) {
+                self.trust.add(&address, Giver::Peer(here));
+            }
             if self.trust.allows(&address) {
-                dialable.push(address);
-            } else if believed(&address) {
-                self.trust.add(&address);
                 dialable.push(address);
             }
         }
@@ -118,7 +127,7 @@ impl Actor {
             let update = kad.add_address(&id, address.clone());
             // The bucket is full of peers that live, or of which one is asked whether it does.
             if index == 0 && !known && !matches!(update, RoutingUpdate::Success) {
-                self.table.leave(&peer);
+                self.table.step_beside(&peer);
                 return false;
             }
         }
@@ -195,6 +204,9 @@ impl Actor {
     }
 
     fn on_records(&mut self, event: Records) {
+        if let Records::Message { peer, .. } = &event {
+            self.silence.heard(peer);
+        }
         match event {
             Records::Message {
                 peer,
@@ -226,6 +238,9 @@ impl Actor {
                 if let Some(question) = self.exchanges.asked(&request_id) {
                     let failure = failure(&error);
                     self.metrics.asked(question.kind, Some(failure));
+                    if failure == Failure::TimedOut {
+                        self.on_unanswered(&question.to);
+                    }
                     let asked = question.asked;
                     self.feed(Input::Failed { asked, failure });
                 }
@@ -277,6 +292,7 @@ impl Actor {
     }
 
     fn on_gossip(&mut self, id: PeerId, message_id: MessageId, message: &gossipsub::Message) {
+        self.silence.heard(&id);
         let from = peer(&id);
         let (Some(announcement), Some(from)) =
             (gossip::announcement(&message.topic, &message.data), from)
@@ -297,7 +313,7 @@ impl Actor {
 
     fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {
         for (id, address) in found.into_iter().take(NEIGHBOURS_MAX) {
-            self.trust.add(&address);
+            self.trust.add(&address, Giver::Neighbourhood);
             if !self.peers.contains(&id) {
                 self.dial(id, vec![address]);
             }

@@ -4,9 +4,10 @@
 //! node is behind a NAT and asks two relays for a reservation. Hole punching then makes direct connections of relayed ones.
 //!
 //! It asks over connections that this node made, and about each address once ([`super::prober`]). A node that all others have dialled made none, a peer may lie, and a
-//! router is mended: while there is no address under which this node is reached, it connects to two peers of its table now and then, to ask them again.
+//! router is mended: while there is no address under which this node is reached, it connects to two peers of its table now and then, to ask them again. A confirmed address is asked
+//! about again each hour, and given up when three peers in a row do not reach it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use libp2p::core::transport::ListenerId;
 use libp2p::{Multiaddr, PeerId};
@@ -32,6 +33,9 @@ const PAUSE_MS_MAX: u64 = 3_600_000;
 /// Addresses asked about again: each may cost 100 KB, which AutoNAT wants for dialling one that it does not see us under.
 const AGAIN_MAX: usize = 4;
 
+/// Peers that do not reach a confirmed address, with none between them that does, before it is given up: one may lie, or be cut off itself.
+const MISSES_MAX: usize = 3;
+
 /// Peers asked again at once: one may lie.
 const ASKED: usize = 2;
 
@@ -44,6 +48,12 @@ pub(crate) struct Reach {
     confirmed: Vec<Multiaddr>,
     seen: Vec<Multiaddr>,
     failed: Vec<Multiaddr>,
+    /// What the operator says: nobody is asked about it.
+    announced: Vec<Multiaddr>,
+    /// Who did not reach a confirmed address since someone last did.
+    missed: BTreeMap<Multiaddr, BTreeSet<PeerId>>,
+    /// When the confirmed ones were last asked about.
+    sure_ms: Option<u64>,
     relays: HashMap<ListenerId, Relay>,
 }
 
@@ -65,22 +75,49 @@ impl Reach {
         keep(&mut self.confirmed, address);
     }
 
+    /// The operator says that others reach this node there.
+    pub(crate) fn announced(&mut self, address: Multiaddr) {
+        self.announced.push(address.clone());
+        self.confirmed(address);
+    }
+
     /// An address does not hold any more.
     pub(crate) fn expired(&mut self, address: &Multiaddr) {
         self.confirmed.retain(|known| known != address);
+        self.missed.remove(address);
     }
 
-    /// A peer tried an address.
-    pub(crate) fn tried(&mut self, address: &Multiaddr, reached: bool) {
+    /// A peer tried an address. Whether one that was confirmed is to be given up.
+    pub(crate) fn tried(&mut self, address: &Multiaddr, by: PeerId, reached: bool) -> bool {
         self.failed.retain(|known| known != address);
-        if !reached {
-            keep(&mut self.failed, address.clone());
+        if reached {
+            self.missed.remove(address);
+            return false;
         }
+        if self.announced.contains(address) {
+            return false;
+        }
+        if self.confirmed.contains(address) {
+            let missed = self.missed.entry(address.clone()).or_default();
+            missed.insert(by);
+            if missed.len() < MISSES_MAX {
+                return false;
+            }
+            self.expired(address);
+            keep(&mut self.failed, address.clone());
+            return true;
+        }
+        keep(&mut self.failed, address.clone());
+        false
     }
 
     /// Which addresses to ask about again; none when it is not time, or there is nothing to ask.
     pub(crate) fn ask_again(&mut self, now_ms: u64) -> Option<Vec<Multiaddr>> {
         let verdict = self.verdict();
+        if verdict == "public" {
+            return self.make_sure(now_ms);
+        }
+        self.sure_ms = None;
         let mut addresses: Vec<_> = self.seen.iter().chain(&self.failed).collect();
         addresses.retain(|address| is_public(address));
         if addresses.is_empty() || !matches!(verdict, "unknown" | "private") {
@@ -101,6 +138,28 @@ impl Reach {
             }
         }
         Some(again)
+    }
+
+    /// Which confirmed addresses to ask about again: after an hour, and sooner where one was missed.
+    fn make_sure(&mut self, now_ms: u64) -> Option<Vec<Multiaddr>> {
+        let since_ms = *self.sure_ms.get_or_insert(now_ms);
+        let wait_ms = if self.missed.is_empty() {
+            self.pause_ms = PAUSE_MS_MIN;
+            PAUSE_MS_MAX
+        } else {
+            self.pause_ms
+        };
+        if now_ms < since_ms.saturating_add(wait_ms) {
+            return None;
+        }
+        if !self.missed.is_empty() {
+            self.pause_ms = (2 * self.pause_ms).min(PAUSE_MS_MAX);
+        }
+        self.sure_ms = Some(now_ms);
+        let asked = |address: &&Multiaddr| is_public(address) && !self.announced.contains(address);
+        let confirmed = self.confirmed.iter().rev().filter(asked);
+        let again: Vec<_> = confirmed.take(AGAIN_MAX).cloned().collect();
+        (!again.is_empty()).then_some(again)
     }
 
     /// Whom of `servers` to ask this time: each has its turn.
@@ -202,27 +261,27 @@ mod tests {
         let mut reach = Reach::default();
         assert_eq!(reach.verdict(), "unknown");
         reach.seen(private.clone());
-        reach.tried(&private, false);
+        reach.tried(&private, PeerId::random(), false);
         assert_eq!(reach.verdict(), "local");
         let others: Vec<_> = (2..5)
             .map(|port| address(&format!("/ip4/8.8.8.8/tcp/{port}")))
             .collect();
         reach.seen(public.clone());
         assert_eq!(reach.verdict(), "unknown");
-        reach.tried(&public, false);
+        reach.tried(&public, PeerId::random(), false);
         assert_eq!(reach.verdict(), "private", "all that there are failed");
         reach.seen(others[0].clone());
         assert!(!reach.wants_relay(), "one is not tried yet");
         for other in &others {
             reach.seen(other.clone());
-            reach.tried(other, false);
+            reach.tried(other, PeerId::random(), false);
         }
         reach.seen(address("/ip4/8.8.8.8/tcp/9"));
         assert!(
             reach.wants_relay(),
             "a NAT that makes up ports is no excuse"
         );
-        reach.tried(&public, true);
+        reach.tried(&public, PeerId::random(), true);
         reach.confirmed(public.clone());
         assert_eq!(reach.verdict(), "public");
         assert!(reach.status().addresses.contains(&public.to_string()));
@@ -251,13 +310,61 @@ mod tests {
         // All that it knows dialled it, and nobody was asked.
         assert_eq!(reach.verdict(), "unknown");
         assert_eq!(asked(&mut reach, 600_000, 1_200_000), [629, 689, 809, 1049]);
-        reach.tried(&public, false);
+        reach.tried(&public, PeerId::random(), false);
         let more = asked(&mut reach, 1_200_000, 6 * 3_600_000);
         let pauses: Vec<_> = more.windows(2).map(|it| it[1] - it[0]).collect();
         assert_eq!(pauses, [960, 1_920, 3_600, 3_600, 3_600, 3_600]);
-        reach.tried(&public, true);
+        reach.tried(&public, PeerId::random(), true);
         reach.confirmed(public.clone());
-        assert!(asked(&mut reach, 100_000_000, 200_000_000).is_empty());
+        // From then on it only makes sure, once an hour.
+        assert_eq!(
+            asked(&mut reach, 100_000_000, 110_000_000),
+            [103_600, 107_200]
+        );
+    }
+
+    #[test]
+    fn a_confirmed_address_is_given_up_when_three_in_a_row_do_not_reach_it() {
+        let address = |text: &str| -> Multiaddr { text.parse().expect("an address") };
+        let (public, said) = (address("/ip4/8.8.8.8/tcp/1"), address("/ip4/8.8.8.8/tcp/2"));
+        let mut reach = Reach::default();
+        reach.confirmed(public.clone());
+        reach.announced(said.clone());
+        let peers: Vec<PeerId> = (0..9).map(|_| PeerId::random()).collect();
+        let mut tries = |by: usize, reached| reach.tried(&public, peers[by], reached);
+        assert!(
+            !tries(0, false) && !tries(0, false) && !tries(0, false),
+            "one"
+        );
+        assert!(!tries(1, false) && !tries(2, true), "it is reached");
+        assert!(!tries(3, false) && !tries(4, false) && tries(5, false));
+        assert_eq!(reach.verdict(), "public", "the operator says so");
+        for peer in &peers {
+            assert!(!reach.tried(&said, *peer, false), "nobody is asked");
+        }
+        reach.expired(&said);
+        assert_eq!(reach.verdict(), "private");
+    }
+
+    #[test]
+    fn who_was_missed_is_asked_about_soon() {
+        let public: Multiaddr = "/ip4/8.8.8.8/tcp/1".parse().expect("an address");
+        let mut reach = Reach::default();
+        reach.confirmed(public.clone());
+        assert_eq!(reach.ask_again(0), None);
+        assert_eq!(reach.ask_again(PAUSE_MS_MAX - 1), None);
+        let again = Some(vec![public.clone()]);
+        assert_eq!(reach.ask_again(PAUSE_MS_MAX), again);
+        reach.tried(&public, PeerId::random(), false);
+        let mut asked = Vec::new();
+        for now_ms in (PAUSE_MS_MAX..PAUSE_MS_MAX + 300_000).step_by(1_000) {
+            if reach.ask_again(now_ms).is_some() {
+                asked.push((now_ms - PAUSE_MS_MAX) / 1_000);
+            }
+        }
+        assert_eq!(asked, [30, 90, 210]);
+        reach.tried(&public, PeerId::random(), true);
+        assert_eq!(reach.ask_again(PAUSE_MS_MAX + 300_000), None);
     }
 
     #[test]

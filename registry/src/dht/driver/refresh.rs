@@ -109,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::dht::driver::actions::peer;
+    use crate::dht::driver::trusted::Giver;
     use crate::dht::peer::Contact;
     use crate::node::{NodeConfig, Transport};
 
@@ -187,10 +188,10 @@ mod tests {
         let id = Keypair::generate_ed25519().public().to_peer_id();
         let dead = peer(&id).expect("its key is ed25519");
         let nowhere: libp2p::Multiaddr = "/memory/4097".parse().expect("an address");
-        actor.trust.add(&nowhere);
+        actor.trust.add(&nowhere, Giver::Operator);
         let contact = Contact {
             peer: dead,
-            addresses: vec![nowhere.to_vec()],
+            addresses: vec![nowhere.to_vec()].into(),
         };
         actor.table.enter(contact, None).expect("there is room");
         let _ = actor.swarm.behaviour_mut().kad.add_address(&id, nowhere);

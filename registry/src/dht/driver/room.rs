@@ -22,10 +22,7 @@ const FREE_SHARE: u32 = 8;
 fn is_full(peers: &Peers, connections_max: u32) -> bool {
     let incoming_max = incoming_max(connections_max) as usize;
     let free = (incoming_max / FREE_SHARE as usize).max(1);
-    // One peer may have several.
-    let incoming: usize = peers.iter().map(|(_, peer)| peer.incoming()).sum();
-    let all: usize = peers.iter().map(|(_, peer)| peer.connections()).sum();
-    incoming + free > incoming_max || all + free > connections_max as usize
+    peers.incoming() + free > incoming_max || peers.connections() + free > connections_max as usize
 }
 
 /// Whom to let go, if the node is full; `neighbours` finds out whom to keep, where that matters.

@@ -3,6 +3,8 @@
 //! libp2p's Kademlia owns the buckets and decides who of a full one stays; this module keeps the same set in a form that can be read
 //! while the swarm is busy, and counts the networks. A peer enters when it is connected, has said by identify that it speaks our protocols, and
 //! gives an address that others may dial. It leaves when it cannot be dialled, says otherwise, or is cut off.
+//!
+//! Whose bucket is full stands beside the table while it is connected: a connection that is there anyway need not be found again by a lookup.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,8 @@ struct Entry {
     contact: Contact,
     /// What it is counted under; none where its network is exempt.
     counted: Option<(u8, Network)>,
+    /// Whether it is in libp2p's table, or beside it.
+    routed: bool,
 }
 
 impl Table {
@@ -34,15 +38,17 @@ impl Table {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.peers().count()
     }
 
     pub(crate) fn contains(&self, peer: &Peer) -> bool {
-        self.entries.contains_key(&peer.position())
+        let entry = self.entries.get(&peer.position());
+        entry.is_some_and(|entry| entry.routed)
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Contact> {
-        self.entries.values().map(|entry| &entry.contact)
+        let routed = self.entries.values().filter(|entry| entry.routed);
+        routed.map(|entry| &entry.contact)
     }
 
     /// Takes a peer in, anew if it is here; `network` is where it was met, or none where crowding does not matter.
@@ -62,8 +68,28 @@ impl Table {
             self.crowding.enter(bucket, network)?;
         }
         let counted = network.map(|network| (bucket, network));
-        self.entries.insert(position, Entry { contact, counted });
+        let routed = true;
+        let entry = Entry {
+            contact,
+            counted,
+            routed,
+        };
+        self.entries.insert(position, entry);
         Ok(())
+    }
+
+    /// There is no room for a peer in its bucket: it is beside the table from now on.
+    pub(crate) fn step_beside(&mut self, peer: &Peer) {
+        if let Some(entry) = self.entries.get_mut(&peer.position()) {
+            entry.routed = false;
+        }
+    }
+
+    /// A peer has no connection any more: who is beside the table goes.
+    pub(crate) fn disconnected(&mut self, peer: &Peer) {
+        if !self.contains(peer) {
+            self.leave(peer);
+        }
     }
 
     /// Lets a peer go. Whether it was here.
@@ -77,7 +103,7 @@ impl Table {
         true
     }
 
-    /// Up to `count` contacts, the closest to `position` first.
+    /// Up to `count` contacts, in the table or beside it, the closest to `position` first.
     pub(crate) fn closest(&self, position: &Position, count: usize) -> Vec<Contact> {
         let mut all: Vec<_> = self
             .entries
@@ -102,8 +128,33 @@ mod tests {
     fn contact(number: u8) -> Contact {
         Contact {
             peer: Peer([number; 32]),
-            addresses: vec![vec![number]],
+            addresses: vec![vec![number]].into(),
         }
+    }
+
+    #[test]
+    fn who_has_no_room_is_found_while_it_is_connected() {
+        let mut table = Table::new(Peer([0; 32]));
+        for number in 1..=3 {
+            table.enter(contact(number), None).expect("exempt");
+        }
+        let [routed, beside, back] = [1, 2, 3].map(|number| contact(number).peer);
+        for peer in [&beside, &back] {
+            table.step_beside(peer);
+            assert!(!table.contains(peer));
+        }
+        assert_eq!((table.len(), table.peers().count()), (1, 1));
+        let found = |table: &Table, peer: &Peer| {
+            let closest = table.closest(&peer.position(), 1);
+            closest.first().is_some_and(|it| it.peer == *peer)
+        };
+        assert!(found(&table, &beside) && found(&table, &back));
+        table.enter(contact(3), None).expect("its bucket has room");
+        for peer in [&routed, &beside, &back] {
+            table.disconnected(peer);
+        }
+        assert!(found(&table, &routed) && found(&table, &back));
+        assert!(!found(&table, &beside) && !table.leave(&beside));
     }
 
     #[test]

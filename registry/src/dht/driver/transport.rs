@@ -24,7 +24,7 @@ use crate::node::{StartError, Transport};
 
 /// So long a connection may take to be made: the five round trips of a slow satellite take three. AutoNAT gives up on an answer after 10 s, and the
 /// attempt that it waits for has to be over before: behind a NAT that swallows it no verdict would ever come.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that nothing uses is closed after this: shorter than a lookup's pause for thought, long enough for its next question.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,6 +58,8 @@ pub(crate) fn swarm(
     };
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)
+        // What is asked goes out with the name of its protocol, so that an answer takes one round trip and not two. Peers are asked only what they said they speak.
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
         .with_max_negotiating_inbound_streams(NEGOTIATING_MAX);
     let behaviour = Behaviour::new(settings, relayed)?;
     Ok(Swarm::new(guarded.boxed(), behaviour, me, config))

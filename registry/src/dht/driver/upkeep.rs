@@ -6,6 +6,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::actor::Actor;
 use super::addresses::{self, is_relayed, place};
+use super::trusted::Giver;
 use crate::dht::core::{Failure, Input};
 use crate::dht::peer::Contact;
 
@@ -22,6 +23,7 @@ impl Actor {
             let failure = Failure::TimedOut;
             self.metrics.asked(question.kind, Some(failure));
             let asked = question.asked;
+            self.on_unanswered(&question.to);
             self.feed(Input::Failed { asked, failure });
         }
         self.exchanges.sweep();
@@ -67,6 +69,9 @@ impl Actor {
                 || super::actions::peer(id).is_some_and(|peer| table.contains(&peer))
         };
         for (id, addresses) in self.book.next(attempt.book, known) {
+            for address in &addresses {
+                self.trust.add(address, Giver::Book);
+            }
             self.dial(id, addresses);
         }
         self.ask_relays();
@@ -181,7 +186,7 @@ mod tests {
                 .expect("an address");
             let contact = Contact {
                 peer: peer(&id).expect("its key is ed25519"),
-                addresses: vec![address.to_vec()],
+                addresses: vec![address.to_vec()].into(),
             };
             actor.table.enter(contact, None).expect("there is room");
         }
@@ -204,5 +209,7 @@ mod tests {
         actor.reach.confirmed(seen);
         actor.ask_who_reaches_us(10_000_000);
         assert_eq!(dialling(&actor), 4, "it is known");
+        actor.ask_who_reaches_us(13_600_000);
+        assert_eq!(dialling(&actor), 6, "an hour later it makes sure");
     }
 }

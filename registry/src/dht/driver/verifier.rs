@@ -1,4 +1,4 @@
-//! The thread that verifies peers' records of many signatures, so that the loop goes on meanwhile.
+//! The thread that verifies the records of many signatures that peers put or answer with, so that the loop goes on meanwhile.
 //!
 //! One thread and one queue: what one peer puts is verified in the order in which it came. Nobody has more than a few in the queue, which the core sees to, so nobody waits
 //! for more than a few of each.

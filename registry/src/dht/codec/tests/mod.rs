@@ -43,7 +43,7 @@ fn record(len: usize) -> Arc<[u8]> {
 fn contact(addresses: usize, len: usize) -> Contact {
     Contact {
         peer: Peer([0xcc; 32]),
-        addresses: vec![vec![4; len]; addresses],
+        addresses: vec![vec![4; len]; addresses].into(),
     }
 }
 
@@ -278,8 +278,10 @@ fn what_is_longer_than_any_message_is_not_looked_at() {
 #[test]
 fn hints_out_of_bounds_are_left_out() {
     let mut long = contact(ADDRESSES_MAX + 3, 1);
-    long.addresses[0] = vec![4; ADDRESS_BYTES_MAX + 1];
-    long.addresses[1] = Vec::new();
+    let mut addresses = long.addresses.to_vec();
+    addresses[0] = vec![4; ADDRESS_BYTES_MAX + 1];
+    addresses[1] = Vec::new();
+    long.addresses = addresses.into();
     let closer = vec![long; CLOSER_MAX + 1];
     let value = Value::Nothing;
     let bytes = Response::Got { value, closer }.encode();

@@ -85,7 +85,7 @@ fn any_response() -> impl Strategy<Value = Response> {
         (any::<[u8; 32]>(), vec(address, 0..=ADDRESSES_MAX)).prop_map(|(peer, addresses)| {
             Contact {
                 peer: Peer(peer),
-                addresses,
+                addresses: addresses.into(),
             }
         });
     let refusal = prop_oneof![

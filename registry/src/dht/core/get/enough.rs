@@ -21,7 +21,7 @@ impl Get {
             return true;
         }
         let claimed = self.claims.values().copied().max().flatten();
-        if claimed > best {
+        if claimed > best || !self.examined.is_empty() {
             return false;
         }
         if self.lookup.is_over() {
@@ -54,9 +54,9 @@ impl Get {
         claimed.max(self.best_summary())
     }
 
-    /// Whether something newer was seen or announced.
+    /// Whether something newer was seen or announced than anyone claims here. A claim whose record is on its way is no reason to ask more peers.
     fn is_behind(&self, cx: &Cx<'_>) -> bool {
-        cx.newest(&self.at).max(cx.hinted(&self.at)) > self.best_summary()
+        cx.newest(&self.at).max(cx.hinted(&self.at)) > self.newest_claim()
     }
 
     pub(super) fn best_summary(&self) -> Option<Summary> {

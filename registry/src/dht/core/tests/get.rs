@@ -1,5 +1,6 @@
 //! Which of several answers it is, who lied, and who gets the newest pushed.
 
+use super::super::get::ENOUGH;
 use super::*;
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 
@@ -232,5 +233,179 @@ fn who_serves_less_than_it_acknowledged_is_stale() {
             peer == stale && bench.log.asked.iter().any(asked),
             "{peer:?}"
         );
+    }
+}
+
+#[test]
+fn a_dead_holder_costs_a_moment_once_and_is_asked_last_until_it_lives() {
+    let mut bench = Bench::new(40);
+    let newest = record(1, 2);
+    let dead = bench.disk.closest(&at(), 1)[0].peer;
+    let get = |bench: &mut Bench, up: bool| {
+        bench.log.asked.clear();
+        let (found, effort) = bench.get(at(), Effort::Usual, |from, want| {
+            if from == dead && !up {
+                return Reply::Never;
+            }
+            after(50, gives(&newest, want))
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        let asked = bench.log.asked.iter().any(|(peer, _)| *peer == dead);
+        (effort.requests, effort.took_ms, asked)
+    };
+    for _ in 0..8 {
+        assert_eq!(get(&mut bench, true), (6, 50, true));
+    }
+    // Another is asked as soon as it is later than any was, and answers.
+    let (requests, took_ms, asked) = get(&mut bench, false);
+    assert!(asked && requests == 7 && took_ms <= 200, "{took_ms} ms");
+    let now_ms = bench.now.ms;
+    bench.run(
+        Input::Tick,
+        |it| it.now.ms >= now_ms + 1_500,
+        |_, _| Reply::Never,
+    );
+    assert_eq!(bench.log.looked_at, [dead], "once");
+    assert_eq!(get(&mut bench, false), (6, 50, false));
+    let inbound = Inbound(1);
+    bench.step(Input::Request {
+        from: dead,
+        inbound,
+        request: Request::Get {
+            at: at(),
+            want: Want::Contacts,
+        },
+    });
+    assert_eq!(get(&mut bench, true), (6, 50, true));
+}
+
+#[test]
+fn where_few_nodes_are_a_silent_one_is_asked_and_not_waited_for() {
+    let mut bench = Bench::new(4);
+    let newest = record(1, 2);
+    let dead = bench.disk.table[0].peer;
+    let mut took = Vec::new();
+    for _ in 0..3 {
+        let (found, effort) = bench.get(at(), Effort::Usual, |from, want| {
+            if from == dead {
+                return Reply::Never;
+            }
+            after(50, gives(&newest, want))
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!(effort.requests, 4);
+        took.push(effort.took_ms);
+        let now_ms = bench.now.ms;
+        bench.run(
+            Input::Tick,
+            |it| it.now.ms >= now_ms + 500,
+            |_, _| Reply::Never,
+        );
+    }
+    assert_eq!(took[1..], [50, 50], "{took:?}");
+}
+
+#[test]
+fn records_of_many_signatures_are_verified_beside_the_core_and_once() {
+    let check = |signatures: u8, beside: usize| {
+        let mut bench = Bench::new(PEERS);
+        let newest = record_by_many(1, 2, signatures);
+        let at = Position::of_record(&newest);
+        let (found, effort) = bench.get(at, Effort::Usual, |_, want| gives(&newest, want));
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!((effort.agreeing, effort.requests), (6, 6));
+        assert_eq!(bench.log.verified_beside, beside, "{signatures}");
+    };
+    check(4, 0);
+    check(5, 1);
+}
+
+#[test]
+fn what_is_verified_beside_the_core_is_held_against_who_gave_it() {
+    let newest = record_by_many(1, 2, 6);
+    let at = Position::of_record(&newest);
+    let mut forged = bytes(&record_by_many(1, 9, 6)).to_vec();
+    *forged.last_mut().expect("it ends in a signature") ^= 1;
+    let forged: Arc<[u8]> = forged.into();
+    let elsewhere = bytes(&record_by_many(2, 9, 6));
+    for odd in [forged, elsewhere] {
+        let mut bench = Bench::new(PEERS);
+        let peer = contact(3).peer;
+        let (found, _) = bench.get(at, Effort::Fresh, |from, want| {
+            if from == peer && want == Want::Record {
+                return got(Value::Record(odd.clone()));
+            }
+            if from == peer {
+                return gives(&record_by_many(1, 9, 6), want);
+            }
+            gives(&newest, want)
+        });
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert!(bench.points(&peer) < BAD, "{}", bench.points(&peer));
+        assert!(bench.log.verified_beside > 0);
+    }
+}
+
+#[test]
+fn what_one_peer_answers_with_fills_its_share_of_the_verifier_and_no_more() {
+    let mut bench = Bench::new(1);
+    let (mut waiting, mut overloaded) = (Vec::new(), 0);
+    for person in 1..=20 {
+        let newest = record_by_many(person, 1, 5);
+        let (job, at) = (Job(person.into()), Position::of_record(&newest));
+        let effort = Effort::Usual;
+        let asked = bench.step(Input::Get { job, at, effort });
+        let [Action::Ask { asked, .. }] = asked[..] else {
+            panic!("{asked:?}");
+        };
+        let (value, closer) = (Value::Record(bytes(&newest)), Vec::new());
+        let response = Response::Got { value, closer };
+        for action in bench.step(Input::Response { asked, response }) {
+            match action {
+                Action::Verify { verifying, bytes } => waiting.push((verifying, bytes)),
+                Action::Done { outcome, .. } => {
+                    overloaded += usize::from(matches!(outcome, Outcome::Overloaded));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!((waiting.len(), overloaded), (8, 12));
+    for (verifying, bytes) in waiting {
+        let checked = crate::dht::core::check(&bytes, None, bench.now.calendar);
+        let actions = bench.step(Input::Verified { verifying, checked });
+        let found = actions.iter().any(|action| {
+            let outcome = match action {
+                Action::Done { outcome, .. } => outcome,
+                _ => return false,
+            };
+            matches!(
+                outcome,
+                Outcome::Got {
+                    record: Some(_),
+                    ..
+                }
+            )
+        });
+        assert!(found, "{actions:?}");
+    }
+    assert_eq!(bench.core.sizes().verifying, 0);
+}
+
+#[test]
+fn what_was_seen_before_and_is_on_its_way_asks_nobody_more() {
+    let mut bench = Bench::new(3 * PEERS);
+    let person = bench.person(|rank| rank >= 30);
+    let newest = record(person, 2);
+    let at = Position::of_record(&newest);
+    // Summaries are shorter, so they come first.
+    let late = |want| match gives(&newest, want) {
+        Reply::Now(response) if want == Want::Record => Reply::After(100, response),
+        reply => reply,
+    };
+    for seen_before in [false, true] {
+        let (found, effort) = bench.get(at, Effort::Usual, |_, want| late(want));
+        assert_eq!(found, Some(Summary::of(&newest)));
+        assert_eq!(effort.requests, ENOUGH, "seen before: {seen_before}");
     }
 }

@@ -26,7 +26,7 @@ fn what_only_this_node_has_is_elsewhere_afterwards() {
     let me = Peer([0xff; 32]);
     heir.disk.table.push(Contact {
         peer: me,
-        addresses: Vec::new(),
+        addresses: Vec::new().into(),
     });
     // Its own, one that is newer there, one that both have, one that only the heir has.
     for person in 1..=30 {

@@ -100,7 +100,7 @@ fn bytes(record: &Record) -> Arc<[u8]> {
 fn contact(number: u16) -> Contact {
     let mut key = [0; 32];
     key[..2].copy_from_slice(&number.to_be_bytes());
-    let (peer, addresses) = (Peer(key), Vec::new());
+    let (peer, addresses) = (Peer(key), Vec::new().into());
     Contact { peer, addresses }
 }
 
@@ -199,6 +199,14 @@ fn gives(record: &Verified<Record>, want: Want) -> Reply {
     })
 }
 
+/// The same, so much later.
+fn after(ms: u64, reply: Reply) -> Reply {
+    match reply {
+        Reply::Now(response) => Reply::After(ms, response),
+        late => late,
+    }
+}
+
 /// What came out of a core.
 #[derive(Default)]
 struct Log {
@@ -209,6 +217,8 @@ struct Log {
     progress: Vec<(usize, usize)>,
     done: Vec<(Job, Outcome)>,
     cut: Vec<Peer>,
+    looked_at: Vec<Peer>,
+    verified_beside: usize,
 }
 
 /// One node and its world.
@@ -321,6 +331,8 @@ impl Bench {
             }
             if self.now.ms.is_multiple_of(TICK_MS) {
                 inputs.insert(0, Input::Tick);
+            } else if self.core.is_asking() {
+                inputs.insert(0, Input::Moment);
             }
         }
     }
@@ -392,6 +404,7 @@ impl Bench {
                 return Noted::Input(Input::Written { writing, result });
             }
             Action::Verify { verifying, bytes } => {
+                self.log.verified_beside += 1;
                 let checked = check(&bytes, None, self.now.calendar);
                 return Noted::Input(Input::Verified { verifying, checked });
             }
@@ -401,6 +414,7 @@ impl Bench {
             Action::Progress { stored, of, .. } => self.log.progress.push((stored, of)),
             Action::Done { job, outcome } => self.log.done.push((job, outcome)),
             Action::CutOff { peer, .. } => self.log.cut.push(peer),
+            Action::Look { peer } => self.log.looked_at.push(peer),
             Action::Judge { .. } => {}
         }
         Noted::Nothing

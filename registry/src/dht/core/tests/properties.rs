@@ -56,7 +56,7 @@ struct Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    (0..15_u8, any::<u8>(), any::<u8>()).prop_map(|(kind, which, what)| Happening {
+    (0..16_u8, any::<u8>(), any::<u8>()).prop_map(|(kind, which, what)| Happening {
         kind,
         which,
         what,
@@ -271,6 +271,7 @@ fn from_here(it: Happening, owed: &mut Owed, records: &Records) -> Input {
             owed.jobs.remove(&job);
             Input::TableChanged
         }
+        14 => Input::Moment,
         _ => Input::Tick,
     }
 }

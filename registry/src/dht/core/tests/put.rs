@@ -1,5 +1,8 @@
 //! How many must acknowledge, and when a put ends.
 
+use std::collections::BTreeSet;
+
+use super::super::lookup::CLOSEST;
 use super::*;
 
 fn stored() -> Reply {
@@ -266,4 +269,39 @@ fn a_disk_that_never_answers_does_not_hold_a_put_up() {
         panic!("{done:?}");
     };
     assert!(!placement.succeeded());
+}
+
+#[test]
+fn with_most_of_the_closest_dead_a_put_succeeds_as_soon_as_they_are_found_to_be() {
+    for gone in [10, 12, 15] {
+        let mut bench = Bench::new(60);
+        let record = record(1, 1);
+        let closest = bench.disk.closest(&Position::of_record(&record), CLOSEST);
+        let dead: BTreeSet<Peer> = closest.iter().take(gone).map(|it| it.peer).collect();
+        let answer = |from: Peer, request: &Request| match request {
+            _ if dead.contains(&from) => Reply::Never,
+            Request::Put { .. } => stored(),
+            _ => got(Value::Nothing),
+        };
+        let input = Input::Put {
+            job: JOB,
+            record: Box::new(record.clone()),
+            expected: Expected::Older,
+        };
+        let all_looked_at = |it: &Bench| it.log.looked_at.len() == gone;
+        bench.run(input, all_looked_at, answer);
+        let looked_at: BTreeSet<Peer> = bench.log.looked_at.iter().copied().collect();
+        assert_eq!(looked_at, dead, "nobody else");
+        assert!(
+            bench.log.done.is_empty(),
+            "a majority may be on another side"
+        );
+        // They cannot be dialled.
+        bench.disk.table.retain(|it| !dead.contains(&it.peer));
+        bench.run(Input::TableChanged, |it| !it.log.done.is_empty(), answer);
+        let Some((_, Outcome::Put(placement))) = bench.log.done.pop() else {
+            panic!("a put");
+        };
+        assert!(placement.succeeded(), "{gone} gone: {placement:?}");
+    }
 }

@@ -1,7 +1,9 @@
 //! What peers may ask: shares, bounds, and one answer to each request.
 
 use super::super::desk::WRITES_MAX;
-use super::super::serve::{AT_ONCE_MAX, VERIFYING_OF_ONE_MAX, WRITES_OF_ONE_MAX};
+use super::super::serve::{
+    AT_ONCE_MAX, VERIFYING_OF_KIND_MAX, VERIFYING_OF_ONE_MAX, WRITES_OF_ONE_MAX,
+};
 use super::super::standing::{Cost, RETRY_MS, Standing};
 use super::*;
 use crate::dht::core::reconcile::{PROBES_MAX, Probe};
@@ -217,10 +219,10 @@ fn verifications_have_a_bound_for_one_and_for_all() {
         ) {
             its += 1;
         }
-        assert!(its == VERIFYING_OF_ONE_MAX || under_way + its == VERIFYING_MAX);
+        assert!(its == VERIFYING_OF_ONE_MAX || under_way + its == VERIFYING_OF_KIND_MAX);
         under_way += its;
     }
-    assert_eq!(under_way, VERIFYING_MAX);
+    assert_eq!(under_way, VERIFYING_OF_KIND_MAX);
     assert_eq!(answer(&request(&mut bench, 40, put(&record))), Some(&BUSY));
 }
 
