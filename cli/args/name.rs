@@ -63,6 +63,7 @@ pub(crate) struct NameClaimArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(override_usage = "dotkey name renew [OPTIONS] <NAME | --all>")]
 pub(crate) struct NameRenewArgs {
     /// The name, such as mysite.key
     #[arg(required_unless_present = "all", conflicts_with = "all")]

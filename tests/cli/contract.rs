@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use super::{Place, run, text};
+use super::{Place, finish, run, text};
 
 /// How each of these ends, in a place with a key `alice`, its record, and files that are broken.
 const STATUSES: &[(i32, &[&str])] = &[
@@ -14,6 +14,9 @@ const STATUSES: &[(i32, &[&str])] = &[
     (1, &["verify", "."]),
     (1, &["zone", "check", "broken.toml"]),
     (1, &["zone", "new", "my.toml"]),
+    // The folder follows no network.
+    (1, &["name", "show", "mysite.key"]),
+    (1, &["name", "renew", "--all"]),
     (2, &[]),
     (2, &["frobnicate"]),
     (2, &["key", "new"]),
@@ -31,6 +34,9 @@ const STATUSES: &[(i32, &[&str])] = &[
         2,
         &["zone", "sign", "my.record", "--key", "alice", "--seq", "2"],
     ),
+    (2, &["name", "renew"]),
+    (2, &["name", "renew", "mysite.key", "--all"]),
+    (2, &["name", "claim", "www.mysite.key"]),
     (2, &["verify", "my.record", "--now", "tomorrow"]),
     (2, &["verify", "my.record", "--name", "no..name.key"]),
     (
@@ -283,11 +289,7 @@ fn a_full_or_closed_standard_output_is_noticed() {
     let place = Place::with_alice();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     if let Ok(full) = full {
-        run(place
-            .command(&["key", "list"])
-            .stdout(Stdio::from(full))
-            .stderr(Stdio::piped()))
-        .fails(1, "could not be printed");
+        finish(place.command(&["key", "list"]).stdout(full)).fails(1, "could not be printed");
     }
     // (arguments, exit status): help has then not been shown; a usage error stays one.
     let full = [
@@ -299,7 +301,7 @@ fn a_full_or_closed_standard_output_is_noticed() {
     ];
     for (args, status) in full {
         if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
-            let run = run(place.command(args).stdout(Stdio::from(full)));
+            let run = finish(place.command(args).stdout(full));
             assert_eq!(run.status(), status, "{args:?}: {}", run.stderr());
         }
     }

@@ -119,10 +119,14 @@ impl Place {
     }
 }
 
-/// Runs a program to its end, which it has to come to.
+/// Runs a program to its end, and keeps what it prints.
 fn run(command: &mut Command) -> Run {
-    command.stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.stdout(Stdio::piped()))
+}
+
+/// Runs a program to its end, which it has to come to. Where it prints to is already said.
+fn finish(command: &mut Command) -> Run {
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().expect("the program starts");
     let id = child.id().to_string();
     let (ended, output) = mpsc::channel();

@@ -140,8 +140,11 @@ impl Claiming<'_> {
                     return Ok(End::Held);
                 }
                 Step::Refused(obstacle) => {
-                    // What cannot come true is not gone on with; what may, is.
-                    if matches!(obstacle, Obstacle::Taken { .. } | Obstacle::Reserved) {
+                    // What waiting may still bring is kept.
+                    if !matches!(
+                        obstacle,
+                        Obstacle::NamesFull { .. } | Obstacle::CommitmentsFull { .. }
+                    ) {
                         self.journal.remove()?;
                     }
                     return Ok(End::Refused(obstacle));

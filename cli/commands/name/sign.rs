@@ -38,7 +38,7 @@ impl<'a> Signer<'a> {
                     "acting for `{}` on the ledger takes its admins' signatures with weight {needed}; the keys here have {reached}",
                     identity.name
                 ),
-                "take the other keys in with `dotkey key import`, or run this where they are",
+                "take the others' keys in with `dotkey key import`, or run this where they are; a wallet cannot sign for the ledger from here yet",
             ));
         }
         Ok(signer)
