@@ -8,7 +8,7 @@ use dotkey_proto::ledger::{
 };
 use dotkey_proto::stamp::{Memory, Purpose, Puzzle};
 use dotkey_proto::time::Timestamp;
-use dotkey_registry::ledger::{Chain, ChainError, Chunk, Import, Price, VERSIONS_KEPT};
+use dotkey_registry::ledger::{Chain, ChainError, Price, VERSIONS_KEPT};
 use dotkey_registry::store::{Change, Column, Store};
 
 use super::network::{Network, certify};
@@ -333,67 +333,4 @@ fn old_versions_go_and_those_of_the_window_are_proved() {
     // One root a block of the window, and little beside.
     let nodes = keys(folder.path(), Column::StateNodes).len() as u64;
     assert!(nodes < VERSIONS_KEPT + 40, "{nodes} nodes");
-}
-
-#[test]
-fn a_follower_takes_the_state_over_and_refuses_what_was_changed() {
-    let (there, here) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
-    let mut node = Node::new(there.path());
-    for number in 0..4 {
-        node.take(&Person::new(number + 1), &format!("eightle{number}"));
-    }
-    let tip = node.chain.tip();
-    let body = node
-        .chain
-        .body(tip.height)
-        .expect("it reads")
-        .expect("it is there");
-    let certificate = certify(&node.network, &tip);
-    let whole = node
-        .chain
-        .chunk(tip.height, [0; 32])
-        .expect("it reads")
-        .expect("not empty");
-    assert_eq!(Chunk::decode(&whole.encode()).as_ref(), Ok(&whole));
-    let begin = || {
-        let store = Arc::new(Store::open(here.path()).expect("a store"));
-        Import::begin(store, tip.clone()).expect("it begins")
-    };
-    let changes: [fn(&mut Chunk); 4] = [
-        |chunk| chunk.leaves[2].1[0] ^= 1,
-        |chunk| chunk.leaves[2].0[31] ^= 1,
-        |chunk| drop(chunk.leaves.remove(3)),
-        |chunk| drop(chunk.leaves.pop()),
-    ];
-    for change in changes {
-        let mut bad = whole.clone();
-        change(&mut bad);
-        let found = begin().add(bad);
-        assert!(matches!(found, Err(ChainError::Snapshot(_))), "{found:?}");
-    }
-    let mut import = begin();
-    import.add(whole).expect("it is sound");
-    import
-        .finish(node.chain.genesis(), &body, &certificate)
-        .expect("it is whole");
-    let follower = open(here.path(), &node.network).expect("it opens");
-    assert_eq!(follower.tip(), tip);
-    follower.audit(usize::MAX).expect("it is whole");
-    // And it goes on from there.
-    let alice = Person::new(1);
-    let release = node.transaction(
-        &alice,
-        Action::Release {
-            label: "eightle0".to_owned(),
-        },
-    );
-    let (header, body) = node.propose(&[release]);
-    follower.execute(&header, &body).expect("the same state");
-    follower
-        .finalise(&header.digest(), None)
-        .expect("it is written");
-    assert_eq!(follower.entry("eightle0"), Ok(None));
 }

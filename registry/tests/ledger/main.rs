@@ -6,4 +6,5 @@ mod chain;
 mod crash;
 mod model;
 mod network;
+mod snapshot;
 mod world;

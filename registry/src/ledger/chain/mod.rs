@@ -6,6 +6,8 @@
 
 mod begin;
 mod error;
+mod handovers;
+mod import;
 mod layers;
 mod reads;
 mod snapshot;
@@ -22,12 +24,17 @@ use super::rules::{self, Bench, Context, Fault, Receipt, Session, Setback};
 use super::state::{self, Changes, StateError, View};
 use super::{Charter, Memo};
 use crate::store::{Column, Store, StoreError};
-use begin::{block_writes, first_block, grow, read_tip, tip_of, validator_set, validators_digest};
+use begin::{
+    block_writes, first_block, grow, read_base, read_tip, tip_of, validator_set, validators_digest,
+};
+use handovers::handover_write;
 use layers::{Executed, Layers};
+use snapshot::Offers;
+use tokio::sync::watch;
 
 pub use error::ChainError;
+pub use import::Import;
 pub use reads::PathProof;
-pub use snapshot::{Chunk, Import};
 
 /// Blocks that are executed and not final: the engine is a few ahead of itself at most.
 const EXECUTED_MAX: usize = 64;
@@ -41,6 +48,9 @@ const AUDITED_LEAVES: usize = 8192;
 /// The cell of [`Column::Node`] that has the height of the last block.
 const TIP_CELL: &[u8] = b"ledger-tip";
 
+/// The cell of [`Column::Node`] that has the height of the block whose state was taken over, where one was.
+const BASE_CELL: &[u8] = b"ledger-base";
+
 /// See the module.
 pub struct Chain {
     charter: Charter,
@@ -49,11 +59,15 @@ pub struct Chain {
     disk: Disk,
     genesis: Header,
     inner: Mutex<Inner>,
+    tips: watch::Sender<u64>,
 }
 
 struct Inner {
     tip: Tip,
     executed: BTreeMap<[u8; 32], Arc<Executed>>,
+    /// The first block whose state was ever here, besides the genesis: those after it can be given to others.
+    base: u64,
+    offers: Offers,
 }
 
 /// The last block that is final.
@@ -82,14 +96,18 @@ impl Chain {
                 tip_of(&disk, first.clone())?
             }
         };
+        let base = read_base(&disk)?;
         let chain = Self {
             memo: Memo::default(),
             registrar: Registrar { judge },
             disk,
             genesis: first,
+            tips: watch::Sender::new(tip.header.height),
             inner: Mutex::new(Inner {
                 tip,
                 executed: BTreeMap::new(),
+                base,
+                offers: Offers::default(),
             }),
             charter,
         };
@@ -113,6 +131,18 @@ impl Chain {
     #[must_use]
     pub fn tip(&self) -> Header {
         self.inner().tip.header.clone()
+    }
+
+    /// The block after which all are here: 0, unless a later state was taken over.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.inner().base
+    }
+
+    /// The height of the last block that is final, as it changes.
+    #[must_use]
+    pub fn tips(&self) -> watch::Receiver<u64> {
+        self.tips.subscribe()
     }
 
     /// Whether the state after this block is at hand.
@@ -258,17 +288,18 @@ impl Chain {
             });
         }
         let mut writes = self.disk.writes(&block.update)?;
-        writes.extend(
-            self.disk
-                .prune((height + 1).saturating_sub(VERSIONS_KEPT))?,
-        );
+        inner.offers.pass(block.header.time);
+        let window = (height + 1).saturating_sub(VERSIONS_KEPT);
+        writes.extend(self.disk.prune(inner.offers.oldest(window))?);
         writes.extend(block_writes(&block.header, certificate, &block.body));
+        writes.extend(handover_write(&self.disk, height - 1, &block, certificate)?);
         self.disk.write(&writes)?;
         inner.tip = Tip {
             header: block.header.clone(),
             digest: *digest,
             validators_after: block.validators_after,
         };
+        self.tips.send_replace(height);
         // Those beside it, and what was built on them: nothing of their height or below can be final any more.
         inner
             .executed
@@ -392,7 +423,7 @@ pub struct Proposal {
 
 /// A state with changes that are not in it yet.
 struct Changed<'a> {
-    below: &'a Layers,
+    below: &'a dyn View,
     changes: &'a Changes,
 }
 
