@@ -51,6 +51,12 @@ impl Chunk {
         Ok(Self { leaves, proof })
     }
 
+    /// Whether it says that nothing stands behind it: its proof is a count, and that many empty siblings.
+    #[must_use]
+    pub fn says_it_is_the_last(&self) -> bool {
+        self.proof.iter().skip(4).all(|kind| *kind == 0)
+    }
+
     /// The chunk's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

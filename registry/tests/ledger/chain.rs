@@ -1,5 +1,6 @@
 //! The chain on disk: what is final is there, proved by what a light client checks, and survives what crashes and disks do.
 
+use std::borrow::Borrow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use super::network::{Network, certify};
 use super::world::Person;
 
 /// A chain in a folder, and the time that its next block gets.
-pub(crate) struct Node {
+pub(crate) struct Node<C = Chain> {
     pub(crate) network: Network,
-    pub(crate) chain: Chain,
+    pub(crate) chain: C,
     now: Timestamp,
     memory: Memory,
 }
@@ -29,6 +30,22 @@ pub(crate) fn open(folder: &Path, network: &Network) -> Result<Chain, ChainError
 }
 
 impl Node {
+    /// Whose chain others read as well.
+    pub(crate) fn shared(self) -> Node<Arc<Chain>> {
+        let Self {
+            network,
+            chain,
+            now,
+            memory,
+        } = self;
+        Node {
+            network,
+            chain: Arc::new(chain),
+            now,
+            memory,
+        }
+    }
+
     pub(crate) fn new(folder: &Path) -> Self {
         let network = Network::new(1);
         let chain = open(folder, &network).expect("it opens");
@@ -40,14 +57,20 @@ impl Node {
             memory: Memory::default(),
         }
     }
+}
+
+impl<C: Borrow<Chain>> Node<C> {
+    fn on(&self) -> &Chain {
+        self.chain.borrow()
+    }
 
     pub(crate) fn transaction(
         &mut self,
         person: &Person,
         action: Action,
     ) -> Arc<SignedTransaction> {
-        let nonce = self.chain.account(person.key_id).expect("it reads").nonce;
-        let price = self.chain.charter().opening_price();
+        let nonce = self.on().account(person.key_id).expect("it reads").nonce;
+        let price = self.on().charter().opening_price();
         let opening = (nonce == 0).then(|| self.stamp(person, Purpose::Opening, price));
         let (network, key_id, chain) = (
             self.network.genesis.network(),
@@ -66,7 +89,7 @@ impl Node {
     }
 
     fn stamp(&mut self, person: &Person, purpose: Purpose<'_>, price: Price) -> Vec<u8> {
-        let beacon = self.chain.beacons().expect("it reads").newest().beacon;
+        let beacon = self.on().beacons().expect("it reads").newest().beacon;
         let network = self.network.genesis.network();
         let terms = (price.grid, price.solutions);
         let puzzle = Puzzle::new(&network, person.key_id, purpose, &beacon, terms);
@@ -76,9 +99,9 @@ impl Node {
 
     pub(crate) fn propose(&mut self, transactions: &[Arc<SignedTransaction>]) -> (Header, Body) {
         self.now = self.now.saturating_add(1);
-        let parent = self.chain.tip().digest();
+        let parent = self.on().tip().digest();
         let made = self
-            .chain
+            .on()
             .propose(&parent, self.now, transactions.iter().cloned());
         let made = made.expect("it proposes");
         assert_eq!(made.refused, []);
@@ -87,7 +110,7 @@ impl Node {
 
     pub(crate) fn finalise(&self, header: &Header) {
         let certificate = certify(&self.network, header);
-        let done = self.chain.finalise(&header.digest(), Some(&certificate));
+        let done = self.on().finalise(&header.digest(), Some(&certificate));
         done.expect("it is written");
     }
 
@@ -102,8 +125,8 @@ impl Node {
         let commit = self.transaction(person, Action::Commit { commitment });
         self.block(&[commit]);
         self.block(&[]);
-        let demand = self.chain.beacons().expect("it reads").newest().demand;
-        let price = self.chain.charter().claim_price(label, demand);
+        let demand = self.on().beacons().expect("it reads").newest().demand;
+        let price = self.on().charter().claim_price(label, demand);
         let stamp = self.stamp(person, Purpose::Claim(label), price);
         let (label, salt) = (label.to_owned(), [1; 16]);
         let claim = self.transaction(person, Action::Claim { label, salt, stamp });

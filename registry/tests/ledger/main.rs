@@ -4,6 +4,7 @@ mod authority;
 mod broken;
 mod chain;
 mod crash;
+mod followers;
 mod model;
 mod network;
 mod snapshot;

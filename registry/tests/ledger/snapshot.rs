@@ -19,16 +19,16 @@ use super::network::{Network, certify};
 use super::world::{BEGAN, DAY, Person, time};
 
 /// A state with so many names, as a network has it after a block that is far on, and what gives chunks of it.
-struct Source {
+pub(crate) struct Source {
     tree: Arc<MockTreeStore>,
-    header: Header,
-    certificate: Certificate,
+    pub(crate) header: Header,
+    pub(crate) certificate: Certificate,
 }
 
 const HEIGHT: u64 = 1 << 14;
 
 impl Source {
-    fn new(network: &Network, chain: &Chain, names: u64) -> Self {
+    pub(crate) fn new(network: &Network, chain: &Chain, names: u64) -> Self {
         let candidates = network.genesis.validators.iter();
         let seats = candidates.map(|candidate| Seat {
             identity: *candidate.validator.identity.as_bytes(),
@@ -67,7 +67,7 @@ impl Source {
         }
     }
 
-    fn chunk(&self, from: [u8; 32], leaves: usize) -> Chunk {
+    pub(crate) fn chunk(&self, from: [u8; 32], leaves: usize) -> Chunk {
         let all = JellyfishMerkleIterator::new(Arc::clone(&self.tree), HEIGHT, KeyHash(from));
         let leaves: Vec<_> = all
             .expect("it reads")

@@ -138,6 +138,13 @@ pub enum Input {
         /// Who.
         from: Peer,
     },
+    /// A peer did something wrong elsewhere than here: in what it says of the ledger.
+    Offended {
+        /// Who.
+        from: Peer,
+        /// What.
+        offence: Offence,
+    },
     /// A peer answered.
     Response {
         /// What we asked.
@@ -383,6 +390,8 @@ pub enum Offence {
     Flood,
     /// Does not answer, again and again.
     Silent,
+    /// Sent blocks or states of the ledger that do not verify.
+    FalseLedger,
 }
 
 impl fmt::Display for Offence {
@@ -394,6 +403,7 @@ impl fmt::Display for Offence {
             Self::FalseAnnouncement => "passes on false announcements",
             Self::Flood => "asks more than its share",
             Self::Silent => "does not answer",
+            Self::FalseLedger => "sends blocks or states that do not verify",
         })
     }
 }
