@@ -14,9 +14,11 @@ use crate::exit::Exit;
 use crate::keys::KeyName;
 use crate::output::Output;
 
+mod network;
 mod node;
 mod values;
 
+pub(crate) use network::{NetworkCommand, NetworkInitArgs};
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
 
@@ -62,6 +64,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Make a network of validators, join one, or show the one that this data folder follows
+    #[command(subcommand)]
+    Network(NetworkCommand),
     /// Make, show, carry and rotate identities
     #[command(subcommand)]
     Key(KeyCommand),

@@ -17,6 +17,9 @@ pub(crate) use node::{LogSettings, NodeSettings, bad};
 /// Nobody writes more than this by hand.
 const CONFIG_BYTES_MAX: usize = 64 * 1024;
 
+/// Its name in a data folder that has its own.
+pub(crate) const CONFIG_FILE: &str = "config.toml";
+
 /// What every command may need to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -44,11 +47,11 @@ struct File {
 
 impl Settings {
     pub(crate) fn load(global: &Global) -> Result<Self> {
-        let file = load_file(global.config.as_deref())?;
         let data = global
             .data
             .clone()
             .or_else(|| variable("DOTKEY_DATA").map(PathBuf::from));
+        let file = load_file(global.config.as_deref(), data.as_deref())?;
         let data = match data.or(file.data) {
             Some(data) => data,
             None => default_data()?,
@@ -76,11 +79,15 @@ impl Settings {
     }
 }
 
-fn load_file(flag: Option<&Path>) -> Result<File> {
+/// The file that is named; else that of the data folder, which a validator of a network that was made here has; else the user's.
+fn load_file(flag: Option<&Path>, data: Option<&Path>) -> Result<File> {
     let asked = flag
         .map(PathBuf::from)
         .or_else(|| variable("DOTKEY_CONFIG").map(PathBuf::from));
-    let path = match asked {
+    let beside = data
+        .map(|data| data.join(CONFIG_FILE))
+        .filter(|path| path.exists());
+    let path = match asked.or(beside) {
         Some(path) => path,
         None => match config_home().map(|home| home.join("dotkey/config.toml")) {
             Some(path) if path.exists() => path,

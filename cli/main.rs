@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod files;
 mod keys;
+mod network;
 mod node;
 mod output;
 

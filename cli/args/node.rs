@@ -64,6 +64,15 @@ pub(crate) struct RunArgs {
     /// `auto` picks free ports in the place of the default ones
     #[arg(long, value_name = "WHICH")]
     pub(crate) ports: Option<Ports>,
+    /// The genesis of the network whose ledger the node follows [default: the data folder's; at first a network of its own]
+    #[arg(long, visible_alias = "genesis", value_name = "FILE")]
+    pub(crate) network: Option<PathBuf>,
+    /// Follow no ledger: keep records alone
+    #[arg(long, conflicts_with = "network")]
+    pub(crate) no_ledger: bool,
+    /// Where other validators reach this one [default: its address in the ledger]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) consensus: Option<String>,
     /// Find nodes on the local network, and be found
     #[arg(long)]
     pub(crate) mdns: bool,

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod key;
+mod network;
 mod node;
 mod resolve;
 mod shell;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         Command::Up(args) => node::up(args, &context()?),
         Command::Node(args) => node::run(args, &context()?),
         Command::Status { ask } => status::run(ask, &context()?),
+        Command::Network(command) => network::run(command, &context()?),
         Command::Key(command) => key::run(command, &context()?),
         Command::Zone(command) => zone::run(command, &context()?),
         Command::Verify(args) => match &args.genesis {

@@ -1,5 +1,7 @@
 //! The settings of a node, as the configuration and the environment give them; flags come on top when it runs.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::variable;
@@ -16,6 +18,9 @@ pub(crate) struct NodeSettings {
     pub(crate) api: Option<String>,
     pub(crate) hosts: Option<Vec<String>>,
     pub(crate) ports: Option<Ports>,
+    pub(crate) network: Option<PathBuf>,
+    pub(crate) ledger: Option<bool>,
+    pub(crate) consensus: Option<String>,
     pub(crate) mdns: Option<bool>,
     pub(crate) private_addresses: Option<bool>,
     pub(crate) store_max: Option<Size>,
@@ -58,6 +63,9 @@ impl NodeSettings {
                 &[("default", Ports::Default), ("auto", Ports::Auto)],
             )?
             .or(self.ports),
+            network: text("NETWORK").map(PathBuf::from).or(self.network),
+            ledger: word("LEDGER", &YES_NO)?.or(self.ledger),
+            consensus: text("CONSENSUS").or(self.consensus),
             mdns: word("MDNS", &YES_NO)?.or(self.mdns),
             private_addresses: word("PRIVATE_ADDRESSES", &YES_NO)?.or(self.private_addresses),
             store_max: text("STORE_MAX").map(Size::Words).or(self.store_max),

@@ -70,6 +70,21 @@ pub(super) fn start(error: &StartError, plan: &Plan) -> CliError {
         StartError::File { file, source } if source.kind() == io::ErrorKind::StorageFull => {
             no_space(file)
         }
+        StartError::OtherNetwork(_) => CliError::failed(
+            "other-network",
+            error,
+            "name another data folder with --data, or leave --network out",
+        ),
+        StartError::ValidatorKey { .. } => CliError::failed(
+            "bad-validator-key",
+            error,
+            "restore it from its copy, or begin in another data folder",
+        ),
+        StartError::Consensus(_) => CliError::failed(
+            "no-consensus",
+            error,
+            "correct it; --no-ledger runs the node without",
+        ),
         StartError::Mdns(_) => CliError::failed("no-mdns", error, "leave --mdns out"),
         error => CliError::failed(
             "no-start",

@@ -37,6 +37,12 @@ pub(super) struct Plan {
     pub(super) api: SocketAddr,
     /// Names that the API goes by, besides addresses.
     pub(super) hosts: Vec<String>,
+    /// The genesis that it was told; else the data folder's, or one of its own.
+    pub(super) network: Option<PathBuf>,
+    /// Whether it follows a ledger.
+    pub(super) ledger: bool,
+    /// Where other validators reach it.
+    pub(super) consensus: Option<SocketAddr>,
     pub(super) mdns: bool,
     /// Addresses of private networks are taken from peers.
     pub(super) private_addresses: bool,
@@ -65,6 +71,9 @@ impl Plan {
             join: addresses(&join)?,
             api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
             hosts: set.hosts.clone().unwrap_or_default(),
+            network: args.network.clone().or_else(|| set.network.clone()),
+            ledger: !args.no_ledger && set.ledger.unwrap_or(true),
+            consensus: consensus(args.consensus.as_ref().or(set.consensus.as_ref()))?,
             mdns: args.mdns || set.mdns == Some(true),
             private_addresses: args.private_addresses
                 || set
@@ -131,6 +140,12 @@ fn api(given: Option<&String>, ports: Ports) -> Result<SocketAddr> {
     };
     let why = "it is written as 127.0.0.1:5380 or [::1]:5380";
     text.parse().map_err(|_| bad("api", text, why))
+}
+
+fn consensus(given: Option<&String>) -> Result<Option<SocketAddr>> {
+    let why = "it is written as 192.0.2.1:4381 or [2001:db8::1]:4381";
+    let read = |text: &String| text.parse().map_err(|_| bad("consensus", text, why));
+    given.map(read).transpose()
 }
 
 /// Whether a multiaddress is of this machine or of a private network.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use dotkey_registry::api::{self, ApiConfig, Server, Token};
+use dotkey_registry::node::ledger::{Ledger, LedgerConfig, LedgerStatus};
 use dotkey_registry::node::{self, Node, NodeConfig, Status};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -24,6 +25,7 @@ use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;
 use crate::files;
+use crate::network;
 use crate::output::{Answer, Output};
 
 /// A node waits for peers and for its disk, not for processors; each thread costs memory.
@@ -146,6 +148,10 @@ impl Running {
         let (node, task) = node::start(config(plan)?)
             .await
             .map_err(|error| failures::start(&error, plan))?;
+        if let Some(ledger) = node.ledger() {
+            // For light clients, which know the network by it.
+            network::save(&plan.data, ledger.genesis())?;
+        }
         let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
@@ -210,6 +216,13 @@ fn config(plan: &Plan) -> Result<NodeConfig> {
     config.store_bytes_max = plan.store_max;
     config.connections_max = plan.connections_max;
     config.local_addresses = plan.private_addresses;
+    if plan.ledger {
+        config.ledger = Some(LedgerConfig {
+            network: network::choose(&plan.data, plan.network.as_deref())?,
+            listen: plan.consensus,
+            clock: now,
+        });
+    }
     Ok(config)
 }
 
@@ -238,14 +251,36 @@ fn example(setting: &str) -> &'static str {
 async fn announce(running: &Running, plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
     let status = running.status().await?;
     let run = running.run_file().await?;
-    output.note(&start_in_words(&status, plan, &running.api, extent));
+    let ledger = running.node.ledger().map(Ledger::status);
+    let shown = (&status, ledger.as_ref());
+    output.note(&start_in_words(shown, plan, &running.api, extent));
     let mut json = json!(run);
+    json["network"] = ledger.map(|ledger| ledger.network).into();
     json["ready"] = true.into();
     let text = format!("ready api={} peers={}", running.api, run.peers.join(","));
     output.answer(&Answer::new(json, text))
 }
 
-fn start_in_words(status: &Status, plan: &Plan, api: &str, extent: Extent) -> String {
+/// Whose ledger it follows, how far it is, and what this node does for it.
+fn ledger_in_words(ledger: Option<&LedgerStatus>) -> String {
+    let Some(ledger) = ledger else {
+        return "none: it keeps records alone".to_owned();
+    };
+    let id = ledger.network.get(..16).unwrap_or_default();
+    let network = format!("{} ({id}…)", ledger.name);
+    match (&ledger.halted, ledger.height) {
+        (Some(why), _) => format!("{network} has halted: {why}"),
+        (None, Some(height)) => format!("{network}, at block {height}"),
+        (None, None) => network,
+    }
+}
+
+fn start_in_words(
+    (status, ledger): (&Status, Option<&LedgerStatus>),
+    plan: &Plan,
+    api: &str,
+    extent: Extent,
+) -> String {
     let mut text = format!("dotkey {}\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| text.push_str(&format!("  {label:<9}{value}\n"));
     line("node", &status.peer_id);
@@ -261,6 +296,7 @@ fn start_in_words(status: &Status, plan: &Plan, api: &str, extent: Extent) -> St
         bytes_in_words(records.bytes)
     );
     line("data", &held);
+    line("ledger", &ledger_in_words(ledger));
     let (told, met) = (told(&plan.join), status.remembered_peers as u64);
     line("network", &network(told, met, plan.mdns));
     if extent == Extent::Everything {

@@ -21,6 +21,12 @@ use super::state::Shared;
 /// What anyone may read, from any page.
 pub(crate) const PUBLIC: &[&str] = &[
     "/v1/records/{key_id}",
+    "/v1/names/{name}",
+    "/v1/identities/{key_id}",
+    "/v1/ledger",
+    "/v1/checkpoints/latest",
+    "/v1/blocks/{height}",
+    "/v1/genesis",
     "/v1/events",
     "/v1/health",
     "/v1/openapi.yaml",

@@ -7,6 +7,7 @@
 mod admin;
 mod events;
 mod guard;
+mod ledger;
 mod levels;
 mod metrics;
 mod problem;
@@ -85,6 +86,8 @@ pub struct Limits {
     pub node_wait: Duration,
     /// Publishes under way.
     pub puts: usize,
+    /// Questions to the ledger under way, which read the disk or verify signatures.
+    pub ledger: usize,
     /// Streams of events.
     pub subscribers: usize,
     /// Events that are kept for who comes back.
@@ -108,6 +111,7 @@ impl Default for Limits {
             write_wait: Duration::from_secs(20),
             node_wait: Duration::from_secs(30),
             puts: 32,
+            ledger: 64,
             subscribers: 128,
             events: 4096,
             heartbeat: Duration::from_secs(15),

@@ -27,23 +27,34 @@ kinds! {
     BAD_KEY_ID = BAD_REQUEST, "bad-key-id", "Not a key id";
     BAD_PARAMETER = BAD_REQUEST, "bad-parameter", "A parameter that is not understood";
     BAD_CONDITION = BAD_REQUEST, "bad-condition", "A condition that is not understood";
+    BAD_NAME = BAD_REQUEST, "bad-name", "Not a name of the ledger";
+    BAD_ID = BAD_REQUEST, "bad-id", "Not a transaction's id";
+    BAD_HEIGHT = BAD_REQUEST, "bad-height", "Not a block's height";
     BAD_BODY = BAD_REQUEST, "bad-body", "A body that is not understood";
     UNAUTHORIZED = UNAUTHORIZED, "unauthorized", "The token is missing or wrong";
     CROSS_ORIGIN = FORBIDDEN, "cross-origin", "Web pages of other origins may not write";
     NO_RECORD = NOT_FOUND, "no-record", "No node has a record there";
+    NO_BLOCK = NOT_FOUND, "no-block", "This node has no such block";
     NO_SUCH_PATH = NOT_FOUND, "no-such-path", "There is nothing at this path";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
     NOT_ACCEPTABLE = NOT_ACCEPTABLE, "not-acceptable", "The client takes none of what there is";
     SLOW_BODY = REQUEST_TIMEOUT, "slow-body", "The body did not come in time";
     OLDER = CONFLICT, "older", "A newer record is there";
+    REFUSED_NOW = CONFLICT, "refused-now", "The ledger does not take the transaction as things are";
     FOLDER_EXISTS = CONFLICT, "folder-exists", "The folder exists";
     CONDITION_FAILED = PRECONDITION_FAILED, "condition-failed", "Another record is there than the condition says";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "too-large", "The body is too large";
     WRONG_TYPE = UNSUPPORTED_MEDIA_TYPE, "wrong-type", "The body is not of the type that is taken";
     WRONG_HOST = MISDIRECTED_REQUEST, "wrong-host", "This node does not go by that name";
     INVALID_RECORD = UNPROCESSABLE_ENTITY, "invalid-record", "The record does not verify";
+    REFUSED = UNPROCESSABLE_ENTITY, "refused", "The ledger does not take the transaction";
     STORE_FAILED = INTERNAL_SERVER_ERROR, "store-failed", "The node's disk failed";
     TOO_FEW_NODES = SERVICE_UNAVAILABLE, "too-few-nodes", "Too few of the closest nodes stored it";
+    NO_LEDGER = SERVICE_UNAVAILABLE, "no-ledger", "The node follows no ledger";
+    LEDGER_HALTED = SERVICE_UNAVAILABLE, "ledger-halted", "The ledger has halted";
+    UNCERTIFIED = SERVICE_UNAVAILABLE, "uncertified", "No block is certified yet";
+    NO_HANDOVERS = SERVICE_UNAVAILABLE, "no-handovers", "The node does not have all handovers";
+    POOL_FULL = SERVICE_UNAVAILABLE, "pool-full", "Too many transactions wait";
     STOPPING = SERVICE_UNAVAILABLE, "stopping", "The node is stopping";
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "The node has too much to do";
     TIMED_OUT = GATEWAY_TIMEOUT, "timed-out", "The network did not answer in time";
@@ -83,6 +94,21 @@ pub(crate) struct Facts {
     pub(crate) refused: Vec<RefusedFor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) current: Option<Current>,
+    /// The next nonce of an identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<u64>,
+    /// Who holds a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<String>,
+    /// When a name could become free, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) free: Option<u64>,
+    /// The block, or the time, from which on it can be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<u64>,
+    /// The block that it would be in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u64>,
 }
 
 impl Problem {

@@ -154,6 +154,7 @@ fn outcome(shown: Shown, expected: Expected, placement: &Placement) -> Result<Pl
         of: Some(placement.of),
         refused: refused(placement),
         current,
+        ..Facts::default()
     };
     if let Some(there) = &placement.conflict {
         let as_said = match expected {

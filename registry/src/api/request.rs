@@ -4,7 +4,7 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use dotkey_proto::identity::{Branch, KeyId};
 use dotkey_proto::name::{Name, Root, Suffix};
-use dotkey_proto::record::{Kind, place};
+use dotkey_proto::record::{Kind, SEQUENCE_MAX, place};
 
 use super::problem::{self, Problem};
 use super::shown::unhex;
@@ -90,6 +90,25 @@ impl Parameters {
                 "write `fresh=true` to ask all twenty of the closest nodes",
             )),
         }
+    }
+
+    /// Whose validators a client knows: 0 for those of the genesis.
+    pub(crate) fn epoch(&self) -> Result<u64, Problem> {
+        let Some(text) = self.get("epoch") else {
+            return Ok(0);
+        };
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let epoch = text
+            .parse()
+            .ok()
+            .filter(|epoch| digits && *epoch <= SEQUENCE_MAX);
+        epoch.ok_or_else(|| {
+            Problem::new(
+                problem::BAD_PARAMETER,
+                format!("{} is no epoch", quoted(text)),
+                "give the number of the epoch whose validators you trust, or leave it out to begin with the genesis",
+            )
+        })
     }
 
     pub(crate) fn key(&self) -> Result<Option<KeyId>, Problem> {

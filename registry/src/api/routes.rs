@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::problem::{self, Problem};
 use super::request::{Parameters, quoted};
 use super::state::Shared;
-use super::{admin, events, guard, metrics, put, records};
+use super::{admin, events, guard, ledger, metrics, put, records};
+use crate::node::ledger::{Ledger, LedgerStatus};
 use crate::node::{PeerStatus, Status};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.yaml");
@@ -26,6 +27,14 @@ const HEALTH_WAIT: Duration = Duration::from_secs(2);
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/records/{key_id}", get(records::get).put(put::put))
+        .route("/v1/names/{name}", get(ledger::proofs::name))
+        .route("/v1/identities/{key_id}", get(ledger::proofs::identity))
+        .route("/v1/transactions", post(ledger::transactions::post))
+        .route("/v1/transactions/{id}", get(ledger::transactions::get))
+        .route("/v1/ledger", get(ledger::chain::ledger))
+        .route("/v1/checkpoints/latest", get(ledger::chain::latest))
+        .route("/v1/blocks/{height}", get(ledger::chain::block))
+        .route("/v1/genesis", get(ledger::chain::genesis))
         .route("/v1/events", get(events::events))
         .route("/v1/health", get(health))
         .route("/v1/status", get(status))
@@ -46,6 +55,16 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 struct HealthReport {
     status: &'static str,
     reasons: Vec<String>,
+    ledger: Option<LedgerHealth>,
+}
+
+/// How the ledger is, in so far as a client may choose its node by it.
+#[derive(Serialize)]
+struct LedgerHealth {
+    height: Option<u64>,
+    age_seconds: Option<u64>,
+    votes: bool,
+    halted: bool,
 }
 
 /// `GET /v1/health`. It fails where a client had better ask another node; what someone should look at only degrades it.
@@ -54,21 +73,39 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
     let stopping = *shared.stop.borrow();
     let wait = HEALTH_WAIT.min(shared.config.limits.node_wait);
     let status = shared.ask_within(wait, shared.node.status()).await;
-    let (code, status, reasons) = match status {
-        _ if stopping => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "failing",
-            vec!["the node is stopping".into()],
-        ),
-        Err(problem) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "failing",
-            vec![problem.detail().to_owned()],
-        ),
-        Ok(Status { warnings, .. }) if warnings.is_empty() => (StatusCode::OK, "ok", warnings),
-        Ok(Status { warnings, .. }) => (StatusCode::OK, "degraded", warnings),
+    let ledger = shared.node.ledger().map(Ledger::status);
+    let mut reasons = ledger
+        .as_ref()
+        .map(LedgerStatus::warnings)
+        .unwrap_or_default();
+    let (code, status) = match status {
+        _ if stopping => {
+            reasons = vec!["the node is stopping".into()];
+            (StatusCode::SERVICE_UNAVAILABLE, "failing")
+        }
+        Err(problem) => {
+            reasons.insert(0, problem.detail().to_owned());
+            (StatusCode::SERVICE_UNAVAILABLE, "failing")
+        }
+        Ok(Status { warnings, .. }) => {
+            reasons.extend(warnings);
+            (
+                StatusCode::OK,
+                if reasons.is_empty() { "ok" } else { "degraded" },
+            )
+        }
     };
-    let report = axum::Json(HealthReport { status, reasons });
+    let ledger = ledger.map(|ledger| LedgerHealth {
+        height: ledger.height,
+        age_seconds: ledger.age_seconds,
+        votes: ledger.votes,
+        halted: ledger.halted.is_some(),
+    });
+    let report = axum::Json(HealthReport {
+        status,
+        reasons,
+        ledger,
+    });
     Ok((code, NO_STORE, report).into_response())
 }
 
@@ -79,8 +116,19 @@ const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
 /// `GET /v1/status`.
 async fn status(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    let status = shared.ask(shared.node.status()).await?;
-    Ok((NO_STORE, axum::Json(status)).into_response())
+    let mut status = shared.ask(shared.node.status()).await?;
+    let ledger = shared.node.ledger().map(Ledger::status);
+    let warnings = ledger.as_ref().map(LedgerStatus::warnings);
+    status.warnings.splice(0..0, warnings.unwrap_or_default());
+    let report = StatusReport { status, ledger };
+    Ok((NO_STORE, axum::Json(report)).into_response())
+}
+
+#[derive(Serialize)]
+struct StatusReport {
+    #[serde(flatten)]
+    status: Status,
+    ledger: Option<LedgerStatus>,
 }
 
 #[derive(Serialize)]

@@ -76,6 +76,7 @@ pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result
         events: Arc::clone(&events),
         metrics: HttpMetrics::new(),
         puts: Arc::new(Semaphore::new(config.limits.puts)),
+        ledger: Arc::new(Semaphore::new(config.limits.ledger)),
         subscribers: Arc::new(Semaphore::new(config.limits.subscribers)),
         stop: stopped.clone(),
         config,

@@ -18,6 +18,7 @@ pub(crate) struct Shared {
     pub(crate) events: Arc<Ring>,
     pub(crate) metrics: HttpMetrics,
     pub(crate) puts: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Semaphore>,
     pub(crate) subscribers: Arc<Semaphore>,
     /// True from when the server stops.
     pub(crate) stop: watch::Receiver<bool>,

@@ -1,5 +1,6 @@
 //! Answers from the chain. What they cost is for who calls this.
 
+use dotkey_proto::ledger::Handover;
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
 
 use super::codec::{BLOCKS_MAX, HANDOVERS_MAX};
@@ -23,7 +24,7 @@ pub fn answer(chain: &Chain, request: &Request) -> Result<Response, ChainError> 
     }
     let answer = match &request.question {
         Question::Tip { .. } => Some(Response::Tip(tip(chain)?)),
-        Question::Handovers { epoch } => Some(handovers(chain, *epoch)?),
+        Question::Handovers { epoch } => handovers(chain, *epoch)?,
         Question::Blocks { from } => blocks(chain, *from)?,
         Question::Offer => chain.offer()?.map(|(header, certificate)| Response::Offer {
             header,
@@ -62,16 +63,19 @@ fn tip(chain: &Chain) -> Result<Tip, ChainError> {
     })
 }
 
-fn handovers(chain: &Chain, epoch: u64) -> Result<Response, ChainError> {
+fn handovers(chain: &Chain, epoch: u64) -> Result<Option<Response>, ChainError> {
     let mut room = BLOCK_BYTES_MAX;
-    let found = chain.handovers(epoch, HANDOVERS_MAX)?;
-    let bytes = found.iter().map(dotkey_proto::ledger::Handover::encode);
+    let newest = chain.charter().epoch(chain.tip().height + 1);
+    let Some(found) = chain.handovers(epoch, newest)? else {
+        return Ok(None);
+    };
+    let bytes = found.iter().take(HANDOVERS_MAX).map(Handover::encode);
     let fitting = bytes.take_while(|bytes| {
         let fits = bytes.len() + 8 <= room;
         room = room.saturating_sub(bytes.len() + 8);
         fits
     });
-    Ok(Response::Handovers(fitting.collect()))
+    Ok(Some(Response::Handovers(fitting.collect())))
 }
 
 /// Blocks of one epoch, and those after them up to one that is certified.

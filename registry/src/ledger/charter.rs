@@ -83,7 +83,13 @@ impl Charter {
     /// What a claim costs, `demand` being the doublings that demand adds.
     #[must_use]
     pub fn claim_price(&self, label: &str, demand: u64) -> Price {
-        Price::of(self.stamp_bits + length_bits(label) + demand.min(DEMAND_MAX))
+        Price::of(self.claim_bits(label, demand))
+    }
+
+    /// What a claim costs, as a power of two of rows.
+    #[must_use]
+    pub fn claim_bits(&self, label: &str, demand: u64) -> u64 {
+        self.stamp_bits + length_bits(label) + demand.min(DEMAND_MAX)
     }
 
     /// What a renewal costs. Demand does not count: holding a name becomes no dearer because others come.

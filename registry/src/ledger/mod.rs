@@ -20,7 +20,7 @@ pub mod rules;
 pub mod state;
 pub mod tree;
 
-pub use chain::{Chain, ChainError, Import, PathProof, Proposal, VERSIONS_KEPT};
+pub use chain::{Chain, ChainError, Import, PathProof, Proposal, VERSIONS_KEPT, Voter};
 pub use charter::{
     BEACON_HOURS, BLOCK_SIGNATURES_MAX, BLOCK_WRITES_MAX, CLAIM_BLOCKS_MIN, CLAIM_SECS_MAX,
     Charter, DEMAND_MAX, Price, TRANSACTIONS_PER_DAY_MAX,

@@ -30,6 +30,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Waiting {
     transaction: Arc<SignedTransaction>,
+    digest: [u8; 32],
     since: Timestamp,
 }
 
@@ -114,6 +115,7 @@ impl Pool {
         }
         self.bytes += bytes;
         let waiting = Waiting {
+            digest: transaction.digest(),
             transaction,
             since: now,
         };
@@ -142,6 +144,36 @@ impl Pool {
             .collect()
     }
 
+    /// Whether a block should try anything but what is `passed_over`. As [`Pool::choose`], and stops at the first.
+    pub fn has_work(
+        &self,
+        next: impl Fn(KeyId) -> u64,
+        passed_over: impl Fn(&[u8; 32]) -> bool,
+    ) -> bool {
+        self.waiting.iter().any(|(key_id, own)| {
+            let first = own.get(&next(*key_id));
+            first.is_some_and(|one| !passed_over(&one.digest))
+        })
+    }
+
+    /// One that waits, by the name of its bytes.
+    #[must_use]
+    pub fn get(&self, digest: &[u8; 32]) -> Option<Arc<SignedTransaction>> {
+        let mut all = self.waiting.values().flat_map(BTreeMap::values);
+        let found = all.find(|one| one.digest == *digest);
+        found.map(|one| Arc::clone(&one.transaction))
+    }
+
+    /// What waits of an identity with nonces below this one, in their order.
+    #[must_use]
+    pub fn before(&self, key_id: KeyId, nonce: u64) -> Vec<Arc<SignedTransaction>> {
+        let own = self.waiting.get(&key_id);
+        let earlier = own.into_iter().flat_map(|own| own.range(..nonce));
+        earlier
+            .map(|(_, one)| Arc::clone(&one.transaction))
+            .collect()
+    }
+
     /// Forgets what an identity's account is past.
     pub fn settle(&mut self, key_id: KeyId, next: u64) {
         let Some(own) = self.waiting.get_mut(&key_id) else {
@@ -160,7 +192,7 @@ impl Pool {
 
     /// Forgets one that can never be accepted.
     pub fn discard(&mut self, digest: &[u8; 32]) {
-        self.retain(|one| one.transaction.digest() != *digest);
+        self.retain(|one| one.digest != *digest);
     }
 
     /// Forgets what waits too long.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dotkey_proto::record::{Record, Verified};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::ledger::Ledger;
 use super::status::{PeerStatus, Status};
 use crate::dht::core::{Effort, Effortful, Placement};
 use crate::dht::message::Expected;
@@ -87,6 +88,7 @@ pub enum NodeError {
 pub struct Node {
     commands: mpsc::Sender<Command>,
     changes: broadcast::Sender<Verified<Record>>,
+    ledger: Option<Ledger>,
 }
 
 /// Progress reports that wait for who watches; more are dropped, the next says as much.
@@ -99,7 +101,24 @@ impl Node {
         commands: mpsc::Sender<Command>,
         changes: broadcast::Sender<Verified<Record>>,
     ) -> Self {
-        Self { commands, changes }
+        Self {
+            commands,
+            changes,
+            ledger: None,
+        }
+    }
+
+    /// The same node, with the ledger that it follows.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        let ledger = Some(ledger);
+        Self { ledger, ..self }
+    }
+
+    /// The ledger that it follows, if it follows one.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 
     /// The newest record at a position.
@@ -163,10 +182,15 @@ impl Node {
         self.ask(|reply| Command::Backup { to, reply }).await?
     }
 
-    /// Hands over what it keeps and stops.
+    /// Hands over what it keeps and stops, and the ledger with it.
     pub async fn leave(&self) {
+        let ledger = async {
+            if let Some(ledger) = &self.ledger {
+                ledger.stop().await;
+            }
+        };
         // It may have stopped before.
-        let _ = self.ask(Command::Leave).await;
+        let _ = tokio::join!(self.ask(Command::Leave), ledger);
     }
 
     /// The changes from now on: records that came to the node's notice and are newer than any before. A slow reader loses some.

@@ -1,8 +1,9 @@
 //! Starting a node: its settings, its key, and what can go wrong before it runs.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
@@ -10,8 +11,12 @@ use libp2p::{Multiaddr, noise};
 use tokio::task::JoinHandle;
 
 use super::handle::Node;
+use super::ledger::{Ledger, LedgerConfig};
+use super::secret_file;
+use crate::consensus::ConsensusError;
 use crate::dht::driver::Actor;
-use crate::store::StoreError;
+use crate::ledger::ChainError;
+use crate::store::{Store, StoreError};
 
 /// Peers that a node may be told to join by. More is a mistake in a script.
 pub const BOOTSTRAP_MAX: usize = 64;
@@ -49,6 +54,8 @@ pub struct NodeConfig {
     pub follow_all: bool,
     /// What carries its bytes.
     pub transport: Transport,
+    /// The ledger that it follows; without one it keeps records alone.
+    pub ledger: Option<LedgerConfig>,
 }
 
 impl NodeConfig {
@@ -68,6 +75,7 @@ impl NodeConfig {
             local_addresses: false,
             follow_all: true,
             transport: Transport::Network,
+            ledger: None,
         }
     }
 }
@@ -141,13 +149,30 @@ pub enum StartError {
     /// Gossip does not take its settings.
     #[error("gossip does not start: {0}")]
     Gossip(&'static str),
+    /// The secrets of a validator are not.
+    #[error(
+        "{file} does not have a validator's secrets (64 bytes): restore it; made anew, it would be another validator, which has no vote"
+    )]
+    ValidatorKey {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// The folder has another network's ledger.
+    #[error(transparent)]
+    OtherNetwork(ChainError),
+    /// The folder's network is not to be read.
+    #[error("the ledger: {0}")]
+    Ledger(ChainError),
+    /// The engine does not take its settings.
+    #[error("the ledger does not start: {0}")]
+    Consensus(ConsensusError),
     /// The machine gives no random bytes.
     #[error("the machine gives no random bytes: {0}")]
     Random(getrandom::Error),
 }
 
-/// Starts a node: opens its store, listens, and runs it as a task. When this returns it listens and takes commands; the task ends when it was told to leave, or
-/// when all its handles are gone.
+/// Starts a node: opens its store and its ledger, listens, and runs it as a task. When this returns it listens and takes commands; the task ends when it was
+/// told to leave, or when all its handles are gone, and the ledger with it. A ledger that is damaged halts, and the node runs all the same.
 ///
 /// # Errors
 /// [`StartError`] names what is wrong with the folder, the addresses or the settings.
@@ -156,9 +181,36 @@ pub async fn start(mut config: NodeConfig) -> Result<(Node, JoinHandle<()>), Sta
     config.local_addresses |= is_on_loopback(&config.listen);
     create_folder(&config.folder)?;
     let key = key(&config.folder.join("node.key"))?;
-    let (mut actor, node) = Actor::new(config, &key)?;
+    let store = Arc::new(Store::open(&config.folder.join("store"))?);
+    let ledger = match config.ledger.take() {
+        Some(ledger) => Some(Ledger::open(Arc::clone(&store), &config.folder, ledger)?),
+        None => None,
+    };
+    let (mut actor, node) = Actor::new(config, &key, store)?;
     actor.listen().await?;
-    Ok((node, tokio::spawn(actor.run())))
+    let node = match &ledger {
+        Some(ledger) => node.with_ledger(ledger.clone()),
+        None => node,
+    };
+    Ok((node, tokio::spawn(run(actor, ledger))))
+}
+
+/// Who waits for the task waits for the ledger as well.
+async fn run(actor: Actor, ledger: Option<Ledger>) {
+    actor.run().await;
+    if let Some(ledger) = ledger {
+        ledger.stop().await;
+    }
+}
+
+/// The peer id of the node of a folder. Its key is made if there is none.
+///
+/// # Errors
+/// A key that cannot be read or made.
+pub fn peer_id(folder: &Path) -> Result<String, StartError> {
+    create_folder(folder)?;
+    let key = key(&folder.join("node.key"))?;
+    Ok(key.public().to_peer_id().to_string())
 }
 
 fn check(config: &NodeConfig) -> Result<(), StartError> {
@@ -199,50 +251,17 @@ fn create_folder(folder: &Path) -> Result<(), StartError> {
 
 /// The node's key from `file`, which is made if there is none.
 fn key(file: &Path) -> Result<Keypair, StartError> {
-    let seed = match File::open(file) {
-        Ok(opened) => read_seed(opened, file)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let seed = match secret_file::read(file)? {
+        Some(seed) => seed,
+        None => {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(StartError::Random)?;
-            write_seed(file, &seed).map_err(failed(file))?;
+            secret_file::write(file, &seed)?;
             seed
         }
-        Err(error) => return Err(failed(file)(error)),
     };
     let file = file.to_owned();
     Keypair::ed25519_from_bytes(seed).map_err(|_| StartError::Key { file })
-}
-
-fn read_seed(opened: File, file: &Path) -> Result<[u8; 32], StartError> {
-    #[cfg(unix)]
-    {
-        let metadata = opened.metadata().map_err(failed(file))?;
-        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
-            let file = file.to_owned();
-            return Err(StartError::KeyReadable { file, mode });
-        }
-    }
-    let mut bytes = Vec::new();
-    let mut opened = opened.take(33);
-    opened.read_to_end(&mut bytes).map_err(failed(file))?;
-    let file = file.to_owned();
-    bytes.try_into().map_err(|_| StartError::Key { file })
-}
-
-/// Written aside and moved, so that a crash leaves a whole key or none.
-fn write_seed(file: &Path, seed: &[u8; 32]) -> io::Result<()> {
-    let aside = file.with_extension("key.new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&aside)?;
-    written.write_all(seed)?;
-    written.sync_all()?;
-    fs::rename(&aside, file)?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -28,12 +28,14 @@ pub enum Column {
     RecordSummaries,
     /// What of the state tree is of no use any more, by the block since which: pruning finds it without reading the tree.
     StateStale,
+    /// Who votes, by the epoch since which, the newest first: changes are few, and every epoch may be asked for.
+    Validators,
 }
 
 impl Column {
     /// Every column, in the order in which they came to be. A new one goes to the end: repair relies on it to know a column by its
     /// number when nothing else is left of its name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Records,
         Self::RecordExpiries,
         Self::Blocks,
@@ -44,6 +46,7 @@ impl Column {
         Self::Node,
         Self::RecordSummaries,
         Self::StateStale,
+        Self::Validators,
     ];
 
     /// The family's name on disk: part of the format, so it outlives renames in the code.
@@ -60,6 +63,7 @@ impl Column {
             Self::Node => "node",
             Self::RecordSummaries => "record-summaries",
             Self::StateStale => "state-stale",
+            Self::Validators => "validators",
         }
     }
 

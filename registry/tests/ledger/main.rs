@@ -8,4 +8,5 @@ mod followers;
 mod model;
 mod network;
 mod snapshot;
+mod validators;
 mod world;

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dotkey_proto::identity::KeyId;
-use dotkey_proto::ledger::{
-    Action, Certificate, Entry, Handover, Header, Subject, WalkError, name_leaf,
-};
+use dotkey_proto::ledger::{Action, Certificate, Entry, Header, Subject, name_leaf};
 use dotkey_registry::ledger::state::Seat;
 use dotkey_registry::ledger::tree::StateTree;
 use dotkey_registry::ledger::{Chain, ChainError, Chunk, Import, VERSIONS_KEPT, rules};
@@ -286,38 +284,4 @@ fn an_offered_state_outlasts_the_window() {
         node.block(&[]);
     }
     assert!(matches!(take(&node), Err(ChainError::NotKept { .. })));
-}
-
-#[test]
-fn handovers_are_kept_for_who_walks() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = Node::new(folder.path());
-    let network = &node.network;
-    let handover = |epoch: u64| {
-        let header = Header {
-            height: (epoch + 1) * 100,
-            epoch,
-            parent: [7; 32],
-            next_validators: Some(network.genesis.validator_set().digest()),
-            ..node.chain.genesis().clone()
-        };
-        Handover {
-            certificate: certify(network, &header),
-            header,
-            next: network.genesis.validator_set().clone(),
-        }
-    };
-    let kept = [handover(0), handover(3), handover(300)];
-    node.chain.keep_handovers(&kept).expect("written");
-    let check = |epoch, most, expected: &[Handover]| {
-        assert_eq!(node.chain.handovers(epoch, most).as_deref(), Ok(expected));
-    };
-    check(0, 10, &kept);
-    check(1, 10, &kept[1..]);
-    check(1, 1, &kept[1..2]);
-    check(301, 10, &[]);
-    let trusted = network.genesis.trusted().follow(&kept[0]);
-    let trusted = trusted.expect("it holds");
-    let again = trusted.follow(&kept[0]);
-    assert!(matches!(again, Err(WalkError::EpochPassed { .. })));
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use dotkey_proto::record::{Record, Verified};
@@ -43,7 +44,7 @@ use crate::dht::core::{
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
 use crate::node::{Command, Node, NodeConfig, StartError, Transport};
-use crate::store::{RecordStore, StoreConfig, StoreError, Writer};
+use crate::store::{RecordStore, Store, StoreConfig, StoreError, Writer};
 
 /// Commands that wait for the loop; who asks more waits.
 const COMMANDS_MAX: usize = 256;
@@ -97,16 +98,18 @@ pub(crate) struct Actor {
 
 impl Actor {
     /// A node that does not listen yet, and a handle to it.
-    pub(crate) fn new(config: NodeConfig, key: &Keypair) -> Result<(Self, Node), StartError> {
+    pub(crate) fn new(
+        config: NodeConfig,
+        key: &Keypair,
+        store: Arc<Store>,
+    ) -> Result<(Self, Node), StartError> {
         let id = key.public().to_peer_id();
         let me = Peer::from_id_bytes(&id.to_bytes()).expect("a node's key is ed25519");
-        let store = RecordStore::open(
-            &config.folder.join("store"),
-            StoreConfig {
-                bytes_max: config.store_bytes_max,
-                position: me.position(),
-            },
-        )?;
+        let store_config = StoreConfig {
+            bytes_max: config.store_bytes_max,
+            position: me.position(),
+        };
+        let store = RecordStore::new(store, store_config)?;
         let memory = config.transport == Transport::Memory;
         let trust = Trust::new(Rules {
             local: config.local_addresses,

@@ -5,13 +5,38 @@ use jmt::storage::{LeafNode, Node, NodeKey, StaleNodeIndex, TreeReader, TreeUpda
 use jmt::{KeyHash, Version};
 
 use super::layers::Layers;
-use super::{BASE_CELL, ChainError, TIP_CELL, Tip, reads};
+use super::{BASE_CELL, Chain, ChainError, Tip, reads};
 use crate::ledger::Charter;
 use crate::ledger::disk::{Disk, Write, unreadable};
 use crate::ledger::rules;
 use crate::ledger::state::{self, Changes, Seat, StateError};
 use crate::ledger::tree::StateTree;
-use crate::store::Column;
+use crate::store::{Column, Store};
+
+/// The cell of [`Column::Node`] that has the height of the last block.
+pub(super) const TIP_CELL: &[u8] = b"ledger-tip";
+
+/// The cell of [`Column::Node`] that has the genesis of the network whose ledger this is.
+const GENESIS_CELL: &[u8] = b"genesis";
+
+impl Chain {
+    /// The genesis of the ledger that a store has; `None` where it has none.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn genesis_of(store: &Store) -> Result<Option<Genesis>, ChainError> {
+        let bytes = store.get(Column::Node, GENESIS_CELL)?;
+        let genesis = bytes.map(|bytes| Genesis::decode(&bytes)).transpose();
+        Ok(genesis.map_err(|source| StateError::Damaged {
+            what: "the genesis",
+            source,
+        })?)
+    }
+}
+
+pub(super) fn genesis_write(genesis: &Genesis) -> Write {
+    Write::put(Column::Node, GENESIS_CELL, genesis.as_bytes())
+}
 
 /// The tree after changes: its root, and what it takes to write it.
 pub(super) fn grow<R: TreeReader>(

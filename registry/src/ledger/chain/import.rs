@@ -127,7 +127,10 @@ impl Chain {
         inner.base = header.height;
         inner.tip = tip_of(&self.disk, header)?;
         inner.executed.clear();
-        self.tips.send_replace(inner.tip.header.height);
+        let height = inner.tip.header.height;
+        drop(inner);
+        self.complete_voters()?;
+        self.tips.send_replace(height);
         Ok(())
     }
 }

@@ -5,14 +5,15 @@
 //! read is what is final. A state that cannot be read or does not match its header is an error that nothing is built on.
 
 mod begin;
+mod epochs;
 mod error;
-mod handovers;
 mod import;
 mod layers;
 mod reads;
 mod snapshot;
+mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dotkey_proto::ledger::{BODY_BYTES_MAX, Body, Certificate, Genesis, Header, SignedTransaction};
@@ -25,13 +26,14 @@ use super::state::{self, Changes, StateError, View};
 use super::{Charter, Memo};
 use crate::store::{Column, Store, StoreError};
 use begin::{
-    block_writes, first_block, grow, read_base, read_tip, tip_of, validator_set, validators_digest,
+    TIP_CELL, block_writes, first_block, grow, read_base, read_tip, tip_of, validator_set,
+    validators_digest,
 };
-use handovers::handover_write;
 use layers::{Executed, Layers};
 use snapshot::Offers;
 use tokio::sync::watch;
 
+pub use epochs::Voter;
 pub use error::ChainError;
 pub use import::Import;
 pub use reads::PathProof;
@@ -44,9 +46,6 @@ pub const VERSIONS_KEPT: u64 = 256;
 
 /// Leaves that a start checks against the root, from the first place on: under a second. What is read later is checked then.
 const AUDITED_LEAVES: usize = 8192;
-
-/// The cell of [`Column::Node`] that has the height of the last block.
-const TIP_CELL: &[u8] = b"ledger-tip";
 
 /// The cell of [`Column::Node`] that has the height of the block whose state was taken over, where one was.
 const BASE_CELL: &[u8] = b"ledger-base";
@@ -112,6 +111,7 @@ impl Chain {
             charter,
         };
         chain.audit(AUDITED_LEAVES)?;
+        chain.complete(genesis)?;
         Ok(chain)
     }
 
@@ -242,26 +242,6 @@ impl Chain {
         })
     }
 
-    /// What a transaction would do in the next block, before it costs one.
-    ///
-    /// # Errors
-    /// The rule that it breaks, or trouble of this node.
-    pub fn check(
-        &self,
-        transaction: &SignedTransaction,
-        now: Timestamp,
-    ) -> Result<Receipt, Setback> {
-        let tip = self.inner().tip.clone();
-        let (height, time) = (tip.header.height + 1, now.max(tip.header.time));
-        let context = Context {
-            height,
-            time,
-            parent: tip.digest,
-        };
-        let view = self.disk.at(tip.header.height);
-        Session::open(&view, self.bench(), context)?.take(transaction)
-    }
-
     /// Writes a block that is final, with what speaks for it, and forgets those that it excludes. A second time does nothing.
     ///
     /// # Errors
@@ -292,7 +272,16 @@ impl Chain {
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
         writes.extend(block_writes(&block.header, certificate, &block.body));
-        writes.extend(handover_write(&self.disk, height - 1, &block, certificate)?);
+        if block.header.next_validators.is_some() {
+            let layers = Layers {
+                blocks: vec![Arc::clone(&block)],
+                disk: self.disk.clone(),
+                version: inner.tip.header.height,
+            };
+            let seats = state::seats(&layers)?;
+            let epoch = block.header.epoch;
+            writes.extend(epochs::turn_write(epoch, &seats.former, &seats.current)?);
+        }
         self.disk.write(&writes)?;
         inner.tip = Tip {
             header: block.header.clone(),
@@ -400,7 +389,10 @@ impl Chain {
     fn keep(&self, block: Executed) -> Result<(), ChainError> {
         let mut inner = self.inner();
         if inner.executed.len() >= EXECUTED_MAX && !inner.executed.contains_key(&block.digest) {
-            return Err(ChainError::TooManyUnfinished(EXECUTED_MAX));
+            // Views that came to nothing leave blocks behind. If one is wanted again, it is executed again.
+            let oldest = abandoned(&inner, &block.header.parent);
+            let oldest = oldest.ok_or(ChainError::TooManyUnfinished(EXECUTED_MAX))?;
+            inner.executed.remove(&oldest);
         }
         // It may have been finalised by another thread since it was begun.
         if block.header.height > inner.tip.header.height {
@@ -423,7 +415,7 @@ pub struct Proposal {
 
 /// A state with changes that are not in it yet.
 struct Changed<'a> {
-    below: &'a dyn View,
+    below: &'a Layers,
     changes: &'a Changes,
 }
 
@@ -445,6 +437,22 @@ fn orphans(inner: &Inner) -> Vec<[u8; 32]> {
         .filter(|(_, block)| !stands(&block.header.parent))
         .map(|(digest, _)| *digest)
         .collect()
+}
+
+/// The oldest block that nothing executed is built on, but for a parent that is about to be built on.
+fn abandoned(inner: &Inner, parent: &[u8; 32]) -> Option<[u8; 32]> {
+    let parents: BTreeSet<_> = inner
+        .executed
+        .values()
+        .map(|one| one.header.parent)
+        .collect();
+    let leaves = inner
+        .executed
+        .iter()
+        .filter(|(digest, _)| !parents.contains(*digest) && *digest != parent);
+    leaves
+        .min_by_key(|(_, block)| (block.header.height, block.header.time))
+        .map(|(digest, _)| *digest)
 }
 
 fn context_of(header: &Header) -> Context {

@@ -147,37 +147,50 @@ impl Chain {
         Ok(taken_apart(value, &proof)?)
     }
 
+    /// The newest height that has a certificate of its own, among those whose state is kept.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn certified(&self) -> Result<Option<u64>, ChainError> {
+        let newest = self.tip().height;
+        let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
+        for height in (oldest..=newest).rev() {
+            if matches!(head(&self.disk, height)?, Some((_, Some(_)))) {
+                return Ok(Some(height));
+            }
+        }
+        Ok(None)
+    }
+
     /// A light client's proof of what is newest and certified; `None` before the first certificate, and when the newest is no
     /// longer kept.
     ///
     /// # Errors
     /// A state that is damaged.
     pub fn prove(&self, subject: &Subject) -> Result<Option<Proof>, ChainError> {
-        let newest = self.tip().height;
-        let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
-        for height in (oldest..=newest).rev() {
-            let Some((header, Some(certificate))) = head(&self.disk, height)? else {
-                continue;
-            };
-            let PathProof {
-                value,
-                other,
-                siblings,
-            } = self.path(subject.leaf(), height)?;
-            let finding = match (value, other) {
-                (Some(value), _) => Finding::Held(value),
-                (None, Some((key, value))) => Finding::OtherLeaf { key, value },
-                (None, None) => Finding::Empty,
-            };
-            return Ok(Some(Proof {
-                subject: subject.clone(),
-                header,
-                certificate,
-                siblings,
-                finding,
-            }));
-        }
-        Ok(None)
+        let Some(height) = self.certified()? else {
+            return Ok(None);
+        };
+        let Some((header, Some(certificate))) = head(&self.disk, height)? else {
+            return Ok(None);
+        };
+        let PathProof {
+            value,
+            other,
+            siblings,
+        } = self.path(subject.leaf(), height)?;
+        let finding = match (value, other) {
+            (Some(value), _) => Finding::Held(value),
+            (None, Some((key, value))) => Finding::OtherLeaf { key, value },
+            (None, None) => Finding::Empty,
+        };
+        Ok(Some(Proof {
+            subject: subject.clone(),
+            header,
+            certificate,
+            siblings,
+            finding,
+        }))
     }
 
     /// Holds the first `leaves` leaves of the state, or all if there are fewer, against the last header.
@@ -223,7 +236,10 @@ pub(super) fn header(disk: &Disk, height: u64) -> Result<Option<Header>, ChainEr
     Ok(head(disk, height)?.map(|(header, _)| header))
 }
 
-fn head(disk: &Disk, height: u64) -> Result<Option<(Header, Option<Certificate>)>, ChainError> {
+pub(super) fn head(
+    disk: &Disk,
+    height: u64,
+) -> Result<Option<(Header, Option<Certificate>)>, ChainError> {
     let Some(bytes) = disk
         .store
         .get(Column::Certificates, &height.to_be_bytes())?

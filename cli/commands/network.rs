@@ -1,0 +1,165 @@
+//! `dotkey network`: a network's genesis, its validators' folders, and which network a data folder follows.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use dotkey_proto::ledger::{Genesis, quorum};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::{NetworkCommand, NetworkInitArgs, counted};
+use crate::exit::{CliError, Result};
+use crate::files;
+use crate::network;
+use crate::output::Answer;
+
+pub(super) fn run(command: &NetworkCommand, context: &Context<'_>) -> Result<Answer> {
+    match command {
+        NetworkCommand::Init(args) => init(args),
+        NetworkCommand::Join { file } => join(file, context),
+        NetworkCommand::Show { file } => show(file.as_deref(), context),
+    }
+}
+
+fn init(args: &NetworkInitArgs) -> Result<Answer> {
+    let founded = network::found(args)?;
+    let network::Founded {
+        genesis,
+        file,
+        members,
+    } = &founded;
+    let mut text = format!(
+        "Made the network `{}` with {}.\n  genesis  {}\n  id       {}\n",
+        genesis.name,
+        counted(members.len() as u64, "validator"),
+        file.display(),
+        network::id(genesis)
+    );
+    let mut listed = Vec::new();
+    for member in members {
+        let folder = member.folder.display().to_string();
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {folder}, reached at {}", member.address());
+        let identity = HEXLOWER.encode(&member.identity);
+        listed.push(json!({"folder": folder, "identity": identity, "address": member.address()}));
+    }
+    let faulty = members.len() - quorum(members.len());
+    let _ = writeln!(
+        text,
+        "It goes on while {} of them {}. Each folder has secrets: give each validator its own, and keep no second copy running.",
+        members.len() - faulty,
+        if members.len() - faulty == 1 {
+            "runs"
+        } else {
+            "run"
+        },
+    );
+    let first = members.first().map_or(Path::new("DIR"), |one| &one.folder);
+    let _ = writeln!(
+        text,
+        "Next: start each with `dotkey node --data {}`; others join with `dotkey network join {}`.",
+        files::quoted(first),
+        files::quoted(file)
+    );
+    let mut object = in_json(genesis);
+    object["genesis"] = file.display().to_string().into();
+    object["validators"] = listed.into();
+    Ok(Answer::new(object, text))
+}
+
+fn join(file: &Path, context: &Context<'_>) -> Result<Answer> {
+    let data = &context.settings.data;
+    let genesis = network::read(file)?;
+    files::check_folder(data)?;
+    files::make_private_folder(data)?;
+    network::save(data, &genesis)?;
+    let text = format!(
+        "{} follows the network `{}` from now on.\n  id  {}\nNext: start the node with `dotkey node --data {} --join ADDRESS`, with the address of a node of that network.",
+        data.display(),
+        genesis.name,
+        network::id(&genesis),
+        files::quoted(data)
+    );
+    let mut object = in_json(&genesis);
+    object["genesis"] = network::file_of(data).display().to_string().into();
+    Ok(Answer::new(object, text))
+}
+
+fn show(file: Option<&Path>, context: &Context<'_>) -> Result<Answer> {
+    let data = &context.settings.data;
+    let genesis = match file {
+        Some(file) => network::read(file)?,
+        None => network::of(data)?.ok_or_else(|| {
+            CliError::not_found(
+                format!("{} follows no network yet", data.display()),
+                "join one with `dotkey network join FILE`, or let `dotkey up` make one of its own",
+            )
+        })?,
+    };
+    let own = network::own_identity(data)?;
+    let mut object = in_json(&genesis);
+    let parameters = &genesis.parameters;
+    let mut text = format!(
+        "Network `{}`\n  id          {}\n  began       {}\n  stamps      {} bits for a long name\n  lease       {}, renewed in its last {}, with {} of grace\n  validators  may change every {} blocks\n",
+        genesis.name,
+        network::id(&genesis),
+        genesis.began,
+        parameters.stamp_bits,
+        days(parameters.lease_secs),
+        days(parameters.renewal_secs),
+        days(parameters.grace_secs),
+        parameters.epoch_blocks
+    );
+    for one in &genesis.validators {
+        let identity = one.validator.identity.as_bytes();
+        let address = match one.address.as_str() {
+            "" => "with no address",
+            address => address,
+        };
+        let mine = if own == Some(*identity) {
+            ", this one"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  {}  {address}{mine}", HEXLOWER.encode(identity));
+    }
+    text.push_str(
+        "These are the first validators; a running node says at /v1/ledger who votes now.\n",
+    );
+    object["own_identity"] = own.map(|own| HEXLOWER.encode(&own)).into();
+    Ok(Answer::new(object, text))
+}
+
+fn days(secs: u64) -> String {
+    match secs % 86_400 {
+        0 => counted(secs / 86_400, "day"),
+        _ => counted(secs, "second"),
+    }
+}
+
+fn in_json(genesis: &Genesis) -> Value {
+    let validators = genesis.validators.iter().map(|one| {
+        json!({
+            "identity": HEXLOWER.encode(one.validator.identity.as_bytes()),
+            "address": one.address,
+        })
+    });
+    let parameters = &genesis.parameters;
+    json!({
+        "network": network::id(genesis),
+        "name": genesis.name,
+        "began": genesis.began.as_secs(),
+        "validators": validators.collect::<Vec<_>>(),
+        "parameters": {
+            "stamp_bits": parameters.stamp_bits,
+            "claims_per_day": parameters.claims_per_day,
+            "lease_secs": parameters.lease_secs,
+            "renewal_secs": parameters.renewal_secs,
+            "grace_secs": parameters.grace_secs,
+            "epoch_blocks": parameters.epoch_blocks,
+            "block_interval_ms": parameters.block_interval_ms,
+            "heartbeat_ms": parameters.heartbeat_ms,
+        },
+    })
+}

@@ -1,0 +1,89 @@
+//! How a node's ledger does, in the words that `dotkey status`, `/v1/status`, `/v1/ledger` and the metrics share.
+
+use serde::Serialize;
+
+/// How a node's ledger does.
+#[derive(Clone, Debug, Serialize)]
+pub struct LedgerStatus {
+    /// The network's id, in hexadecimal digits.
+    pub network: String,
+    /// What people call the network.
+    pub name: String,
+    /// The last final block; absent where the ledger cannot be read.
+    pub height: Option<u64>,
+    /// When it was made, in seconds since 1970.
+    pub time: Option<u64>,
+    /// Seconds since then.
+    pub age_seconds: Option<u64>,
+    /// The epoch of the next block.
+    pub epoch: Option<u64>,
+    /// Whether this node votes on blocks now.
+    pub votes: bool,
+    /// Transactions that wait for a block here.
+    pub waiting: usize,
+    /// Their bytes.
+    pub waiting_bytes: usize,
+    /// Validators that were shown to have signed two things.
+    pub evidence: usize,
+    /// What is wrong with this machine's clock, or with another validator's.
+    pub clock: Option<String>,
+    /// Why it signs nothing any more, and what to do.
+    pub halted: Option<String>,
+}
+
+/// A block older than this, where one is due every few seconds, is worth a look.
+const AGE_SECONDS_MAX: u64 = 60;
+
+impl LedgerStatus {
+    /// What someone should look at, worst first.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(why) = &self.halted {
+            warnings.push(format!("the ledger has halted: {why}"));
+        } else if let Some(age) = self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX) {
+            warnings.push(format!(
+                "the last block of the ledger is {age} seconds old: more than a third of the validators are down or apart, or this node is cut off from them"
+            ));
+        }
+        warnings.extend(self.clock.iter().cloned());
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let well = LedgerStatus {
+            network: "00".repeat(32),
+            name: "solo".to_owned(),
+            height: Some(7),
+            time: Some(1_800_000_000),
+            age_seconds: Some(60),
+            epoch: Some(0),
+            votes: true,
+            waiting: 0,
+            waiting_bytes: 0,
+            evidence: 0,
+            clock: None,
+            halted: None,
+        };
+        assert!(well.warnings().is_empty());
+        let old = LedgerStatus {
+            age_seconds: Some(61),
+            clock: Some("this clock".to_owned()),
+            ..well.clone()
+        };
+        assert!(old.warnings()[0].contains("61 seconds old"));
+        assert_eq!(old.warnings()[1], "this clock");
+        let halted = LedgerStatus {
+            halted: Some("why".to_owned()),
+            ..old
+        };
+        assert_eq!(halted.warnings()[0], "the ledger has halted: why");
+        assert_eq!(halted.warnings().len(), 2);
+    }
+}
