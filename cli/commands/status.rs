@@ -51,6 +51,7 @@ fn in_words(status: &Value, url: &str) -> String {
     line("peers", connected(status));
     line("records", records(&status["records"]));
     line("replication", replication(status));
+    line("ledger", ledger(&status["ledger"]));
     line("reachability", reachability(&status["reachability"]));
     if let Some(ahead) = status["clock_ahead_secs"].as_i64() {
         line("clock", clock(ahead));
@@ -116,6 +117,31 @@ fn replication(status: &Value) -> String {
         ("thin", _) => format!("thin: {in_step}{compared}; records are safer with 20 nodes"),
         _ => format!("{health}: {in_step}{compared}"),
     }
+}
+
+fn ledger(ledger: &Value) -> String {
+    let Some(name) = ledger["name"].as_str() else {
+        return "none: it keeps records alone".to_owned();
+    };
+    let id: String = texts(&json!([ledger["network"]])).concat();
+    let network = format!("{name} ({}…)", id.get(..16).unwrap_or(&id));
+    if ledger["halted"].is_string() {
+        return format!("{network} has halted");
+    }
+    let count = |field: &str| ledger[field].as_u64().unwrap_or_default();
+    let role = match ledger["votes"].as_bool() {
+        Some(true) => "votes",
+        _ => "does not vote",
+    };
+    let waiting = match count("waiting") {
+        0 => String::new(),
+        some => format!(", {} waiting", counted(some, "transaction")),
+    };
+    format!(
+        "{network}: block {}, {} s old; {role}{waiting}",
+        count("height"),
+        count("age_seconds")
+    )
 }
 
 fn reachability(reachability: &Value) -> String {
@@ -188,9 +214,10 @@ mod tests {
             "records": {"count": 12, "bytes": 4096, "bytes_max": 1_073_741_824},
             "replication": {"health": "thin", "cell_nodes": 5, "in_step": 4, "last_compared_secs": 12},
             "reachability": {"verdict": "local", "addresses": [], "relays": []},
+            "ledger": {"name": "solo", "network": "0123456789abcdef01", "height": 7, "age_seconds": 2, "votes": true, "waiting": 1, "halted": null},
             "clock_ahead_secs": -2, "warnings": ["look here"],
         });
-        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago; records are safer with 20 nodes\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
+        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago; records are safer with 20 nodes\n  ledger       solo (0123456789abcdef…): block 7, 2 s old; votes, 1 transaction waiting\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
         assert_eq!(in_words(&status, "http://node"), expected);
     }
 

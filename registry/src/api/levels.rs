@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::node::ledger::LedgerStatus;
 use crate::node::{Health, Status};
 
 /// One gauge for each word, of which the one that holds is 1.
@@ -17,7 +18,7 @@ type Words = Family<[(&'static str, &'static str); 1], Gauge>;
 const VERDICTS: [&str; 4] = ["public", "private", "local", "unknown"];
 
 /// All of them as text.
-pub(super) fn text(status: &Status) -> String {
+pub(super) fn text(status: &Status, ledger: Option<&LedgerStatus>) -> String {
     let mut registry = Registry::with_prefix("dotkey");
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program that runs", version);
@@ -47,6 +48,9 @@ pub(super) fn text(status: &Status) -> String {
     );
     records(&mut registry, status);
     replication(&mut registry, status);
+    if let Some(status) = ledger {
+        self::ledger(&mut registry, status);
+    }
     let mut text = String::new();
     text::encode(&mut text, &registry).expect("a String takes everything");
     text
@@ -91,6 +95,56 @@ fn replication(registry: &mut Registry, status: &Status) {
         "replication_last_compared",
         "Since the last comparison with a neighbour",
         replication.last_compared_secs.map(|secs| secs as f64),
+    );
+}
+
+fn ledger(registry: &mut Registry, status: &LedgerStatus) {
+    let numbers = [
+        (
+            "ledger_votes",
+            "Whether this node votes on blocks now: 1 or 0",
+            Some(u64::from(status.votes)),
+        ),
+        (
+            "ledger_halted",
+            "Whether the ledger signs nothing any more: 1 or 0",
+            Some(u64::from(status.halted.is_some())),
+        ),
+        ("ledger_height", "The last final block", status.height),
+        ("ledger_epoch", "The epoch of the next block", status.epoch),
+        (
+            "ledger_waiting_transactions",
+            "Transactions that wait for a block here",
+            Some(status.waiting as u64),
+        ),
+        (
+            "ledger_waiting_bytes",
+            "Bytes of the transactions that wait",
+            Some(status.waiting_bytes as u64),
+        ),
+        (
+            "ledger_accused_validators",
+            "Validators that this node saw sign two things",
+            Some(status.evidence as u64),
+        ),
+    ];
+    for (name, help, value) in numbers {
+        // What is not known is not there.
+        if let Some(value) = value {
+            number(
+                registry,
+                name,
+                help,
+                usize::try_from(value).unwrap_or(usize::MAX),
+            );
+        }
+    }
+    let age = status.age_seconds.map(|secs| secs as f64);
+    secs(
+        registry,
+        "ledger_age",
+        "Since the last final block was made",
+        age,
     );
 }
 

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::levels;
 use super::problem::Problem;
 use super::request::Parameters;
+use super::routes::with_ledger;
 use super::state::Shared;
 
 /// What Prometheus expects of text that ends in `# EOF`.
@@ -127,8 +128,8 @@ pub(crate) async fn metrics(
     let mut own = String::new();
     text::encode(&mut own, &shared.metrics.registry).expect("a String takes everything");
     let node = shared.ask(shared.node.metrics()).await?;
-    let status = shared.ask(shared.node.status()).await?;
-    let page = join([node, levels::text(&status), own]);
+    let (status, ledger) = with_ledger(&shared, shared.ask(shared.node.status()).await?);
+    let page = join([node, levels::text(&status, ledger.as_ref()), own]);
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
 }
 

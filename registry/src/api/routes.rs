@@ -116,12 +116,18 @@ const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
 /// `GET /v1/status`.
 async fn status(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    let mut status = shared.ask(shared.node.status()).await?;
+    let status = shared.ask(shared.node.status()).await?;
+    let (status, ledger) = with_ledger(&shared, status);
+    let report = StatusReport { status, ledger };
+    Ok((NO_STORE, axum::Json(report)).into_response())
+}
+
+/// What a node says of itself, with what its ledger has to say.
+pub(crate) fn with_ledger(shared: &Shared, mut status: Status) -> (Status, Option<LedgerStatus>) {
     let ledger = shared.node.ledger().map(Ledger::status);
     let warnings = ledger.as_ref().map(LedgerStatus::warnings);
     status.warnings.splice(0..0, warnings.unwrap_or_default());
-    let report = StatusReport { status, ledger };
-    Ok((NO_STORE, axum::Json(report)).into_response())
+    (status, ledger)
 }
 
 #[derive(Serialize)]

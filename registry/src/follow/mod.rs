@@ -8,5 +8,6 @@ pub mod codec;
 pub mod core;
 pub mod message;
 pub mod serve;
+pub(crate) mod shares;
 pub mod verify;
 pub mod worker;

@@ -6,12 +6,16 @@ use dotkey_proto::ledger::{Certificate, Handover, Header, Trusted};
 
 use super::core::{Done, Fault, Work};
 use super::message::Block;
-use super::verify::{self, Flaw, Ground};
+use super::verify::{self, Certified, Flaw, Ground};
 use crate::ledger::{Chain, ChainError, Chunk, Import};
+
+/// Writes a block that was verified, after it was executed.
+pub type Write = Box<dyn FnMut(&Certified) -> Result<(), Fault> + Send>;
 
 /// See the module.
 pub struct Worker {
     chain: Arc<Chain>,
+    write: Option<Write>,
     trusted: Trusted,
     import: Option<Import>,
 }
@@ -22,9 +26,17 @@ impl Worker {
     pub fn new(chain: Arc<Chain>, trusted: Trusted) -> Self {
         Self {
             chain,
+            write: None,
             trusted,
             import: None,
         }
+    }
+
+    /// One whose blocks another writes on the same chain, who has more to do with them.
+    #[must_use]
+    pub fn writing(self, write: Write) -> Self {
+        let write = Some(write);
+        Self { write, ..self }
     }
 
     /// Does a piece of work.
@@ -82,6 +94,10 @@ impl Worker {
         for block in &certified {
             let executed = self.chain.execute(&block.header, &block.body);
             executed.map_err(|error| certified_and_refused(&block.header, &error))?;
+            if let Some(write) = &mut self.write {
+                write(block)?;
+                continue;
+            }
             let digest = block.header.digest();
             let written = self.chain.finalise(&digest, block.certificate.as_ref());
             written.map_err(|error| halt(&error))?;

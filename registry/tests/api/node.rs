@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_proto::identity::{Branch, Key, KeyId, Policy, PublicKey};
@@ -12,10 +13,13 @@ use dotkey_registry::api::{ApiConfig, Server, serve};
 use dotkey_registry::dht::core::{Effortful, Placement};
 use dotkey_registry::dht::message::{Expected, Refusal};
 use dotkey_registry::dht::peer::{Peer, Position};
+use dotkey_registry::node::ledger::{Ledger, LedgerConfig, Network};
 use dotkey_registry::node::{
     Command, Got, Health, Node, NodeError, PeerStatus, Progress, Reachability, RecordStatus,
     Replication, Status,
 };
+use dotkey_registry::store::Store;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 
@@ -53,6 +57,9 @@ pub(crate) enum Mood {
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) changes: broadcast::Sender<Verified<Record>>,
+    pub(crate) ledger: Option<Ledger>,
+    /// Where the ledger is.
+    _folder: Option<TempDir>,
 }
 
 impl World {
@@ -66,9 +73,34 @@ impl World {
 
     /// With bounds that end the test soon, and what `change` makes of them.
     pub(crate) async fn with(mood: Mood, change: impl FnOnce(&mut ApiConfig)) -> Self {
+        Self::made(mood, change, None).await
+    }
+
+    /// As [`World::with`], and the node follows the ledger of a network of its own.
+    pub(crate) async fn with_ledger(change: impl FnOnce(&mut ApiConfig)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("store")).expect("a store");
+        let config = LedgerConfig {
+            network: Network::Own,
+            listen: None,
+            clock: now,
+        };
+        let ledger = Ledger::open(Arc::new(store), folder.path(), config).expect("a ledger");
+        Self::made(Mood::Honest, change, Some((ledger, folder))).await
+    }
+
+    async fn made(
+        mood: Mood,
+        change: impl FnOnce(&mut ApiConfig),
+        ledger: Option<(Ledger, TempDir)>,
+    ) -> Self {
+        let (ledger, folder) = ledger.unzip();
         let (commands, asked) = mpsc::channel(8);
         let (changes, _) = broadcast::channel(64);
-        let node = Node::new(commands, changes.clone());
+        let mut node = Node::new(commands, changes.clone());
+        if let Some(ledger) = &ledger {
+            node = node.with_ledger(ledger.clone());
+        }
         if mood != Mood::Stopped {
             tokio::spawn(run(asked, changes.clone(), mood));
         }
@@ -77,7 +109,12 @@ impl World {
         config.limits.stop_wait = Duration::from_millis(500);
         change(&mut config);
         let server = serve(listener, node, config).expect("it starts");
-        Self { server, changes }
+        Self {
+            server,
+            changes,
+            ledger,
+            _folder: folder,
+        }
     }
 }
 

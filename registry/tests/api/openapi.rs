@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dotkey_proto::identity::{Policy, PublicKey};
+use dotkey_proto::ledger::{Action, Transaction};
+use dotkey_proto::signature::SecretKey;
+use dotkey_proto::stamp::{Memory, Purpose, Puzzle};
+use dotkey_registry::ledger::Charter;
 use tokio::process::Command;
 
 use crate::client::Ask;
-use crate::node::{Draft, Mood, World, key_id, path};
+use crate::node::{Draft, World, key_id, path};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,7 +25,7 @@ async fn the_server_keeps_to_its_file() {
     let python = python.expect(
         "DOTKEY_PYTHON names no Python with tests/interop/requirements.txt installed; `make test` makes one and sets it",
     );
-    let world = World::with(Mood::Honest, |config| {
+    let world = World::with_ledger(|config| {
         // A stream of events has to end for schemathesis to read it.
         config.limits.stream_life = Duration::from_millis(20);
     });
@@ -32,6 +37,8 @@ async fn the_server_keeps_to_its_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("example.record");
     std::fs::write(&file, &record).expect("written");
+    let transaction = folder.path().join("example.transaction");
+    std::fs::write(&transaction, commit(&world)).expect("written");
     let output = Command::new(python)
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(root().join("tests/interop/schemathesis.toml"))
@@ -42,6 +49,7 @@ async fn the_server_keeps_to_its_file() {
         .args(["--url", &format!("http://{}", world.address())])
         .current_dir(folder.path())
         .env("DOTKEY_RECORD", file)
+        .env("DOTKEY_TRANSACTION", transaction)
         .env(
             "SCHEMATHESIS_HOOKS",
             root().join("tests/interop/openapi_hooks.py"),
@@ -56,11 +64,54 @@ async fn the_server_keeps_to_its_file() {
 
     // It did reach the record, and did publish.
     let page = Ask::get("/metrics").of(world.address()).await.text();
-    for (method, status) in [("GET", 200), ("GET", 404), ("PUT", 200), ("PUT", 422)] {
-        let line =
-            format!("{{method=\"{method}\",route=\"/v1/records/{{key_id}}\",status=\"{status}\"}}");
+    let record = "/v1/records/{key_id}";
+    for (method, route, status) in [
+        ("GET", record, 200),
+        ("GET", record, 404),
+        ("PUT", record, 200),
+        ("PUT", record, 422),
+        ("GET", "/v1/names/{name}", 200),
+        ("GET", "/v1/identities/{key_id}", 200),
+        ("GET", "/v1/ledger", 200),
+        ("GET", "/v1/genesis", 200),
+        ("GET", "/v1/checkpoints/latest", 200),
+        ("GET", "/v1/blocks/{height}", 200),
+        ("GET", "/v1/blocks/{height}", 404),
+        ("POST", "/v1/transactions", 202),
+        ("POST", "/v1/transactions", 422),
+        ("GET", "/v1/transactions/{id}", 200),
+    ] {
+        let line = format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
         assert!(page.contains(&line), "no {line} in {page}");
     }
+}
+
+/// The first transaction of somebody: an announcement, with a stamp.
+fn commit(world: &World) -> Vec<u8> {
+    let ledger = world.ledger.as_ref().expect("it follows one");
+    let secret = SecretKey::from_seed(&[5; 32]);
+    let key = PublicKey::Ed25519(secret.public());
+    let key_id = Policy::bare_key_id(key);
+    let price = Charter::of(ledger.genesis()).opening_price();
+    let beacons = ledger.chain().expect("it runs").beacons().expect("sound");
+    let (network, terms) = (ledger.genesis().network(), (price.grid, price.solutions));
+    let beacon = beacons.newest().beacon;
+    let puzzle = Puzzle::new(&network, key_id, Purpose::Opening, &beacon, terms);
+    let mut memory = Memory::default();
+    let stamp = (0..).find_map(|nonce| puzzle.attempt(nonce, &mut memory));
+    let transaction = Transaction {
+        network,
+        key_id,
+        nonce: 0,
+        chain: vec![Policy::bare(key).encode().expect("sound")],
+        action: Action::Commit {
+            commitment: [7; 32],
+        },
+        opening: Some(stamp.expect("some nonce has one").encode()),
+    };
+    let mut draft = transaction.draft().expect("sound");
+    draft.sign(&secret);
+    draft.encode()
 }
 
 #[test]

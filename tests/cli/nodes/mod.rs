@@ -2,6 +2,7 @@
 
 mod asked;
 mod cut;
+mod followers;
 mod full;
 mod kept;
 mod life;
@@ -10,6 +11,7 @@ mod nat;
 mod neighbours;
 mod published;
 mod several;
+mod validators;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

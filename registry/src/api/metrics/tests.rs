@@ -4,6 +4,7 @@ use super::*;
 use crate::dht::core::{Failure, Offence};
 use crate::dht::driver::metrics::{Levels, Metrics};
 use crate::dht::message::Response;
+use crate::node::ledger::LedgerStatus;
 use crate::node::{Health, Reachability, RecordStatus, Replication, Status};
 
 #[test]
@@ -21,7 +22,7 @@ type List = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn operators_are_told_of_every_metric_and_of_no_other() {
-    let page = join([node(), levels::text(&status()), own()]);
+    let page = join([node(), levels::text(&status(), Some(&ledger())), own()]);
     assert_eq!(served(&page), documented());
 }
 
@@ -64,6 +65,24 @@ fn status() -> Status {
         },
         clock_ahead_secs: Some(0),
         warnings: Vec::new(),
+    }
+}
+
+fn ledger() -> LedgerStatus {
+    LedgerStatus {
+        network: String::new(),
+        name: String::new(),
+        height: Some(1),
+        block: None,
+        time: Some(1),
+        age_seconds: Some(1),
+        epoch: Some(1),
+        votes: true,
+        waiting: 1,
+        waiting_bytes: 1,
+        evidence: 0,
+        clock: None,
+        halted: None,
     }
 }
 

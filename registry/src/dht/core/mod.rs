@@ -7,7 +7,7 @@
 mod absent;
 mod allowance;
 mod bounded;
-mod bucket;
+pub(crate) mod bucket;
 mod desk;
 mod fresh;
 mod get;

@@ -80,6 +80,9 @@ impl Actor {
     ) {
         let last = self.peers.closed(id, &connection);
         tracing::debug!(peer = %id, ?cause, last, "a connection closed");
+        if last {
+            self.on_ledger_peer_gone(id);
+        }
         let broken = matches!(cause, Some(ConnectionError::IO(_)));
         // A neighbour that went without a word keeps what we keep: whether it is still there matters at once, not when it is next
         // asked. If it does not answer, it leaves the table.

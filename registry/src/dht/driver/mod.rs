@@ -16,6 +16,8 @@ mod events;
 mod exchanges;
 mod gossip;
 mod joining;
+mod ledger;
+mod ledger_codec;
 pub(crate) mod metrics;
 mod peers;
 mod prober;

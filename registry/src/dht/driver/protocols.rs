@@ -40,6 +40,7 @@ impl Actor {
             BehaviourEvent::Ping(event) => self.on_ping(event),
             BehaviourEvent::Kad(event) => self.on_routing(event),
             BehaviourEvent::Records(event) => self.on_records(event),
+            BehaviourEvent::Ledger(event) => self.on_ledger_exchange(event),
             BehaviourEvent::Gossip(sieve::Event::Refused(id)) => {
                 self.metrics.announcement("refused");
                 if let Some(from) = peer(&id) {
@@ -73,6 +74,7 @@ impl Actor {
         let Some(peer) = peer(&id) else {
             return;
         };
+        self.on_ledger_peer(&id);
         self.joining.met(&peer);
         let believed = |address: &Multiaddr| here.is_some_and(|here| is_neighbours(here, address));
         let mut dialable = Vec::new();
@@ -327,7 +329,7 @@ impl Actor {
     }
 }
 
-fn failure(error: &OutboundFailure) -> Failure {
+pub(super) fn failure(error: &OutboundFailure) -> Failure {
     match error {
         OutboundFailure::Timeout => Failure::TimedOut,
         OutboundFailure::UnsupportedProtocols => Failure::Unsupported,
@@ -357,7 +359,7 @@ mod tests {
             listen: Vec::new(),
             ..NodeConfig::new(folder.path())
         };
-        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        let actor = Actor::alone(config, &Keypair::generate_ed25519());
         (actor.expect("it is made").0, folder)
     }
 

@@ -183,7 +183,7 @@ mod tests {
             transport: Transport::Memory,
             ..NodeConfig::new(folder.path())
         };
-        let (mut actor, _node) = Actor::new(config, &Keypair::generate_ed25519()).expect("new");
+        let (mut actor, _node) = Actor::alone(config, &Keypair::generate_ed25519()).expect("new");
         let id = Keypair::generate_ed25519().public().to_peer_id();
         let dead = peer(&id).expect("its key is ed25519");
         let nowhere: libp2p::Multiaddr = "/memory/4097".parse().expect("an address");

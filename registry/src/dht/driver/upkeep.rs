@@ -46,6 +46,7 @@ impl Actor {
             self.do_chores();
         }
         self.feed(Input::Tick);
+        self.on_ledger_tick();
     }
 
     fn look_for_company(&mut self, now_ms: u64) {
@@ -172,7 +173,7 @@ mod tests {
             listen: Vec::new(),
             ..NodeConfig::new(folder.path())
         };
-        let actor = Actor::new(config, &Keypair::generate_ed25519());
+        let actor = Actor::alone(config, &Keypair::generate_ed25519());
         let mut actor = actor.expect("it is made").0;
         for number in 0..3 {
             let id = Keypair::generate_ed25519().public().to_peer_id();

@@ -48,10 +48,10 @@ fn any_request() -> impl Strategy<Value = Request> {
         (0..=COUNT_MAX).prop_map(|epoch| Question::Handovers { epoch }),
         (1..=COUNT_MAX).prop_map(|from| Question::Blocks { from }),
         Just(Question::Offer),
-        (1..=COUNT_MAX, any()).prop_map(|(height, from)| Question::Chunk { height, from }),
+        (1..=COUNT_MAX, any::<[u8; 32]>()).prop_map(|(height, from)| Question::Chunk { height, from }),
         vec(any::<u8>(), 1..300).prop_map(Question::Transaction),
     ];
-    (any(), question).prop_map(|(network, question)| Request { network, question })
+    (any::<[u8; 32]>(), question).prop_map(|(network, question)| Request { network, question })
 }
 
 fn any_response() -> impl Strategy<Value = Response> {
@@ -70,9 +70,9 @@ fn any_response() -> impl Strategy<Value = Response> {
         .prop_map(|(leaves, proof)| Chunk { leaves, proof });
     let tip = (any_header(), option::of(any_certificate()), 0..=COUNT_MAX);
     let refusal = prop_oneof![
-        any().prop_map(Refusal::OtherNetwork),
+        any::<[u8; 32]>().prop_map(Refusal::OtherNetwork),
         Just(Refusal::NotHere),
-        any().prop_map(|retry_ms| Refusal::Busy { retry_ms }),
+        any::<u32>().prop_map(|retry_ms| Refusal::Busy { retry_ms }),
         "[a-z0-9-]{1,40}".prop_map(Refusal::Invalid),
     ];
     prop_oneof![

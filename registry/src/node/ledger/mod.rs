@@ -298,6 +298,7 @@ impl Ledger {
             network: hex(&self.0.genesis.network()),
             name: self.0.genesis.name.clone(),
             height: tip.as_ref().map(|tip| tip.height),
+            block: tip.as_ref().map(|tip| hex(&tip.digest())),
             time: tip.as_ref().map(|tip| tip.time.as_secs()),
             age_seconds: tip
                 .as_ref()
@@ -329,6 +330,18 @@ impl Ledger {
             drop(running.take());
         })
         .await;
+    }
+
+    /// Whether an engine brings it its blocks.
+    pub(crate) fn has_engine(&self) -> bool {
+        self.engine().is_some()
+    }
+
+    /// From now on nothing is written: what others certified does not fit what is here.
+    pub(crate) fn halt(&self, why: &str) {
+        if let Ok(executor) = self.executor() {
+            executor.halt(&why);
+        }
     }
 
     fn executor(&self) -> Result<Arc<Executor>, Unanswered> {

@@ -11,6 +11,8 @@ pub struct LedgerStatus {
     pub name: String,
     /// The last final block; absent where the ledger cannot be read.
     pub height: Option<u64>,
+    /// Its digest, in hexadecimal digits.
+    pub block: Option<String>,
     /// When it was made, in seconds since 1970.
     pub time: Option<u64>,
     /// Seconds since then.
@@ -61,6 +63,7 @@ mod tests {
             network: "00".repeat(32),
             name: "solo".to_owned(),
             height: Some(7),
+            block: Some("07".repeat(32)),
             time: Some(1_800_000_000),
             age_seconds: Some(60),
             epoch: Some(0),
