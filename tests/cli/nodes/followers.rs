@@ -79,7 +79,9 @@ fn a_validator_that_nobody_outside_can_reach_is_followed_through_another_node() 
     let join = ["--join", &sentry.run_file()];
     let data = "NET/validator-1";
     let node = ["node", "--json", "--data", data];
-    let command = machines.command(&place, "validator", &[&node[..], &join].concat());
+    let listen = ["--listen", "/ip4/0.0.0.0/tcp/4380"];
+    let args = [&node[..], &listen, &join].concat();
+    let command = machines.command(&place, "validator", &args);
     let _validator = place.started(command, data);
     let follow = [&GENESIS[..], &join].concat();
     let outside = machines.start(&place, "outside", &follow);

@@ -20,7 +20,9 @@ use super::records::Undecodable;
 use crate::consensus::Block;
 use crate::dht::core::{self as dht, Offence};
 use crate::dht::peer::Peer;
-use crate::follow::core::{Action, Asked, Core, Done, Fault, Input, TIP_WAIT_MS, Work};
+use crate::follow::core::{
+    Action, Asked, Core, Done, Fault, Input, Progress, Stage, TIP_WAIT_MS, Work,
+};
 use crate::follow::message::{Question, Refusal, Request, Response};
 use crate::follow::serve;
 use crate::follow::shares::{RETRY_MS, Shares};
@@ -94,6 +96,8 @@ pub(super) struct Following {
     shares: Shares,
     unsent: VecDeque<Unsent>,
     turn: usize,
+    /// What the log has said last.
+    said: Option<(Stage, bool)>,
 }
 
 impl Following {
@@ -121,6 +125,7 @@ impl Following {
             shares: Shares::default(),
             unsent: VecDeque::new(),
             turn: 0,
+            said: None,
         };
         if !following.ledger.has_engine() {
             following.follow(seed);
@@ -150,6 +155,34 @@ impl Following {
         });
         self.thread = Some(thread.expect("the system gives a thread at start-up"));
         self.work = Some(work);
+    }
+}
+
+impl Following {
+    /// Says in the log what is new about how far it is.
+    fn tell_people(&mut self, progress: &Progress) {
+        let Progress {
+            stage,
+            peers,
+            highest,
+            unserved,
+            halted,
+        } = progress;
+        if self.said.replace((*stage, *unserved)) == Some((*stage, *unserved)) {
+            return;
+        }
+        let height = self.chain.tip().height;
+        if let Some(why) = halted {
+            self.ledger.halt(why);
+        } else if *unserved {
+            tracing::warn!(
+                height,
+                highest,
+                "no peer has the next block of the ledger: all began with a later state. Connect to one that has more, or start with a new data folder"
+            );
+        } else {
+            tracing::info!(?stage, height, highest, peers, "the ledger is followed");
+        }
     }
 }
 
@@ -289,9 +322,8 @@ impl Actor {
             return;
         };
         let actions = core.step(now_ms, input);
-        if let Some(why) = core.progress(now_ms).halted {
-            following.ledger.halt(&why);
-        }
+        let progress = core.progress(now_ms);
+        following.tell_people(&progress);
         for action in actions {
             match action {
                 Action::Ask {

@@ -48,7 +48,8 @@ fn any_request() -> impl Strategy<Value = Request> {
         (0..=COUNT_MAX).prop_map(|epoch| Question::Handovers { epoch }),
         (1..=COUNT_MAX).prop_map(|from| Question::Blocks { from }),
         Just(Question::Offer),
-        (1..=COUNT_MAX, any::<[u8; 32]>()).prop_map(|(height, from)| Question::Chunk { height, from }),
+        (1..=COUNT_MAX, any::<[u8; 32]>())
+            .prop_map(|(height, from)| Question::Chunk { height, from }),
         vec(any::<u8>(), 1..300).prop_map(Question::Transaction),
     ];
     (any::<[u8; 32]>(), question).prop_map(|(network, question)| Request { network, question })
