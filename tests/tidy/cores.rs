@@ -13,7 +13,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/dht/driver/joining.rs",
     "registry/src/dht/message.rs",
     "registry/src/dht/peer.rs",
-    "registry/src/follow/codec.rs",
+    "registry/src/follow/codec/",
     "registry/src/follow/core/",
     "registry/src/follow/message.rs",
     "registry/src/follow/shares.rs",

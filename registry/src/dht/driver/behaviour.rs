@@ -15,7 +15,7 @@ use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
 
 use super::door::{self, Door};
 use super::gossip::gossip;
-use super::ledger_codec::{LedgerExchange, ledger_exchange};
+use super::ledger::{LedgerExchange, ledger_exchange};
 use super::prober::Prober;
 use super::records::{Records, records};
 use super::sieve::Gossip;

@@ -17,7 +17,6 @@ mod exchanges;
 mod gossip;
 mod joining;
 mod ledger;
-mod ledger_codec;
 pub(crate) mod metrics;
 mod peers;
 mod prober;

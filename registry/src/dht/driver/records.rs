@@ -88,11 +88,13 @@ impl exchange::Codec for Codec {
     }
 }
 
-pub(super) fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+pub(in crate::dht::driver) fn invalid(
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-pub(super) async fn read_message<T: AsyncRead + Unpin>(
+pub(in crate::dht::driver) async fn read_message<T: AsyncRead + Unpin>(
     io: &mut T,
     most: usize,
 ) -> io::Result<Vec<u8>> {
@@ -117,7 +119,7 @@ async fn read_length<T: AsyncRead + Unpin>(io: &mut T, most: usize) -> io::Resul
     }
 }
 
-pub(super) async fn write_message<T: AsyncWrite + Unpin>(
+pub(in crate::dht::driver) async fn write_message<T: AsyncWrite + Unpin>(
     io: &mut T,
     message: &[u8],
 ) -> io::Result<()> {

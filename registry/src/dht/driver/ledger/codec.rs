@@ -7,8 +7,8 @@ use libp2p::StreamProtocol;
 use libp2p::futures::{AsyncRead, AsyncWrite};
 use libp2p::request_response::{self as exchange, ProtocolSupport};
 
-use super::records::{Undecodable, invalid, read_message, write_message};
 use crate::dht::LEDGER_PROTOCOL;
+use crate::dht::driver::records::{Undecodable, invalid, read_message, write_message};
 use crate::follow::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::follow::core::ANSWER_MS_MAX;
 use crate::follow::message::{Request, Response};
