@@ -45,7 +45,7 @@ pub enum Input {
         /// What we asked.
         asked: Asked,
         /// Its answer.
-        response: Response,
+        response: Box<Response>,
     },
     /// No answer came.
     Failed {

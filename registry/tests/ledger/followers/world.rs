@@ -21,6 +21,7 @@ use crate::network::Network;
 const WORK_MS: u64 = 7;
 
 /// How a peer answers: after so long, or never.
+#[expect(clippy::large_enum_variant, reason = "a few at a time, in a test")]
 pub(crate) enum Answer {
     After(u64, Response),
     Broken(u64, Failure),
@@ -59,6 +60,7 @@ impl<F: FnMut(&Question, Response) -> Answer> Double for Twisted<F> {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "a few at a time, in a test")]
 enum Event {
     Answered(Asked, Answer),
     /// A question about the tip that waits for news, until then.
@@ -175,6 +177,7 @@ impl World {
             Event::Answered(asked, Answer::After(_, response)) => {
                 // As it comes from the network.
                 let response = Response::decode(&response.encode()).expect("it decodes");
+                let response = Box::new(response);
                 self.feed(Input::Answered { asked, response });
             }
             Event::Answered(asked, Answer::Broken(_, failure)) => {

@@ -55,7 +55,7 @@ type Exchanged = exchange::Event<Result<Request, Undecodable>, Response>;
 /// What other threads tell the loop.
 pub(super) enum Event {
     Worked(Result<Done, Fault>),
-    Served(u64, Response),
+    Served(u64, Box<Response>),
     NewTip,
     Taken(Bytes),
 }
@@ -288,7 +288,7 @@ impl Actor {
                 }
                 self.feed_follower(Input::Worked(result));
             }
-            Event::Served(number, response) => self.on_served(number, response),
+            Event::Served(number, response) => self.on_served(number, *response),
             Event::NewTip => {
                 let Some(following) = &self.following else {
                     return;
@@ -399,7 +399,10 @@ impl Actor {
             return;
         };
         self.feed_follower(match answer {
-            Ok(response) => Input::Answered { asked, response },
+            Ok(response) => Input::Answered {
+                asked,
+                response: Box::new(response),
+            },
             Err(failure) => Input::Failed { asked, failure },
         });
     }

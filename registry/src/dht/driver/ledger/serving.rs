@@ -152,7 +152,7 @@ impl Actor {
             let (ledger, chain) = (following.ledger.clone(), Arc::clone(&following.chain));
             let events = following.events.clone();
             tokio::task::spawn_blocking(move || {
-                let response = answer(&ledger, &chain, &request);
+                let response = Box::new(answer(&ledger, &chain, &request));
                 drop((ledger, chain));
                 // The loop has ended: nobody waits for this any more.
                 let _ = events.blocking_send(Event::Served(number, response));

@@ -164,7 +164,7 @@ impl Core {
                 self.sources.leave(&peer);
                 self.pending.retain(|_, pending| pending.to != peer);
             }
-            Input::Answered { asked, response } => self.on_answer(now_ms, asked, response),
+            Input::Answered { asked, response } => self.on_answer(now_ms, asked, *response),
             Input::Failed { asked, failure } => self.on_failure(now_ms, asked, failure),
             Input::Worked(result) => self.on_worked(now_ms, result),
         }
