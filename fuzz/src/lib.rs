@@ -9,6 +9,8 @@ pub mod actor;
 pub mod allocation;
 pub mod chain;
 pub mod dht;
+pub mod follow;
+pub mod ledger;
 pub mod plain_lookup;
 pub mod refusal;
 

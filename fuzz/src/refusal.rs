@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// Where the protocol lists its codes.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     include_str!("../../docs/protocol/1-encoding.md"),
     include_str!("../../docs/protocol/2-names.md"),
     include_str!("../../docs/protocol/3-identities.md"),
@@ -12,6 +12,8 @@ const PAGES: [&str; 8] = [
     include_str!("../../docs/protocol/7-zones.md"),
     include_str!("../../docs/protocol/8-ledger.md"),
     include_str!("../../docs/protocol/9-record-exchange.md"),
+    include_str!("../../docs/protocol/10-ledger-rules.md"),
+    include_str!("../../docs/protocol/11-ledger-exchange.md"),
 ];
 
 /// A message repeats at most what it is about, which is one item of the input.

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod consensus;
 pub mod dht;
+pub mod follow;
 pub mod ledger;
 pub mod node;
 pub mod store;

@@ -219,3 +219,24 @@ impl<E: Runtime> Keeper<E> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::consensus::Identity;
+
+    proptest! {
+        #[test]
+        fn bytes_that_nobody_signed_show_no_fault(kind in 0..4_u8, bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+            let identity = Identity::new(&[1; 32], &[1; 32]).expect("secrets");
+            let votes = [&[kind], &bytes[..]].concat();
+            prop_assert_eq!(Evidence::verify(&votes, &[7; 32], &[identity.validator("")]), None);
+            if let Some(conflict) = Conflict::decode(&votes) {
+                prop_assert_eq!(conflict.encode(), Bytes::from(votes.clone()));
+                prop_assert_eq!(Evidence::epoch_of(&votes), Some(conflict.epoch()));
+            }
+        }
+    }
+}

@@ -20,6 +20,9 @@ use libp2p::{PeerId, StreamProtocol, kad};
 /// Put, get and reconciliation of records, as requests and responses.
 pub const RECORDS_PROTOCOL: StreamProtocol = StreamProtocol::new("/dotkey/records/1");
 
+/// The ledger among peers: [`crate::follow`].
+pub const LEDGER_PROTOCOL: StreamProtocol = StreamProtocol::new("/dotkey/ledger/1");
+
 /// Routing. A name of its own keeps the table apart from other Kademlia networks', which would merge with it.
 pub const ROUTING_PROTOCOL: StreamProtocol = StreamProtocol::new("/dotkey/kad/1");
 

@@ -52,23 +52,14 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Writes all of it or nothing.
+    /// Writes all of it or nothing, and returns when it is on disk.
     pub(super) fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let changes: Vec<Change<'_>> = writes
-            .iter()
-            .map(|Write { column, key, value }| match value {
-                Some(value) => Change::Put {
-                    column: *column,
-                    key,
-                    value,
-                },
-                None => Change::Delete {
-                    column: *column,
-                    key,
-                },
-            })
-            .collect();
-        self.store.write(&changes)
+        self.store.write(&changes(writes))
+    }
+
+    /// Writes all of it or nothing, on disk by the next [`Disk::write`].
+    pub(super) fn write_later(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.store.write_later(&changes(writes))
     }
 
     pub(super) fn value(
@@ -156,6 +147,17 @@ impl Disk {
     }
 }
 
+fn changes(writes: &[Write]) -> Vec<Change<'_>> {
+    let changes = writes.iter().map(|Write { column, key, value }| {
+        let column = *column;
+        match value {
+            Some(value) => Change::Put { column, key, value },
+            None => Change::Delete { column, key },
+        }
+    });
+    changes.collect()
+}
+
 /// See [`Disk::at`].
 pub(super) struct DiskView {
     disk: Disk,
@@ -204,7 +206,7 @@ impl TreeReader for Disk {
     }
 
     fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
-        Ok(None) // A restore that was cut short begins anew.
+        Ok(None) // What is restored has a scaffold of its own.
     }
 }
 

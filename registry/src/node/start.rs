@@ -188,6 +188,9 @@ pub async fn start(mut config: NodeConfig) -> Result<(Node, JoinHandle<()>), Sta
     };
     let (mut actor, node) = Actor::new(config, &key, store)?;
     actor.listen().await?;
+    if let Some(ledger) = &ledger {
+        actor.carry(ledger.clone())?;
+    }
     let node = match &ledger {
         Some(ledger) => node.with_ledger(ledger.clone()),
         None => node,

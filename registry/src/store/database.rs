@@ -100,8 +100,8 @@ impl Store {
         self.write_with(changes, &synced())
     }
 
-    /// Writes all `changes` or none, on disk by the next [`Store::flush`]: for a store that nobody uses before it is whole.
-    pub(super) fn write_later(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    /// Writes all `changes` or none, on disk by the next [`Store::write`] or [`Store::flush`], in their order: for what nobody uses before that.
+    pub(crate) fn write_later(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
         self.write_with(changes, &WriteOptions::default())
     }
 

@@ -1,5 +1,6 @@
 //! The chain on disk: what is final is there, proved by what a light client checks, and survives what crashes and disks do.
 
+use std::borrow::Borrow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,16 +9,16 @@ use dotkey_proto::ledger::{
 };
 use dotkey_proto::stamp::{Memory, Purpose, Puzzle};
 use dotkey_proto::time::Timestamp;
-use dotkey_registry::ledger::{Chain, ChainError, Chunk, Import, Price, VERSIONS_KEPT};
+use dotkey_registry::ledger::{Chain, ChainError, Price, VERSIONS_KEPT};
 use dotkey_registry::store::{Change, Column, Store};
 
 use super::network::{Network, certify};
 use super::world::Person;
 
 /// A chain in a folder, and the time that its next block gets.
-pub(crate) struct Node {
+pub(crate) struct Node<C = Chain> {
     pub(crate) network: Network,
-    pub(crate) chain: Chain,
+    pub(crate) chain: C,
     now: Timestamp,
     memory: Memory,
 }
@@ -29,6 +30,22 @@ pub(crate) fn open(folder: &Path, network: &Network) -> Result<Chain, ChainError
 }
 
 impl Node {
+    /// Whose chain others read as well.
+    pub(crate) fn shared(self) -> Node<Arc<Chain>> {
+        let Self {
+            network,
+            chain,
+            now,
+            memory,
+        } = self;
+        Node {
+            network,
+            chain: Arc::new(chain),
+            now,
+            memory,
+        }
+    }
+
     pub(crate) fn new(folder: &Path) -> Self {
         let network = Network::new(1);
         let chain = open(folder, &network).expect("it opens");
@@ -40,14 +57,20 @@ impl Node {
             memory: Memory::default(),
         }
     }
+}
+
+impl<C: Borrow<Chain>> Node<C> {
+    fn on(&self) -> &Chain {
+        self.chain.borrow()
+    }
 
     pub(crate) fn transaction(
         &mut self,
         person: &Person,
         action: Action,
     ) -> Arc<SignedTransaction> {
-        let nonce = self.chain.account(person.key_id).expect("it reads").nonce;
-        let price = self.chain.charter().opening_price();
+        let nonce = self.on().account(person.key_id).expect("it reads").nonce;
+        let price = self.on().charter().opening_price();
         let opening = (nonce == 0).then(|| self.stamp(person, Purpose::Opening, price));
         let (network, key_id, chain) = (
             self.network.genesis.network(),
@@ -66,7 +89,7 @@ impl Node {
     }
 
     fn stamp(&mut self, person: &Person, purpose: Purpose<'_>, price: Price) -> Vec<u8> {
-        let beacon = self.chain.beacons().expect("it reads").newest().beacon;
+        let beacon = self.on().beacons().expect("it reads").newest().beacon;
         let network = self.network.genesis.network();
         let terms = (price.grid, price.solutions);
         let puzzle = Puzzle::new(&network, person.key_id, purpose, &beacon, terms);
@@ -76,9 +99,9 @@ impl Node {
 
     pub(crate) fn propose(&mut self, transactions: &[Arc<SignedTransaction>]) -> (Header, Body) {
         self.now = self.now.saturating_add(1);
-        let parent = self.chain.tip().digest();
+        let parent = self.on().tip().digest();
         let made = self
-            .chain
+            .on()
             .propose(&parent, self.now, transactions.iter().cloned());
         let made = made.expect("it proposes");
         assert_eq!(made.refused, []);
@@ -87,7 +110,7 @@ impl Node {
 
     pub(crate) fn finalise(&self, header: &Header) {
         let certificate = certify(&self.network, header);
-        let done = self.chain.finalise(&header.digest(), Some(&certificate));
+        let done = self.on().finalise(&header.digest(), Some(&certificate));
         done.expect("it is written");
     }
 
@@ -102,8 +125,8 @@ impl Node {
         let commit = self.transaction(person, Action::Commit { commitment });
         self.block(&[commit]);
         self.block(&[]);
-        let demand = self.chain.beacons().expect("it reads").newest().demand;
-        let price = self.chain.charter().claim_price(label, demand);
+        let demand = self.on().beacons().expect("it reads").newest().demand;
+        let price = self.on().charter().claim_price(label, demand);
         let stamp = self.stamp(person, Purpose::Claim(label), price);
         let (label, salt) = (label.to_owned(), [1; 16]);
         let claim = self.transaction(person, Action::Claim { label, salt, stamp });
@@ -333,67 +356,4 @@ fn old_versions_go_and_those_of_the_window_are_proved() {
     // One root a block of the window, and little beside.
     let nodes = keys(folder.path(), Column::StateNodes).len() as u64;
     assert!(nodes < VERSIONS_KEPT + 40, "{nodes} nodes");
-}
-
-#[test]
-fn a_follower_takes_the_state_over_and_refuses_what_was_changed() {
-    let (there, here) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
-    let mut node = Node::new(there.path());
-    for number in 0..4 {
-        node.take(&Person::new(number + 1), &format!("eightle{number}"));
-    }
-    let tip = node.chain.tip();
-    let body = node
-        .chain
-        .body(tip.height)
-        .expect("it reads")
-        .expect("it is there");
-    let certificate = certify(&node.network, &tip);
-    let whole = node
-        .chain
-        .chunk(tip.height, [0; 32])
-        .expect("it reads")
-        .expect("not empty");
-    assert_eq!(Chunk::decode(&whole.encode()).as_ref(), Ok(&whole));
-    let begin = || {
-        let store = Arc::new(Store::open(here.path()).expect("a store"));
-        Import::begin(store, tip.clone()).expect("it begins")
-    };
-    let changes: [fn(&mut Chunk); 4] = [
-        |chunk| chunk.leaves[2].1[0] ^= 1,
-        |chunk| chunk.leaves[2].0[31] ^= 1,
-        |chunk| drop(chunk.leaves.remove(3)),
-        |chunk| drop(chunk.leaves.pop()),
-    ];
-    for change in changes {
-        let mut bad = whole.clone();
-        change(&mut bad);
-        let found = begin().add(bad);
-        assert!(matches!(found, Err(ChainError::Snapshot(_))), "{found:?}");
-    }
-    let mut import = begin();
-    import.add(whole).expect("it is sound");
-    import
-        .finish(node.chain.genesis(), &body, &certificate)
-        .expect("it is whole");
-    let follower = open(here.path(), &node.network).expect("it opens");
-    assert_eq!(follower.tip(), tip);
-    follower.audit(usize::MAX).expect("it is whole");
-    // And it goes on from there.
-    let alice = Person::new(1);
-    let release = node.transaction(
-        &alice,
-        Action::Release {
-            label: "eightle0".to_owned(),
-        },
-    );
-    let (header, body) = node.propose(&[release]);
-    follower.execute(&header, &body).expect("the same state");
-    follower
-        .finalise(&header.digest(), None)
-        .expect("it is written");
-    assert_eq!(follower.entry("eightle0"), Ok(None));
 }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod cut;
+mod followers;
 mod full;
 mod kept;
 mod life;

@@ -15,7 +15,7 @@ use super::super::{PATIENCE, run};
 use super::machines::Machines;
 use super::{Place, Running, eventually, get, text};
 
-const VALIDATORS: usize = 4;
+pub(super) const VALIDATORS: usize = 4;
 
 /// With so little work a stamp is found at once: the smallest grid, any solution.
 const STAMP_BITS: &str = "8";
@@ -25,9 +25,9 @@ const STAMP_TERMS: (Grid, u64) = (Grid::Tiny, 1);
 const KILLS: u64 = 2;
 
 /// A network of validators in one place, and somebody with one key who claims names.
-struct Network<'a> {
+pub(super) struct Network<'a> {
     place: &'a Place,
-    genesis: Genesis,
+    pub(super) genesis: Genesis,
     memory: Memory,
     secret: SecretKey,
 }
@@ -42,7 +42,7 @@ fn folder(at: usize) -> String {
 }
 
 impl<'a> Network<'a> {
-    fn new(place: &'a Place, more: &[&str]) -> Self {
+    pub(super) fn new(place: &'a Place, more: &[&str]) -> Self {
         let init = [
             "network",
             "init",
@@ -67,12 +67,16 @@ impl<'a> Network<'a> {
     }
 
     fn start(&self, at: usize) -> Running {
-        let data = folder(at);
-        let command = self.place.command(&["node", "--json", "--data", &data]);
-        self.place.started(command, &data)
+        self.start_with(at, &[])
     }
 
-    fn start_all(&self) -> Vec<Running> {
+    pub(super) fn start_with(&self, at: usize, more: &[&str]) -> Running {
+        let data = folder(at);
+        let args = [&["node", "--json", "--data", &data], more].concat();
+        self.place.started(self.place.command(&args), &data)
+    }
+
+    pub(super) fn start_all(&self) -> Vec<Running> {
         (0..VALIDATORS).map(|at| self.start(at)).collect()
     }
 
@@ -80,7 +84,7 @@ impl<'a> Network<'a> {
         PublicKey::Ed25519(self.secret.public())
     }
 
-    fn key_id(&self) -> KeyId {
+    pub(super) fn key_id(&self) -> KeyId {
         Policy::bare_key_id(self.public())
     }
 
@@ -104,7 +108,7 @@ impl<'a> Network<'a> {
         Some(verified.expect("it holds from the genesis on").proof)
     }
 
-    fn holder(&self, node: &Running, label: &str) -> Option<KeyId> {
+    pub(super) fn holder(&self, node: &Running, label: &str) -> Option<KeyId> {
         let subject = Subject::Name(label.to_owned());
         let proof = self.proved(node, &subject)?;
         proof.entry().map(|entry| entry.key_id)
@@ -176,13 +180,13 @@ impl<'a> Network<'a> {
         self.sign(node, claim)
     }
 
-    fn claim(&mut self, node: &Running, label: &str) {
+    pub(super) fn claim(&mut self, node: &Running, label: &str) {
         self.commit(node, label);
         let claim = self.claiming(node, label);
         self.send(node, &claim);
     }
 
-    fn wait_for(&self, nodes: &[Running], label: &str) {
+    pub(super) fn wait_for(&self, nodes: &[Running], label: &str) {
         for node in nodes {
             eventually("every validator proves the claim", || {
                 (self.holder(node, label) == Some(self.key_id())).then_some(())

@@ -2,21 +2,21 @@
 
 /// How much there is to take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
-    pub(super) each_second: u64,
-    pub(super) burst: u64,
+pub(crate) struct Rate {
+    pub(crate) each_second: u64,
+    pub(crate) burst: u64,
 }
 
 /// Thousandths of tokens that are gone.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     gone: u64,
     at_ms: u64,
 }
 
 impl Bucket {
     /// Takes so many, if they are there.
-    pub(super) fn take(&mut self, now_ms: u64, count: u64, rate: Rate) -> bool {
+    pub(crate) fn take(&mut self, now_ms: u64, count: u64, rate: Rate) -> bool {
         self.refill(now_ms, rate);
         let then = self.gone.saturating_add(count.saturating_mul(1000));
         let fits = then <= rate.burst * 1000;
@@ -27,20 +27,20 @@ impl Bucket {
     }
 
     /// Takes for what is done already: what is not there is not owed.
-    pub(super) fn charge(&mut self, now_ms: u64, count: u64, rate: Rate) {
+    pub(crate) fn charge(&mut self, now_ms: u64, count: u64, rate: Rate) {
         if !self.take(now_ms, count, rate) {
             self.gone = rate.burst * 1000;
         }
     }
 
     /// Whether nothing is gone any more.
-    pub(super) fn is_full(&mut self, now_ms: u64, rate: Rate) -> bool {
+    pub(crate) fn is_full(&mut self, now_ms: u64, rate: Rate) -> bool {
         self.refill(now_ms, rate);
         self.gone == 0
     }
 
     /// When this was last taken from.
-    pub(super) fn at_ms(&self) -> u64 {
+    pub(crate) fn at_ms(&self) -> u64 {
         self.at_ms
     }
 

@@ -91,6 +91,7 @@ impl Core {
                 serve::on_request(&mut self.cx(now, view), from, inbound, request);
             }
             Input::Garbage { from } => self.cx(now, view).offend(from, Offence::Garbage),
+            Input::Offended { from, offence } => self.cx(now, view).offend(from, offence),
             Input::Response { asked, response } => self.on_answer(now, view, asked, Ok(response)),
             Input::Failed { asked, failure } => self.on_answer(now, view, asked, Err(failure)),
             Input::Announced { from, announcement } => {

@@ -7,7 +7,7 @@
 mod absent;
 mod allowance;
 mod bounded;
-mod bucket;
+pub(crate) mod bucket;
 mod desk;
 mod fresh;
 mod get;
@@ -140,6 +140,13 @@ pub enum Input {
     Garbage {
         /// Who.
         from: Peer,
+    },
+    /// A peer did something wrong elsewhere than here: in what it says of the ledger.
+    Offended {
+        /// Who.
+        from: Peer,
+        /// What.
+        offence: Offence,
     },
     /// A peer answered.
     Response {
@@ -391,6 +398,8 @@ pub enum Offence {
     Flood,
     /// Does not answer, again and again.
     Silent,
+    /// Sent blocks or states of the ledger that do not verify.
+    FalseLedger,
 }
 
 impl fmt::Display for Offence {
@@ -402,6 +411,7 @@ impl fmt::Display for Offence {
             Self::FalseAnnouncement => "passes on false announcements",
             Self::Flood => "asks more than its share",
             Self::Silent => "does not answer",
+            Self::FalseLedger => "sends blocks or states that do not verify",
         })
     }
 }

@@ -197,7 +197,7 @@ impl Standing {
 /// In thousandths of points. What happens to honest peers too is cheap: they vanish, and a record expires on its way.
 fn price(offence: Offence) -> i64 {
     match offence {
-        Offence::Garbage | Offence::InvalidRecord | Offence::Stale => 34_000,
+        Offence::Garbage | Offence::InvalidRecord | Offence::Stale | Offence::FalseLedger => 34_000,
         Offence::FalseAnnouncement | Offence::Flood => 25_000,
         Offence::Silent => 2_000,
     }

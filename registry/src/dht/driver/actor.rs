@@ -29,6 +29,7 @@ use super::commands::Jobs;
 use super::exchanges::Exchanges;
 use super::gossip::Waiting;
 use super::joining::Joining;
+use super::ledger::{self, Following};
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::reach::Reach;
@@ -45,6 +46,7 @@ use crate::dht::core::{
 };
 use crate::dht::message::Summary;
 use crate::dht::peer::{Contact, Peer, Position};
+use crate::node::ledger::Ledger;
 use crate::node::{Command, Node, NodeConfig, StartError, Transport};
 use crate::store::{RecordStore, Store, StoreConfig, StoreError, Writer};
 
@@ -94,6 +96,10 @@ pub(crate) struct Actor {
     /// Who is cut off, and until when.
     pub(super) cut_off: BTreeMap<PeerId, u64>,
     inputs: VecDeque<Input>,
+    /// Goes before what feeds it, as the writes' does.
+    ledger_events: Option<mpsc::Receiver<ledger::Event>>,
+    /// The ledger, where this node has one.
+    pub(super) following: Option<Following>,
     /// When the slow chores are next due.
     pub(super) chores_ms: u64,
     warnings: Vec<String>,
@@ -164,6 +170,8 @@ impl Actor {
             jobs: Jobs::default(),
             cut_off: BTreeMap::new(),
             inputs: VecDeque::new(),
+            following: None,
+            ledger_events: None,
             chores_ms: 0,
             warnings,
             config,
@@ -176,6 +184,15 @@ impl Actor {
     pub(super) fn alone(config: NodeConfig, key: &Keypair) -> Result<(Self, Node), StartError> {
         let store = Store::open(&config.folder.join("store"))?;
         Self::new(config, key, Arc::new(store))
+    }
+
+    /// Gives the ledger to peers, and follows it among them where this node has no engine.
+    pub(crate) fn carry(&mut self, ledger: Ledger) -> Result<(), StartError> {
+        if let Some((following, events)) = Following::new(ledger, seed()?) {
+            self.following = Some(following);
+            self.ledger_events = Some(events);
+        }
+        Ok(())
     }
 
     /// Listens on every address of the configuration.
@@ -220,6 +237,7 @@ impl Actor {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((writing, result)) = self.written.recv() => self.feed(Input::Written { writing, result }),
                 Some((verifying, checked)) = self.verified.recv() => self.feed(Input::Verified { verifying, checked }),
+                Some(event) = next(&mut self.ledger_events) => self.on_ledger_event(event),
                 command = self.commands.recv(), if !self.jobs.is_leaving() => match command {
                     Some(command) => self.on_command(command),
                     None => self.on_leave(None),
@@ -287,10 +305,12 @@ impl Actor {
             store,
             writer,
             written,
+            following,
+            ledger_events,
             ..
         } = self;
-        drop((swarm, written));
-        let closing = tokio::task::spawn_blocking(move || drop((writer, store)));
+        drop((swarm, written, ledger_events));
+        let closing = tokio::task::spawn_blocking(move || drop((writer, store, following)));
         if let Err(error) = closing.await {
             tracing::error!(%error, "the store did not close");
         }
@@ -361,12 +381,24 @@ fn load_book(config: &NodeConfig, trust: &Trust, warnings: &mut Vec<String>) -> 
 }
 
 fn core_config(config: &NodeConfig) -> Result<Config, StartError> {
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).map_err(StartError::Random)?;
     Ok(Config {
-        seed: u64::from_le_bytes(seed),
+        seed: seed()?,
         follow_all: config.follow_all,
     })
+}
+
+fn seed() -> Result<u64, StartError> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(StartError::Random)?;
+    Ok(u64::from_le_bytes(seed))
+}
+
+/// What a queue brings; never anything where there is none.
+async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match queue {
+        Some(queue) => queue.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The two clocks that the core is told.

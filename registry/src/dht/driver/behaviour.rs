@@ -15,6 +15,7 @@ use libp2p::{PeerId, autonat, dcutr, identify, kad, mdns, ping, relay};
 
 use super::door::{self, Door};
 use super::gossip::gossip;
+use super::ledger::{LedgerExchange, ledger_exchange};
 use super::prober::Prober;
 use super::records::{Records, records};
 use super::sieve::Gossip;
@@ -79,6 +80,8 @@ pub(crate) struct Behaviour {
     pub(crate) kad: kad::Behaviour<MemoryStore>,
     /// The exchange of records.
     pub(crate) records: Records,
+    /// The exchange of the ledger.
+    pub(crate) ledger: LedgerExchange,
     /// Announcements of changes.
     pub(crate) gossip: Gossip,
     /// Neighbours on the local network.
@@ -123,6 +126,7 @@ impl Behaviour {
             ),
             kad: kademlia(me),
             records: records(),
+            ledger: ledger_exchange(),
             gossip: gossip().map_err(StartError::Gossip)?,
             mdns: mdns.into(),
             reach: nat.then(Prober::default).into(),

@@ -83,8 +83,11 @@ impl Actor {
     ) {
         let last = self.peers.closed(id, &connection);
         tracing::debug!(peer = %id, ?cause, last, "a connection closed");
-        if last && let Some(peer) = peer(id) {
-            self.table.disconnected(&peer);
+        if last {
+            self.on_ledger_peer_gone(id);
+            if let Some(peer) = peer(id) {
+                self.table.disconnected(&peer);
+            }
         }
         let broken = matches!(cause, Some(ConnectionError::IO(_)));
         // A neighbour that went without a word keeps what we keep: whether it is still there matters at once, not when it is next

@@ -154,6 +154,7 @@ impl Metrics {
             Offence::FalseAnnouncement => "false_announcement",
             Offence::Flood => "flood",
             Offence::Silent => "silent",
+            Offence::FalseLedger => "false_ledger",
         };
         self.cut_off.get_or_create(&[("offence", word)]).inc();
     }

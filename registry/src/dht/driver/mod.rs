@@ -16,6 +16,7 @@ mod events;
 mod exchanges;
 mod gossip;
 mod joining;
+mod ledger;
 pub(crate) mod metrics;
 mod peers;
 mod prober;

@@ -11,7 +11,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol, identify, relay};
 
 use super::addresses;
 use crate::dht::crowding::Network;
-use crate::dht::{RECORDS_PROTOCOL, ROUTING_PROTOCOL};
+use crate::dht::{LEDGER_PROTOCOL, RECORDS_PROTOCOL, ROUTING_PROTOCOL};
 
 /// Bytes of an agent's name that are kept and shown: it is a stranger's text.
 const AGENT_BYTES_MAX: usize = 64;
@@ -39,6 +39,8 @@ pub(crate) struct Connected {
     pub(crate) agent: Option<String>,
     /// Whether it relays for others.
     pub(crate) relays: bool,
+    /// Whether it can be asked about the ledger.
+    pub(crate) speaks_ledger: bool,
 }
 
 /// A connection.
@@ -106,6 +108,7 @@ impl Connected {
         }
         self.agent = (!kept.is_empty()).then_some(kept);
         self.relays = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
+        self.speaks_ledger = info.protocols.contains(&LEDGER_PROTOCOL);
     }
 }
 
@@ -127,6 +130,12 @@ impl Peers {
 
     pub(crate) fn get(&self, peer: &PeerId) -> Option<&Connected> {
         self.peers.get(peer)
+    }
+
+    /// Those that can be asked about the ledger.
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = PeerId> {
+        let speak = self.peers.iter().filter(|(_, peer)| peer.speaks_ledger);
+        speak.map(|(id, _)| *id)
     }
 
     pub(crate) fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Connected> {

@@ -41,6 +41,7 @@ impl Actor {
             BehaviourEvent::Ping(event) => self.on_ping(event),
             BehaviourEvent::Kad(event) => self.on_routing(event),
             BehaviourEvent::Records(event) => self.on_records(event),
+            BehaviourEvent::Ledger(event) => self.on_ledger_exchange(event),
             BehaviourEvent::Gossip(sieve::Event::Refused(id)) => {
                 self.metrics.announcement("refused");
                 if let Some(from) = peer(&id) {
@@ -78,9 +79,10 @@ impl Actor {
         let Some(peer) = peer(&id) else {
             return;
         };
-        self.joining.met(&peer);
         // Where this node met it, it stands for certain.
         let reached: Vec<Multiaddr> = connected.dialled_at().map(place).collect();
+        self.on_ledger_peer(&id);
+        self.joining.met(&peer);
         let believed = |address: &Multiaddr| {
             here.is_some_and(|here| is_neighbours(here, address)) || reached.contains(address)
         };
@@ -343,7 +345,7 @@ impl Actor {
     }
 }
 
-fn failure(error: &OutboundFailure) -> Failure {
+pub(super) fn failure(error: &OutboundFailure) -> Failure {
     match error {
         OutboundFailure::Timeout => Failure::TimedOut,
         OutboundFailure::UnsupportedProtocols => Failure::Unsupported,

@@ -88,11 +88,16 @@ impl exchange::Codec for Codec {
     }
 }
 
-fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+pub(in crate::dht::driver) fn invalid(
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-async fn read_message<T: AsyncRead + Unpin>(io: &mut T, most: usize) -> io::Result<Vec<u8>> {
+pub(in crate::dht::driver) async fn read_message<T: AsyncRead + Unpin>(
+    io: &mut T,
+    most: usize,
+) -> io::Result<Vec<u8>> {
     let length = read_length(io, most).await?;
     let mut bytes = Vec::new();
     io.take(length as u64).read_to_end(&mut bytes).await?;
@@ -114,7 +119,10 @@ async fn read_length<T: AsyncRead + Unpin>(io: &mut T, most: usize) -> io::Resul
     }
 }
 
-async fn write_message<T: AsyncWrite + Unpin>(io: &mut T, message: &[u8]) -> io::Result<()> {
+pub(in crate::dht::driver) async fn write_message<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    message: &[u8],
+) -> io::Result<()> {
     // One write, so that a small message is one packet.
     let bytes = [codec::length_of(message).as_slice(), message].concat();
     io.write_all(&bytes).await?;

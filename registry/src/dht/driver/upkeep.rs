@@ -48,6 +48,7 @@ impl Actor {
             self.do_chores();
         }
         self.feed(Input::Tick);
+        self.on_ledger_tick();
     }
 
     fn look_for_company(&mut self, now_ms: u64) {

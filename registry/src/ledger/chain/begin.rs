@@ -5,7 +5,7 @@ use jmt::storage::{LeafNode, Node, NodeKey, StaleNodeIndex, TreeReader, TreeUpda
 use jmt::{KeyHash, Version};
 
 use super::layers::Layers;
-use super::{Chain, ChainError, Tip, reads};
+use super::{BASE_CELL, Chain, ChainError, Tip, reads};
 use crate::ledger::Charter;
 use crate::ledger::disk::{Disk, Write, unreadable};
 use crate::ledger::rules;
@@ -164,6 +164,15 @@ pub(super) fn read_tip(disk: &Disk, first: &Header, cell: &[u8]) -> Result<Tip, 
     }
     let header = of(height)?.ok_or(StateError::Missing("the last block"))?;
     tip_of(disk, header)
+}
+
+/// The block whose state was taken over; 0 where none was.
+pub(super) fn read_base(disk: &Disk) -> Result<u64, ChainError> {
+    let Some(cell) = disk.store.get(Column::Node, BASE_CELL)? else {
+        return Ok(0);
+    };
+    let height = cell.try_into().map(u64::from_be_bytes);
+    Ok(height.map_err(|_| StateError::Missing("the height of the first block"))?)
 }
 
 /// What of a block is written beside the state.

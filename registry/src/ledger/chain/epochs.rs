@@ -134,14 +134,20 @@ impl Chain {
         if self.disk.store.get(Column::Validators, &key(0))?.is_none() {
             writes.push(set_write(0, &first));
         }
+        self.disk.write(&writes)?;
+        self.complete_voters()
+    }
+
+    /// Writes who votes now, where nothing did: a state that was taken over says so.
+    pub(super) fn complete_voters(&self) -> Result<(), ChainError> {
         let epoch = self.charter.epoch(self.tip().height + 1);
         let seats = state::seats(&self.disk.at(self.tip().height))?;
         let current = voters(&seats.current)?;
-        let known = self.voters(epoch)?.unwrap_or(first);
-        if set_of(&known)?.digest() != set_of(&current)?.digest() {
-            writes.push(set_write(epoch, &current));
+        let known = self.voters(epoch)?.unwrap_or_default();
+        if known.is_empty() || set_of(&known)?.digest() != set_of(&current)?.digest() {
+            self.disk.write(&[set_write(epoch, &current)])?;
         }
-        Ok(self.disk.write(&writes)?)
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 mod begin;
 mod epochs;
 mod error;
+mod import;
 mod layers;
 mod reads;
 mod snapshot;
@@ -25,14 +26,17 @@ use super::state::{self, Changes, StateError, View};
 use super::{Charter, Memo};
 use crate::store::{Column, Store, StoreError};
 use begin::{
-    TIP_CELL, block_writes, first_block, grow, read_tip, tip_of, validator_set, validators_digest,
+    TIP_CELL, block_writes, first_block, grow, read_base, read_tip, tip_of, validator_set,
+    validators_digest,
 };
 use layers::{Executed, Layers};
+use snapshot::Offers;
+use tokio::sync::watch;
 
 pub use epochs::Voter;
 pub use error::ChainError;
+pub use import::Import;
 pub use reads::PathProof;
-pub use snapshot::{Chunk, Import};
 
 /// Blocks that are executed and not final: the engine is a few ahead of itself at most.
 const EXECUTED_MAX: usize = 64;
@@ -43,6 +47,9 @@ pub const VERSIONS_KEPT: u64 = 256;
 /// Leaves that a start checks against the root, from the first place on: under a second. What is read later is checked then.
 const AUDITED_LEAVES: usize = 8192;
 
+/// The cell of [`Column::Node`] that has the height of the block whose state was taken over, where one was.
+const BASE_CELL: &[u8] = b"ledger-base";
+
 /// See the module.
 pub struct Chain {
     charter: Charter,
@@ -51,11 +58,15 @@ pub struct Chain {
     disk: Disk,
     genesis: Header,
     inner: Mutex<Inner>,
+    tips: watch::Sender<u64>,
 }
 
 struct Inner {
     tip: Tip,
     executed: BTreeMap<[u8; 32], Arc<Executed>>,
+    /// The first block whose state was ever here, besides the genesis: those after it can be given to others.
+    base: u64,
+    offers: Offers,
 }
 
 /// The last block that is final.
@@ -84,14 +95,18 @@ impl Chain {
                 tip_of(&disk, first.clone())?
             }
         };
+        let base = read_base(&disk)?;
         let chain = Self {
             memo: Memo::default(),
             registrar: Registrar { judge },
             disk,
             genesis: first,
+            tips: watch::Sender::new(tip.header.height),
             inner: Mutex::new(Inner {
                 tip,
                 executed: BTreeMap::new(),
+                base,
+                offers: Offers::default(),
             }),
             charter,
         };
@@ -116,6 +131,18 @@ impl Chain {
     #[must_use]
     pub fn tip(&self) -> Header {
         self.inner().tip.header.clone()
+    }
+
+    /// The block after which all are here: 0, unless a later state was taken over.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.inner().base
+    }
+
+    /// The height of the last block that is final, as it changes.
+    #[must_use]
+    pub fn tips(&self) -> watch::Receiver<u64> {
+        self.tips.subscribe()
     }
 
     /// Whether the state after this block is at hand.
@@ -241,10 +268,9 @@ impl Chain {
             });
         }
         let mut writes = self.disk.writes(&block.update)?;
-        writes.extend(
-            self.disk
-                .prune((height + 1).saturating_sub(VERSIONS_KEPT))?,
-        );
+        inner.offers.pass(block.header.time);
+        let window = (height + 1).saturating_sub(VERSIONS_KEPT);
+        writes.extend(self.disk.prune(inner.offers.oldest(window))?);
         writes.extend(block_writes(&block.header, certificate, &block.body));
         if block.header.next_validators.is_some() {
             let layers = Layers {
@@ -262,6 +288,7 @@ impl Chain {
             digest: *digest,
             validators_after: block.validators_after,
         };
+        self.tips.send_replace(height);
         // Those beside it, and what was built on them: nothing of their height or below can be final any more.
         inner
             .executed

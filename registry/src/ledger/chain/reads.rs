@@ -9,11 +9,12 @@ use dotkey_proto::ledger::{
     Account, Body, Certificate, Entry, Finding, Header, LedgerError, Proof, Subject, ValidatorSet,
 };
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
-use jmt::proof::{INTERNAL_DOMAIN_SEPARATOR, LEAF_DOMAIN_SEPARATOR, SparseMerkleProof};
+use jmt::proof::SparseMerkleProof;
 use jmt::{JellyfishMerkleIterator, KeyHash, RootHash};
 
 use super::{Chain, ChainError, VERSIONS_KEPT, validator_set};
 use crate::ledger::disk::{Disk, unreadable};
+use crate::ledger::frontier::Sibling;
 use crate::ledger::state::{self, Beacons, Seats, StateError};
 use crate::ledger::tree::{Blake3, StateTree};
 use crate::store::Column;
@@ -108,9 +109,14 @@ impl Chain {
     }
 
     /// Whether the state after a block can still be read.
+    ///
+    /// # Errors
+    /// [`ChainError::NotKept`] names those that can.
     pub(super) fn keeps(&self, height: u64) -> Result<(), ChainError> {
-        let newest = self.tip().height;
-        let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
+        let inner = self.inner();
+        let newest = inner.tip.header.height;
+        let window = (newest + 1).saturating_sub(VERSIONS_KEPT);
+        let oldest = inner.offers.oldest(window).max(inner.base);
         if !(oldest..=newest).contains(&height) {
             return Err(ChainError::NotKept {
                 asked: height,
@@ -278,24 +284,4 @@ fn taken_apart(
         other,
         siblings,
     })
-}
-
-#[derive(BorshDeserialize)]
-enum Sibling {
-    Nothing,
-    Internal([u8; 64]),
-    Leaf([u8; 64]),
-}
-
-impl Sibling {
-    fn digest(&self) -> Option<[u8; 32]> {
-        let (domain, parts) = match self {
-            Self::Nothing => return None,
-            Self::Internal(parts) => (INTERNAL_DOMAIN_SEPARATOR, parts),
-            Self::Leaf(parts) => (LEAF_DOMAIN_SEPARATOR, parts),
-        };
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(domain).update(parts);
-        Some(*hasher.finalize().as_bytes())
-    }
 }

@@ -1,96 +1,124 @@
-//! The whole state in chunks, each of which shows by itself that it belongs to the header that it is of. Section 10.13.
+//! The whole state in chunks, for those who take it over. Section 10.13.
 //!
-//! A follower trusts a header (by its certificate), takes chunks from anyone in the order of their places, and refuses the first that
-//! is wrong. Cut short, it begins anew.
+//! Who takes a state over needs it for minutes, and blocks go on meanwhile: what is offered is kept past the usual window. Time is that of
+//! the blocks, so that a node without a clock does the same.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use borsh::BorshDeserialize;
-use dotkey_proto::cbor::{CborError, Reader, Writer};
-use dotkey_proto::ledger::{Body, Certificate, Header};
-use jmt::proof::SparseMerkleRangeProof;
-use jmt::restore::{JellyfishMerkleRestore, StateSnapshotReceiver};
-use jmt::{JellyfishMerkleIterator, KeyHash, RootHash};
+use dotkey_proto::ledger::{Certificate, Header};
+use dotkey_proto::time::Timestamp;
+use jmt::{JellyfishMerkleIterator, KeyHash};
 
-use super::begin::{TIP_CELL, block_writes};
-use super::{Chain, ChainError};
-use crate::ledger::disk::{Disk, Write, unreadable};
-use crate::ledger::state::StateError;
-use crate::ledger::tree::{Blake3, StateTree};
-use crate::store::{Column, Store};
+use super::{Chain, ChainError, VERSIONS_KEPT};
+use crate::ledger::chunk::{CHUNK_BYTES, Chunk};
+use crate::ledger::disk::unreadable;
+use crate::ledger::tree::StateTree;
 
-/// What a chunk gathers before it ends: a few round trips' worth.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Nodes offer blocks whose heights are multiples of this where they can, so that several offer the same and one can go on where another stopped.
+const OFFER_BLOCKS: u64 = 64;
 
-/// The longest chunk: one leaf over the edge, the largest of which is the list of validators, and a proof.
-const CHUNK_BYTES_MAX: usize = CHUNK_BYTES + (512 << 10);
+/// So long an offer is made to newcomers, before a newer one is.
+const OFFER_FRESH_SECS: u64 = 20 * 60;
 
-/// Leaves of a chunk: the smallest has 40 bytes.
-const CHUNK_LEAVES_MAX: usize = CHUNK_BYTES / 40;
+/// So long an offered state is kept: 40 minutes at least for who was offered it last. At most four are kept at a time.
+const OFFER_SECS: u64 = 60 * 60;
 
-/// The longest proof: a sibling a bit of a place.
-const PROOF_BYTES_MAX: usize = 256 * 65 + 16;
+/// So long an offered state is kept that nobody asks for.
+const OFFER_IDLE_SECS: u64 = 5 * 60;
 
-/// Keys that are removed at a time.
-const CLEARED_AT_A_TIME: usize = 4096;
+/// States that are kept beyond the window.
+#[derive(Debug, Default)]
+pub(super) struct Offers(Vec<Offer>);
 
-/// Leaves that follow each other, and what shows that none is left out before or between.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// Places and what stands there, ascending.
-    pub leaves: Vec<([u8; 32], Vec<u8>)>,
-    proof: Vec<u8>,
+#[derive(Debug)]
+struct Offer {
+    height: u64,
+    since: Timestamp,
+    asked: Timestamp,
 }
 
-impl Chunk {
-    /// Reads a chunk.
-    ///
-    /// # Errors
-    /// The first rule of form that is broken.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
-        if bytes.len() > CHUNK_BYTES_MAX {
-            let (what, len, max) = ("a chunk of a snapshot", bytes.len(), CHUNK_BYTES_MAX);
-            return Err(CborError::TooLarge { what, len, max });
-        }
-        let mut r = Reader::new(bytes)?;
-        r.array("a chunk of a snapshot", 2, 2)?;
-        let count = r.array("the leaves of a chunk", 1, CHUNK_LEAVES_MAX)?;
-        let leaves = (0..count).map(|_| {
-            r.array("a leaf", 2, 2)?;
-            let place = r.array_of("the place of a leaf")?;
-            Ok((
-                place,
-                r.bytes("what a leaf holds", 0, CHUNK_BYTES_MAX)?.to_vec(),
-            ))
-        });
-        let leaves = leaves.collect::<Result<_, CborError>>()?;
-        let proof = r
-            .bytes("the proof of a chunk", 0, PROOF_BYTES_MAX)?
-            .to_vec();
-        Ok(Self { leaves, proof })
+impl Offers {
+    /// The oldest state to keep, where `window` is without offers.
+    pub(super) fn oldest(&self, window: u64) -> u64 {
+        let heights = self.0.iter().map(|offer| offer.height);
+        heights.fold(window, u64::min)
     }
 
-    /// The chunk's bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.array(2).array(self.leaves.len());
-        for (place, value) in &self.leaves {
-            w.array(2).bytes(place).bytes(value);
+    /// Lets go of those that are old or that nobody wants.
+    pub(super) fn pass(&mut self, now: Timestamp) {
+        self.0.retain(|offer| {
+            now.secs_since(offer.since) < OFFER_SECS
+                && now.secs_since(offer.asked) < OFFER_IDLE_SECS
+        });
+    }
+
+    fn fresh(&self, now: Timestamp) -> Option<u64> {
+        let newest = self.0.last()?;
+        (now.secs_since(newest.since) < OFFER_FRESH_SECS).then_some(newest.height)
+    }
+
+    fn asked(&mut self, height: u64, now: Timestamp) {
+        for offer in self.0.iter_mut().filter(|offer| offer.height == height) {
+            offer.asked = now;
         }
-        w.bytes(&self.proof);
-        w.into_bytes()
+    }
+
+    fn add(&mut self, height: u64, now: Timestamp) {
+        if self.0.iter().all(|offer| offer.height != height) {
+            let (since, asked) = (now, now);
+            self.0.push(Offer {
+                height,
+                since,
+                asked,
+            });
+        }
+        self.asked(height, now);
     }
 }
 
 impl Chain {
+    /// A block whose state may be taken over from here, and what speaks for it. It is kept for that. `None` before there is one.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn offer(&self) -> Result<Option<(Header, Certificate)>, ChainError> {
+        let (tip, base, known) = {
+            let inner = self.inner();
+            let now = inner.tip.header.time;
+            (
+                inner.tip.header.clone(),
+                inner.base,
+                inner.offers.fresh(now),
+            )
+        };
+        let oldest = (tip.height + 1).saturating_sub(VERSIONS_KEPT).max(base);
+        let (even, odd): (Vec<u64>, Vec<u64>) = (oldest.max(1)..=tip.height)
+            .rev()
+            .partition(|height| height.is_multiple_of(OFFER_BLOCKS));
+        for height in known.into_iter().chain(even).chain(odd) {
+            if let (Some(header), Some(certificate)) =
+                (self.header(height)?, self.certificate(height)?)
+            {
+                let mut inner = self.inner();
+                let now = inner.tip.header.time;
+                inner.offers.add(height, now);
+                return Ok(Some((header, certificate)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The chunk of the state after a block that begins at a place or behind it; `None` when nothing stands there any more.
     ///
     /// # Errors
     /// A version that is not kept, or a state that is damaged.
     pub fn chunk(&self, height: u64, from: [u8; 32]) -> Result<Option<Chunk>, ChainError> {
         self.keeps(height)?;
+        {
+            let mut inner = self.inner();
+            let now = inner.tip.header.time;
+            inner.offers.asked(height, now);
+        }
         let disk = Arc::new(self.disk.clone());
         let all = JellyfishMerkleIterator::new(disk, height, KeyHash(from)).map_err(unreadable)?;
         let (mut leaves, mut bytes) = (Vec::new(), 0);
@@ -114,94 +142,30 @@ impl Chain {
     }
 }
 
-/// A state that is being taken over from other nodes.
-pub struct Import {
-    disk: Disk,
-    header: Header,
-    restore: JellyfishMerkleRestore<Blake3>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Import {
-    /// Begins to take over the state after a block whose header was verified. What an import that was cut short left is removed.
-    ///
-    /// # Errors
-    /// A store that has a ledger already, or cannot be written.
-    pub fn begin(store: Arc<Store>, header: Header) -> Result<Self, ChainError> {
-        if store.get(Column::Node, TIP_CELL)?.is_some() {
-            let why = "this node has a ledger already".to_owned();
-            return Err(ChainError::Snapshot(why));
-        }
-        let disk = Disk { store };
-        for column in [Column::StateNodes, Column::StateValues, Column::StateStale] {
-            clear(&disk, column)?;
-        }
-        let root = RootHash(header.state_root);
-        let store = Arc::new(disk.clone());
-        let restore = JellyfishMerkleRestore::new_overwrite(store, header.height, root);
-        let restore = restore.map_err(unreadable)?;
-        Ok(Self {
-            disk,
-            header,
-            restore,
-        })
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000 + secs).expect("in range")
     }
 
-    /// Takes the next chunk, which begins behind the last.
-    ///
-    /// # Errors
-    /// [`ChainError::Snapshot`] when it is not what the header names; nothing of it was written.
-    pub fn add(&mut self, chunk: Chunk) -> Result<(), ChainError> {
-        let refused = |error: &dyn ToString| ChainError::Snapshot(error.to_string());
-        let proof = SparseMerkleRangeProof::<Blake3>::try_from_slice(&chunk.proof);
-        let proof = proof.map_err(|error| refused(&error))?;
-        let leaves = chunk
-            .leaves
-            .into_iter()
-            .map(|(place, value)| (KeyHash(place), value));
-        let added = self.restore.add_chunk(leaves.collect(), proof);
-        added.map_err(|error| refused(&error))
-    }
-
-    /// Ends it, when the last chunk was taken. `genesis` is block 0, which the ledger begins with.
-    ///
-    /// # Errors
-    /// A state that is not whole, or a store that cannot be written.
-    pub fn finish(
-        self,
-        genesis: &Header,
-        body: &Body,
-        certificate: &Certificate,
-    ) -> Result<(), ChainError> {
-        let finished = self.restore.finish();
-        finished.map_err(|error| ChainError::Snapshot(error.to_string()))?;
-        let height = self.header.height;
-        let tree = StateTree::new(&self.disk);
-        let root = tree.get_root_hash(height).map_err(unreadable)?;
-        if root.0 != self.header.state_root {
-            return Err(ChainError::Snapshot(
-                "chunks are missing at its end".to_owned(),
-            ));
+    #[test]
+    fn what_is_offered_is_kept_for_as_long_as_it_is_asked_for() {
+        let mut offers = Offers::default();
+        offers.add(64, at(0));
+        assert_eq!((offers.oldest(1_000), offers.oldest(10)), (64, 10));
+        assert_eq!(offers.fresh(at(OFFER_FRESH_SECS)), None);
+        for secs in (0..OFFER_SECS).step_by(60) {
+            offers.asked(64, at(secs));
+            offers.pass(at(secs));
+            assert_eq!(offers.oldest(1_000), 64, "after {secs} s");
         }
-        let mut writes = block_writes(genesis, None, &Body::default());
-        writes.extend(block_writes(&self.header, Some(certificate), body));
-        Ok(self.disk.write(&writes)?)
-    }
-}
+        offers.pass(at(OFFER_SECS));
+        assert_eq!(offers.oldest(1_000), 1_000);
 
-fn clear(disk: &Disk, column: Column) -> Result<(), StateError> {
-    loop {
-        let mut writes = Vec::new();
-        let visit = |key: &[u8], _: &[u8]| {
-            writes.push(Write::delete(column, key));
-            match writes.len() < CLEARED_AT_A_TIME {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        };
-        disk.store.scan(column, &[], visit).map_err(unreadable)?;
-        if writes.is_empty() {
-            return Ok(());
-        }
-        disk.write(&writes).map_err(unreadable)?;
+        offers.add(128, at(OFFER_SECS));
+        offers.pass(at(OFFER_SECS + OFFER_IDLE_SECS));
+        assert_eq!(offers.oldest(1_000), 1_000, "nobody asks");
     }
 }

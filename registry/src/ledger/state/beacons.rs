@@ -159,4 +159,26 @@ mod tests {
         assert!(beacons.of(101).is_some());
         assert_eq!(beacons.newest().beacon.digest, [2; 32]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_get_a_verdict(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            if let Ok(beacons) = Beacons::decode(&bytes) {
+                proptest::prop_assert_eq!(beacons.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn a_changed_beacon_is_another_or_none(claims in 0..=COUNT_MAX, at: proptest::sample::Index, by in 1..=255_u8) {
+            let mut beacons = Beacons::genesis([1; 32], time(100));
+            beacons.claims = claims;
+            let mut bytes = beacons.encode();
+            let at = at.index(bytes.len());
+            bytes[at] ^= by;
+            if let Ok(read) = Beacons::decode(&bytes) {
+                proptest::prop_assert_eq!(read.encode(), bytes);
+                proptest::prop_assert_ne!(read, beacons);
+            }
+        }
+    }
 }

@@ -162,3 +162,63 @@ fn read_seats(r: &mut Reader<'_>, least: usize) -> Result<Vec<Seat>, LedgerError
     let count = r.array("a set of validators", least, SEATS_MAX)?;
     (0..count).map(|_| Seat::read(r)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_seat() -> impl Strategy<Value = Seat> {
+        let bytes = || vec(any::<u8>(), 1..20);
+        let approval =
+            (bytes(), 0..=1_u16).prop_map(|(validator, weight)| Approval { validator, weight });
+        let approval = proptest::option::of(approval);
+        (any::<[u8; 32]>(), bytes(), bytes(), approval).prop_map(
+            |(identity, voting_key, candidate, approves)| Seat {
+                identity,
+                voting_key,
+                candidate,
+                approves,
+            },
+        )
+    }
+
+    fn any_seats() -> impl Strategy<Value = Seats> {
+        let seats = |least| vec(any_seat(), least..3);
+        (seats(1), seats(1), seats(0), vec(any::<[u8; 32]>(), 0..3)).prop_map(
+            |(current, next, former, barred)| Seats {
+                current,
+                next,
+                former,
+                barred,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn seats_are_read_as_they_were_written(seats in any_seats()) {
+            prop_assert_eq!(Seats::decode(&seats.encode()), Ok(seats));
+        }
+
+        #[test]
+        fn changed_seats_are_others_or_none(seats in any_seats(), at: prop::sample::Index, by in 1u8..) {
+            let mut bytes = seats.encode();
+            let at = at.index(bytes.len());
+            bytes[at] ^= by;
+            if let Ok(read) = Seats::decode(&bytes) {
+                prop_assert_eq!(read.encode(), bytes);
+                prop_assert_ne!(read, seats);
+            }
+        }
+
+        #[test]
+        fn any_bytes_get_a_verdict(bytes in vec(any::<u8>(), 0..300)) {
+            if let Ok(seats) = Seats::decode(&bytes) {
+                prop_assert_eq!(seats.encode(), bytes);
+            }
+        }
+    }
+}

@@ -332,6 +332,18 @@ impl Ledger {
         .await;
     }
 
+    /// Whether an engine brings it its blocks.
+    pub(crate) fn has_engine(&self) -> bool {
+        self.engine().is_some()
+    }
+
+    /// From now on nothing is written: what others certified does not fit what is here.
+    pub(crate) fn halt(&self, why: &str) {
+        if let Ok(executor) = self.executor() {
+            executor.halt(&why);
+        }
+    }
+
     fn executor(&self) -> Result<Arc<Executor>, Unanswered> {
         if let Some(why) = &self.0.failed {
             return Err(Unanswered::Halted(why.clone()));

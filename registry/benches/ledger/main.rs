@@ -2,7 +2,11 @@
 //! a proof. Both should grow as the logarithm does. In memory, because the disk has a benchmark of its own. It fails when a proof is
 //! larger than the protocol allows; how much slower a tenfold of names makes the tree is only printed, for a busy machine would decide it.
 //!
+//! Beside it, at the largest size, how fast a follower takes the state over, and what it takes on disk: [`follower`].
+//!
 //! `DOTKEY_LEDGER_NAMES` gives the largest count: 1,000,000 when it is not set, 100,000 with `--quick`; 10,000,000 takes some 15 GB.
+
+mod follower;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -44,14 +48,14 @@ impl TreeReader for Newest {
 
 impl Newest {
     fn add(&mut self, names: std::ops::Range<u64>) -> Duration {
-        let leaves: Vec<_> = names
-            .map(|number| {
-                (
-                    KeyHash(name_leaf(&label(number))),
-                    Some(entry(number).encode()),
-                )
-            })
-            .collect();
+        let leaf = |number| {
+            let place = KeyHash(name_leaf(&label(number)));
+            (place, Some(entry(number).encode()))
+        };
+        self.put(names.map(leaf).collect())
+    }
+
+    fn put(&mut self, leaves: Vec<(KeyHash, Option<Vec<u8>>)>) -> Duration {
         let begin = Instant::now();
         let tree = StateTree::new(&*self);
         let (_, update) = tree.put_value_set(leaves, self.version).expect("it grows");
@@ -184,5 +188,6 @@ fn main() {
         before = Some(millis);
         target *= 10;
     }
+    follower::measure(tree, names);
     assert!(!failed, "a bound is passed: see above");
 }

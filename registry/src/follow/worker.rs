@@ -1,0 +1,207 @@
+//! Does the core's work on the chain: walks, verifies, executes, writes. Slow, so it has a thread of its own.
+
+use std::sync::Arc;
+
+use dotkey_proto::ledger::{Certificate, Handover, Header, Trusted};
+
+use super::core::{Done, Fault, Work};
+use super::message::Block;
+use super::verify::{self, Certified, Flaw, Ground};
+use crate::ledger::{Chain, ChainError, Chunk, Import};
+
+/// Writes a block that was verified, after it was executed.
+pub type Write = Box<dyn FnMut(&Certified) -> Result<(), Fault> + Send>;
+
+/// See the module.
+pub struct Worker {
+    chain: Arc<Chain>,
+    write: Option<Write>,
+    trusted: Trusted,
+    import: Option<Import>,
+}
+
+impl Worker {
+    /// A worker on a chain, which believes these validators.
+    #[must_use]
+    pub fn new(chain: Arc<Chain>, trusted: Trusted) -> Self {
+        Self {
+            chain,
+            write: None,
+            trusted,
+            import: None,
+        }
+    }
+
+    /// One whose blocks another writes on the same chain, who has more to do with them.
+    #[must_use]
+    pub fn writing(self, write: Write) -> Self {
+        let write = Some(write);
+        Self { write, ..self }
+    }
+
+    /// Does a piece of work.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub fn work(&mut self, work: Work) -> Result<Done, Fault> {
+        match work {
+            Work::Walk(handovers) => self.walk(&handovers),
+            Work::Blocks(blocks) => self.blocks(blocks),
+            Work::Begin {
+                header,
+                certificate,
+            } => self.begin(header, certificate),
+            Work::Chunk(chunk) => self.chunk(chunk),
+            Work::Compare {
+                header,
+                certificate,
+            } => self.compare(&header, &certificate),
+        }
+    }
+
+    fn walk(&mut self, handovers: &[Vec<u8>]) -> Result<Done, Fault> {
+        let mut walked = Vec::new();
+        let mut trusted = self.trusted.clone();
+        for bytes in handovers {
+            let handover = Handover::decode(bytes).map_err(|error| peer(&error))?;
+            trusted = trusted.follow(&handover).map_err(|error| peer(&error))?;
+            walked.push(handover);
+        }
+        // Others walk by them when this node has a ledger to show.
+        self.chain
+            .keep_handovers(&walked)
+            .map_err(|error| halt(&error))?;
+        self.trusted = trusted;
+        let epoch = self.trusted.epoch;
+        Ok(Done::Walked { epoch })
+    }
+
+    fn blocks(&mut self, blocks: Vec<Block>) -> Result<Done, Fault> {
+        let tip = self.chain.tip();
+        let epoch = self.chain.charter().epoch(tip.height + 1);
+        let validators = self.chain.validators(epoch).map_err(|error| halt(&error))?;
+        let validators =
+            validators.ok_or_else(|| Fault::Halt("no validators are known".to_owned()))?;
+        let ground = Ground {
+            tip: &tip,
+            epoch,
+            validators: &validators,
+        };
+        let certified = verify::blocks(ground, blocks).map_err(|flaw| match flaw {
+            Flaw::Given(why) => Fault::Peer(why),
+            Flaw::Fork { .. } => Fault::Halt(flaw.to_string()),
+        })?;
+        for block in &certified {
+            let executed = self.chain.execute(&block.header, &block.body);
+            executed.map_err(|error| certified_and_refused(&block.header, &error))?;
+            if let Some(write) = &mut self.write {
+                write(block)?;
+                continue;
+            }
+            let digest = block.header.digest();
+            let written = self.chain.finalise(&digest, block.certificate.as_ref());
+            written.map_err(|error| halt(&error))?;
+        }
+        Ok(self.written())
+    }
+
+    fn written(&self) -> Done {
+        let tip = self.chain.tip();
+        Done::Written {
+            height: tip.height,
+            digest: tip.digest(),
+        }
+    }
+
+    fn begin(&mut self, header: Header, certificate: Certificate) -> Result<Done, Fault> {
+        let begun = self.chain.import_begun().map_err(|error| halt(&error))?;
+        // What was begun was verified then.
+        if begun.is_none_or(|(begun, _)| begun != header) {
+            self.check_offer(&header, &certificate)?;
+        }
+        let height = header.height;
+        let import = self.chain.import(header, certificate);
+        let import = import.map_err(|error| halt(&error))?;
+        let next = import.next();
+        self.import = Some(import);
+        Ok(Done::Begun { height, next })
+    }
+
+    fn check_offer(&self, header: &Header, certificate: &Certificate) -> Result<(), Fault> {
+        let trusted = &self.trusted;
+        if header.network != trusted.network {
+            return Err(Fault::Peer("its offer is of another network".to_owned()));
+        }
+        if header.epoch < trusted.epoch {
+            return Err(Fault::Peer(
+                "its offer is of an epoch that is past".to_owned(),
+            ));
+        }
+        if header.validators != trusted.validators.digest() {
+            return Err(Fault::Unwalked);
+        }
+        let held = certificate.verify(header, &trusted.validators);
+        held.map_err(|error| peer(&error))
+    }
+
+    fn chunk(&mut self, chunk: Chunk) -> Result<Done, Fault> {
+        let Some(import) = &mut self.import else {
+            return Err(Fault::Halt("no state is being taken over".to_owned()));
+        };
+        import.add(chunk).map_err(|error| match error {
+            ChainError::Snapshot(why) => Fault::Peer(why),
+            other => halt(&other),
+        })?;
+        if !import.is_whole() {
+            let next = import.next();
+            return Ok(Done::Taken { next });
+        }
+        if let Some(import) = self.import.take() {
+            self.chain.adopt(import).map_err(|error| halt(&error))?;
+        }
+        Ok(self.written())
+    }
+
+    /// Another block of our tip's height: one of the two is not certified, or a third of the validators lie.
+    fn compare(&self, header: &Header, certificate: &Certificate) -> Result<Done, Fault> {
+        let tip = self.chain.tip();
+        if header.height != tip.height || header.digest() == tip.digest() {
+            return Ok(self.written());
+        }
+        let validators = self
+            .chain
+            .validators(header.epoch)
+            .map_err(|error| halt(&error))?;
+        let Some(validators) = validators else {
+            return Err(Fault::Peer(
+                "its tip is of another epoch than its height's".to_owned(),
+            ));
+        };
+        certificate
+            .verify(header, &validators)
+            .map_err(|error| peer(&error))?;
+        Err(Fault::Halt(format!(
+            "two blocks of height {} are certified: a third of the validators lie; compare with other operators before anything else",
+            tip.height
+        )))
+    }
+}
+
+fn peer(error: &dyn std::error::Error) -> Fault {
+    Fault::Peer(error.to_string())
+}
+
+fn halt(error: &ChainError) -> Fault {
+    Fault::Halt(error.to_string())
+}
+
+fn certified_and_refused(header: &Header, error: &ChainError) -> Fault {
+    let why = match error {
+        ChainError::Invalid(why) => format!(
+            "block {} is certified, and {why}: this program is not the validators'; take the version that they run",
+            header.height
+        ),
+        other => other.to_string(),
+    };
+    Fault::Halt(why)
+}
