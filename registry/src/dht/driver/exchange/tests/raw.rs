@@ -42,6 +42,7 @@ impl RawPeer {
             accepted: to_accepted,
             opened: to_opened,
             open: Vec::new(),
+            connected: Vec::new(),
         };
         let (mut swarm, address) = listening(raw, PATIENCE).await;
         let id = *swarm.local_peer_id();
@@ -108,6 +109,7 @@ struct Raw {
     accepted: UnboundedSender<Stream>,
     opened: UnboundedSender<Stream>,
     open: Vec<PeerId>,
+    connected: Vec<PeerId>,
 }
 
 impl Raw {
@@ -145,12 +147,18 @@ impl NetworkBehaviour for Raw {
         Ok(self.handler())
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::ConnectionEstablished(established) = event {
+            self.connected.push(established.peer_id);
+        }
+    }
 
     fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, _: Infallible) {}
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, ()>> {
-        let Some(peer_id) = self.open.pop() else {
+        // Who is told of a stream before the connection is there waits for it.
+        let next = self.open.iter().position(|id| self.connected.contains(id));
+        let Some(peer_id) = next.map(|next| self.open.swap_remove(next)) else {
             return Poll::Pending;
         };
         Poll::Ready(ToSwarm::NotifyHandler {
