@@ -18,8 +18,10 @@ use dotkey_proto::identity::KeyId;
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 
 use super::core::reconcile::{LISTED_MAX, PROBES_MAX};
-use super::message::{Announcement, CLOSER_MAX, Request, Response};
-use super::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX};
+use super::message::{
+    Announcement, CLOSER_MAX, ERROR_CODE_BYTES_MAX, Refusal, Request, Response, Value,
+};
+use super::peer::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Contact};
 
 /// A put of the longest record, or the most probes.
 pub const REQUEST_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
@@ -65,7 +67,7 @@ impl Request {
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer::with_capacity(self.room());
         match self {
             Self::Get { at, want } => {
                 writer.array(3).uint(GET).bytes(&at.0);
@@ -85,6 +87,16 @@ impl Request {
             }
         }
         writer.into_bytes()
+    }
+
+    /// Room for its bytes and the length before them, so that they are written into one buffer that does not move.
+    fn room(&self) -> usize {
+        AROUND_BYTES_MAX
+            + match self {
+                Self::Get { .. } => 34,
+                Self::Put { record, .. } => 34 + record.len(),
+                Self::Reconcile { probes, .. } => probes.len() * PROBE_BYTES_MAX,
+            }
     }
 
     /// The request that the bytes are.
@@ -124,7 +136,7 @@ impl Response {
     /// Its bytes. Contacts beyond [`CLOSER_MAX`] and addresses outside of their bounds are left out: they are hints.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer::with_capacity(self.room());
         match self {
             Self::Got { value, closer } => {
                 let closer = &closer[..closer.len().min(CLOSER_MAX)];
@@ -152,6 +164,20 @@ impl Response {
             }
         }
         writer.into_bytes()
+    }
+
+    /// Room for its bytes and the length before them; comparisons are as long as they come out.
+    fn room(&self) -> usize {
+        AROUND_BYTES_MAX
+            + match self {
+                Self::Got { value, closer } => value_room(value) + contacts_room(closer),
+                Self::Stored => 0,
+                Self::Refused(Refusal::Older(record) | Refusal::Unexpected(Some(record))) => {
+                    record.len()
+                }
+                Self::Refused(_) => ERROR_CODE_BYTES_MAX,
+                Self::Reconciled { compared, .. } => compared.len() * FINGERPRINT_BYTES_MAX,
+            }
     }
 
     /// The response that the bytes are.
@@ -219,6 +245,24 @@ impl Announcement {
             summary: parts::summary(&mut reader)?,
         })
     }
+}
+
+fn value_room(value: &Value) -> usize {
+    match value {
+        Value::Nothing => 0,
+        Value::Summary(_) => SUMMARY_BYTES_MAX,
+        Value::Record(record) => record.len(),
+    }
+}
+
+fn contacts_room(contacts: &[Contact]) -> usize {
+    let addresses = |contact: &Contact| {
+        let addresses = contact.addresses.iter();
+        addresses.map(|address| 2 + address.len()).sum::<usize>()
+    };
+    let rooms = contacts.iter().map(|contact| 36 + addresses(contact));
+    // Longer addresses are left out, and so are contacts beyond their number.
+    rooms.take(CLOSER_MAX).sum()
 }
 
 /// A reader of a whole message.

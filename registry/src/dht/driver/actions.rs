@@ -55,7 +55,7 @@ impl Actor {
         let kind = kind(&request);
         let addresses = self.trust.of_contact(to);
         let records = &mut self.swarm.behaviour_mut().records;
-        let id = records.send_request_with_addresses(&peer, Ok(request), addresses);
+        let id = records.ask(&peer, request, addresses);
         let now_ms = self.now().ms;
         self.exchanges.ask(id, asked, peer, kind, now_ms);
         None
@@ -65,10 +65,12 @@ impl Actor {
         let Some(pending) = self.exchanges.answer(inbound) else {
             return;
         };
+        if !pending.channel.is_open() {
+            self.metrics.unanswered(pending.kind, "lost");
+            return;
+        }
         self.metrics.answered(pending.kind, &response);
-        let records = &mut self.swarm.behaviour_mut().records;
-        // Its asker may be gone.
-        let _ = records.send_response(pending.channel, response);
+        pending.channel.answer(response);
     }
 
     fn write(

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use libp2p::PeerId;
-use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
 
+use super::exchange::{Channel, RequestId};
 use crate::dht::core::{ANSWER_MS_MAX, Asked, Inbound};
 use crate::dht::message::Response;
 
@@ -14,7 +14,7 @@ pub(super) const INBOUND_MAX: usize = 1_024;
 /// What is under way.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
-    asked: HashMap<OutboundRequestId, Question>,
+    asked: HashMap<RequestId, Question>,
     inbound: BTreeMap<Inbound, Pending>,
     next: u64,
 }
@@ -31,15 +31,14 @@ pub(super) struct Question {
 /// A request of a peer's.
 #[derive(Debug)]
 pub(super) struct Pending {
-    id: InboundRequestId,
-    pub(super) channel: ResponseChannel<Response>,
+    pub(super) channel: Channel<Response>,
     pub(super) kind: &'static str,
 }
 
 impl Exchanges {
     pub(super) fn ask(
         &mut self,
-        id: OutboundRequestId,
+        id: RequestId,
         asked: Asked,
         to: PeerId,
         kind: &'static str,
@@ -56,7 +55,7 @@ impl Exchanges {
     }
 
     /// An answer, or the news that none comes. None when it is too late for either.
-    pub(super) fn asked(&mut self, id: &OutboundRequestId) -> Option<Question> {
+    pub(super) fn asked(&mut self, id: &RequestId) -> Option<Question> {
         self.asked.remove(id)
     }
 
@@ -75,16 +74,15 @@ impl Exchanges {
     /// A peer asks; the way to answer it comes back when too many wait already.
     pub(super) fn open(
         &mut self,
-        id: InboundRequestId,
-        channel: ResponseChannel<Response>,
+        channel: Channel<Response>,
         kind: &'static str,
-    ) -> Result<Inbound, ResponseChannel<Response>> {
+    ) -> Result<Inbound, Channel<Response>> {
         if self.inbound.len() >= INBOUND_MAX {
             return Err(channel);
         }
         let inbound = Inbound(self.next);
         self.next += 1;
-        self.inbound.insert(inbound, Pending { id, channel, kind });
+        self.inbound.insert(inbound, Pending { channel, kind });
         Ok(inbound)
     }
 
@@ -92,14 +90,10 @@ impl Exchanges {
         self.inbound.remove(&inbound)
     }
 
-    /// A peer is gone before its answer came.
-    pub(super) fn lost(&mut self, id: &InboundRequestId) -> Option<Pending> {
-        let inbound = *self.inbound.iter().find(|(_, p)| p.id == *id)?.0;
-        self.inbound.remove(&inbound)
-    }
-
     /// Takes out those whose asker has gone, so that silence of the core's costs nothing.
-    pub(super) fn sweep(&mut self) {
-        self.inbound.retain(|_, pending| pending.channel.is_open());
+    pub(super) fn gone(&mut self) -> Vec<Pending> {
+        let gone = |_: &Inbound, pending: &mut Pending| !pending.channel.is_open();
+        let gone = self.inbound.extract_if(.., gone);
+        gone.map(|(_, pending)| pending).collect()
     }
 }

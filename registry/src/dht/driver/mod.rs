@@ -13,6 +13,7 @@ mod book;
 mod commands;
 mod door;
 mod events;
+mod exchange;
 mod exchanges;
 mod gossip;
 mod joining;

@@ -1,11 +1,8 @@
 //! What the protocols of a connection say.
 
-use std::io;
-
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::kad::{self, RoutingUpdate};
 use libp2p::multiaddr::Protocol;
-use libp2p::request_response::{self as exchange, OutboundFailure};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
@@ -13,10 +10,11 @@ use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::addresses::{is_local, is_neighbours, place};
 use super::behaviour::BehaviourEvent;
+use super::exchange::{Channel, Event, NoAnswer};
 use super::gossip;
 use super::metrics::kind;
 use super::peers::takes_part;
-use super::records::Undecodable;
+use super::records::Codec;
 use super::sieve;
 use super::trusted::Giver;
 use crate::dht::core::{Failure, Input};
@@ -29,8 +27,6 @@ const NEIGHBOURS_MAX: usize = 32;
 
 /// When too many requests wait, a peer may ask again after this.
 const BUSY_MS: u32 = 1_000;
-
-type Records = exchange::Event<Result<Request, Undecodable>, Response>;
 
 impl Actor {
     pub(super) fn on_protocol(&mut self, event: BehaviourEvent) {
@@ -205,39 +201,32 @@ impl Actor {
         }
     }
 
-    fn on_records(&mut self, event: Records) {
-        if let Records::Message { peer, .. } = &event {
+    fn on_records(&mut self, event: Event<Codec>) {
+        if let Event::Asked { peer, .. } | Event::Answered { peer, .. } = &event {
             self.silence.heard(peer);
         }
         match event {
-            Records::Message {
+            Event::Asked {
                 peer,
-                message:
-                    exchange::Message::Request {
-                        request_id,
-                        request,
-                        channel,
-                    },
-                ..
-            } => self.on_request(&peer, request_id, request, channel),
-            Records::Message {
-                message:
-                    exchange::Message::Response {
-                        request_id,
-                        response,
-                    },
-                ..
-            } => {
-                if let Some(question) = self.exchanges.asked(&request_id) {
+                request,
+                channel,
+            } => self.on_request(&peer, request, channel),
+            Event::Garbage { peer: id, error } => {
+                tracing::debug!(peer = %id, %error, "a request does not decode");
+                if let Some(from) = self.asker(&id) {
+                    self.metrics.unanswered("unknown", "garbage");
+                    self.feed(Input::Garbage { from });
+                }
+            }
+            Event::Answered { id, response, .. } => {
+                if let Some(question) = self.exchanges.asked(&id) {
                     self.metrics.asked(question.kind, None);
                     let asked = question.asked;
                     self.feed(Input::Response { asked, response });
                 }
             }
-            Records::OutboundFailure {
-                request_id, error, ..
-            } => {
-                if let Some(question) = self.exchanges.asked(&request_id) {
+            Event::Failed { id, error } => {
+                if let Some(question) = self.exchanges.asked(&id) {
                     let failure = failure(&error);
                     self.metrics.asked(question.kind, Some(failure));
                     if failure == Failure::TimedOut {
@@ -247,37 +236,15 @@ impl Actor {
                     self.feed(Input::Failed { asked, failure });
                 }
             }
-            Records::InboundFailure { request_id, .. } => {
-                if let Some(pending) = self.exchanges.lost(&request_id) {
-                    self.metrics.unanswered(pending.kind, "lost");
-                }
-            }
-            Records::ResponseSent { .. } => {}
         }
     }
 
-    fn on_request(
-        &mut self,
-        id: &PeerId,
-        request_id: exchange::InboundRequestId,
-        request: Result<Request, Undecodable>,
-        channel: exchange::ResponseChannel<Response>,
-    ) {
-        let Some(from) = peer(id) else {
-            self.metrics.unanswered("unknown", "no_peer");
+    fn on_request(&mut self, id: &PeerId, request: Request, channel: Channel<Response>) {
+        let Some(from) = self.asker(id) else {
             return;
         };
-        let request = match request {
-            Ok(request) => request,
-            Err(Undecodable(error)) => {
-                tracing::debug!(peer = %id, %error, "a request does not decode");
-                self.metrics.unanswered("unknown", "garbage");
-                self.feed(Input::Garbage { from });
-                return;
-            }
-        };
         let kind = kind(&request);
-        match self.exchanges.open(request_id, channel, kind) {
+        match self.exchanges.open(channel, kind) {
             Ok(inbound) => self.feed(Input::Request {
                 from,
                 inbound,
@@ -287,10 +254,17 @@ impl Actor {
                 let retry_ms = BUSY_MS;
                 let response = Response::Refused(Refusal::Busy { retry_ms });
                 self.metrics.answered(kind, &response);
-                let records = &mut self.swarm.behaviour_mut().records;
-                let _ = records.send_response(channel, response);
+                channel.answer(response);
             }
         }
+    }
+
+    fn asker(&self, id: &PeerId) -> Option<Peer> {
+        let from = peer(id);
+        if from.is_none() {
+            self.metrics.unanswered("unknown", "no_peer");
+        }
+        from
     }
 
     fn on_gossip(&mut self, id: PeerId, message_id: MessageId, message: &gossipsub::Message) {
@@ -345,16 +319,15 @@ impl Actor {
     }
 }
 
-pub(super) fn failure(error: &OutboundFailure) -> Failure {
+pub(super) fn failure(error: &NoAnswer) -> Failure {
     match error {
-        OutboundFailure::Timeout => Failure::TimedOut,
-        OutboundFailure::UnsupportedProtocols => Failure::Unsupported,
-        OutboundFailure::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Failure::Garbage
-        }
-        OutboundFailure::DialFailure
-        | OutboundFailure::ConnectionClosed
-        | OutboundFailure::Io(_) => Failure::Unreachable,
+        NoAnswer::TimedOut => Failure::TimedOut,
+        NoAnswer::Unsupported => Failure::Unsupported,
+        NoAnswer::Garbage(_) => Failure::Garbage,
+        NoAnswer::NotReached
+        | NoAnswer::ConnectionClosed
+        | NoAnswer::Crowded
+        | NoAnswer::Broken(_) => Failure::Unreachable,
     }
 }
 

@@ -20,6 +20,7 @@ use libp2p::{
 
 use super::addresses::Trust;
 use super::behaviour::{Behaviour, Settings};
+use super::exchange;
 use crate::node::{StartError, Transport};
 
 /// So long a connection may take to be made: the five round trips of a slow satellite take three. AutoNAT gives up on an answer after 10 s, and the
@@ -29,8 +30,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that nothing uses is closed after this: shorter than a lookup's pause for thought, long enough for its next question.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Streams of one connection, both sides together: those of the exchange of records, and a few of each other protocol.
-const STREAMS_MAX: usize = 128;
+/// Streams of one connection, both sides together: those of the exchange of records, and a few of each other protocol. Yamux ends a connection that has more.
+const STREAMS_MAX: usize = 2 * exchange::STREAMS_MAX + 64;
 
 /// Streams of one connection whose protocol is being agreed on.
 const NEGOTIATING_MAX: usize = 32;

@@ -26,7 +26,9 @@ impl Actor {
             self.on_unanswered(&question.to);
             self.feed(Input::Failed { asked, failure });
         }
-        self.exchanges.sweep();
+        for pending in self.exchanges.gone() {
+            self.metrics.unanswered(pending.kind, "lost");
+        }
         for verdict in self.waiting.overdue(now_ms) {
             self.judge(verdict);
         }

@@ -12,13 +12,12 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use libp2p::PeerId;
-use libp2p::request_response::{self as exchange, OutboundRequestId, ResponseChannel};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::actions::{peer, peer_id};
 use super::actor::Actor;
+use super::exchange::{self, Channel, RequestId};
 use super::protocols::failure;
-use super::records::Undecodable;
 use crate::consensus::Block;
 use crate::dht::core::{self as dht, Offence};
 use crate::dht::peer::Peer;
@@ -50,7 +49,9 @@ const PASS_ON_TIMES: u32 = 12;
 
 pub(super) use codec::{LedgerExchange, ledger_exchange};
 
-type Exchanged = exchange::Event<Result<Request, Undecodable>, Response>;
+use codec::LedgerCodec;
+
+type Exchanged = exchange::Event<LedgerCodec>;
 
 /// What other threads tell the loop.
 pub(super) enum Event {
@@ -63,14 +64,14 @@ pub(super) enum Event {
 /// A question that is answered from the disk.
 struct Asking {
     from: Peer,
-    channel: ResponseChannel<Response>,
+    channel: Channel<Response>,
 }
 
 /// A question about the tip that waits.
 struct Waits {
     above: u64,
     until_ms: u64,
-    channel: ResponseChannel<Response>,
+    channel: Channel<Response>,
 }
 
 struct Unsent {
@@ -87,8 +88,8 @@ pub(in crate::dht::driver) struct Following {
     work: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
     events: mpsc::Sender<Event>,
-    asked: HashMap<OutboundRequestId, Option<Asked>>,
-    passed_on: HashMap<OutboundRequestId, Bytes>,
+    asked: HashMap<RequestId, Option<Asked>>,
+    passed_on: HashMap<RequestId, Bytes>,
     serving: BTreeMap<u64, Asking>,
     queued: VecDeque<(u64, Request)>,
     at_work: usize,
@@ -358,30 +359,29 @@ impl Actor {
         let network = following.chain.charter().network;
         let request = Request { network, question };
         let exchange = &mut self.swarm.behaviour_mut().ledger;
-        let number = exchange.send_request(&id, Ok(request));
+        let number = exchange.ask(&id, request, Vec::new());
         following.asked.insert(number, Some(asked));
     }
 
     pub(super) fn on_ledger_exchange(&mut self, event: Exchanged) {
-        use exchange::Message;
         match event {
-            exchange::Event::Message { peer, message, .. } => match message {
-                Message::Request {
-                    request, channel, ..
-                } => self.on_ledger_request(&peer, request, channel),
-                Message::Response {
-                    request_id,
-                    response,
-                } => self.on_ledger_answer(&request_id, Ok(response)),
-            },
-            exchange::Event::OutboundFailure {
-                request_id, error, ..
-            } => self.on_ledger_answer(&request_id, Err(failure(&error))),
-            exchange::Event::InboundFailure { .. } | exchange::Event::ResponseSent { .. } => {}
+            Exchanged::Asked {
+                peer,
+                request,
+                channel,
+            } => self.on_ledger_request(&peer, request, channel),
+            Exchanged::Garbage { peer: id, error } => {
+                tracing::debug!(peer = %id, %error, "a question about the ledger does not decode");
+                if let Some(from) = peer(&id) {
+                    self.feed(dht::Input::Garbage { from });
+                }
+            }
+            Exchanged::Answered { id, response, .. } => self.on_ledger_answer(&id, Ok(response)),
+            Exchanged::Failed { id, error } => self.on_ledger_answer(&id, Err(failure(&error))),
         }
     }
 
-    fn on_ledger_answer(&mut self, id: &OutboundRequestId, answer: Result<Response, dht::Failure>) {
+    fn on_ledger_answer(&mut self, id: &RequestId, answer: Result<Response, dht::Failure>) {
         let Some(following) = &mut self.following else {
             return;
         };

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use dotkey_proto::ledger::SignedTransaction;
 use libp2p::PeerId;
-use libp2p::request_response::ResponseChannel;
 
 use super::{
     Asking, Event, PASS_ON_AGAIN_MS, PASS_ON_TIMES, PASS_ON_TO, QUEUED_MAX, SERVING_MAX,
     WAITING_MAX, Waits,
 };
-use crate::dht::core as dht;
 use crate::dht::driver::actions::peer;
 use crate::dht::driver::actor::Actor;
-use crate::dht::driver::records::Undecodable;
+use crate::dht::driver::exchange::Channel;
 use crate::dht::peer::Peer;
 use crate::follow::core::TIP_WAIT_MS;
 use crate::follow::message::{Question, Refusal, Request, Response};
@@ -26,27 +24,19 @@ impl Actor {
     pub(super) fn on_ledger_request(
         &mut self,
         id: &PeerId,
-        request: Result<Request, Undecodable>,
-        channel: ResponseChannel<Response>,
+        request: Request,
+        channel: Channel<Response>,
     ) {
         let Some(from) = peer(id) else {
             return;
         };
-        let request = match request {
-            Ok(request) => request,
-            Err(Undecodable(error)) => {
-                tracing::debug!(peer = %id, %error, "a question about the ledger does not decode");
-                self.feed(dht::Input::Garbage { from });
-                return;
-            }
-        };
         let now_ms = self.now().ms;
         let Some(following) = &mut self.following else {
-            self.say(channel, Response::Refused(Refusal::NotHere));
+            channel.answer(Response::Refused(Refusal::NotHere));
             return;
         };
         if let Err(flood) = following.shares.admit(now_ms, from) {
-            self.say(channel, busy());
+            channel.answer(busy());
             if let Some(offence) = flood {
                 self.blame(from, offence);
             }
@@ -54,7 +44,7 @@ impl Actor {
         }
         let ours = following.chain.charter().network;
         if request.network != ours {
-            self.say(channel, Response::Refused(Refusal::OtherNetwork(ours)));
+            channel.answer(Response::Refused(Refusal::OtherNetwork(ours)));
             return;
         }
         match request.question {
@@ -63,7 +53,7 @@ impl Actor {
         }
     }
 
-    fn on_tip_asked(&mut self, from: Peer, above: u64, channel: ResponseChannel<Response>) {
+    fn on_tip_asked(&mut self, from: Peer, above: u64, channel: Channel<Response>) {
         let until_ms = self.now().ms + TIP_WAIT_MS;
         let Some(following) = &mut self.following else {
             return;
@@ -79,7 +69,7 @@ impl Actor {
         let before = following.waits.insert(from, waits);
         if let Some(before) = before {
             let tip = self.tip();
-            self.say(before.channel, tip);
+            before.channel.answer(tip);
         }
         if news || full {
             self.answer_waiting_of(from);
@@ -104,7 +94,7 @@ impl Actor {
             .and_then(|it| it.waits.remove(&from));
         if let Some(waits) = waits {
             let tip = self.tip();
-            self.say(waits.channel, tip);
+            waits.channel.answer(tip);
         }
     }
 
@@ -123,12 +113,12 @@ impl Actor {
         }
     }
 
-    fn queue(&mut self, from: Peer, request: Request, channel: ResponseChannel<Response>) {
+    fn queue(&mut self, from: Peer, request: Request, channel: Channel<Response>) {
         let Some(following) = &mut self.following else {
             return;
         };
         if following.queued.len() >= QUEUED_MAX {
-            self.say(channel, busy());
+            channel.answer(busy());
             return;
         }
         following.numbered += 1;
@@ -168,15 +158,9 @@ impl Actor {
         following.at_work -= 1;
         if let Some(Asking { from, channel }) = following.serving.remove(&number) {
             following.shares.charge(now_ms, from, size(&response));
-            self.say(channel, response);
+            channel.answer(response);
         }
         self.serve_next();
-    }
-
-    fn say(&mut self, channel: ResponseChannel<Response>, response: Response) {
-        // Its asker may be gone.
-        let exchange = &mut self.swarm.behaviour_mut().ledger;
-        let _ = exchange.send_response(channel, response);
     }
 
     /// Gives transactions that came here to peers, and to others when none of those took it.
@@ -203,7 +187,7 @@ impl Actor {
                     question: Question::Transaction(one.bytes.to_vec()),
                 };
                 let exchange = &mut self.swarm.behaviour_mut().ledger;
-                let number = exchange.send_request(&speakers[following.turn], Ok(request));
+                let number = exchange.ask(&speakers[following.turn], request, Vec::new());
                 following.passed_on.insert(number, one.bytes.clone());
             }
         }
