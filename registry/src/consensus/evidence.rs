@@ -132,6 +132,28 @@ impl Evidence {
     }
 }
 
+/// What a validator has done that voted for two proposals of one view.
+#[cfg(test)]
+pub(crate) fn contradiction(
+    network: &[u8; 32],
+    validators: &[Validator],
+    culprit: &super::Identity,
+    epoch: u64,
+) -> Evidence {
+    use commonware_consensus::simplex::types::{Notarize, Proposal};
+    use commonware_consensus::types::{Epoch, Round, View};
+
+    let votes = committee(network, validators, Some(culprit)).expect("a set");
+    let round = Round::new(Epoch::new(epoch), View::new(3));
+    let vote = |payload: u8| {
+        let proposal = Proposal::new(round, View::new(2), Digest([payload; 32]));
+        Notarize::sign(&votes, proposal).expect("it is one of them")
+    };
+    let conflict = Conflict::TwoProposals(ConflictingNotarize::new(vote(1), vote(2)));
+    let found = conflict.verify(&mut commonware_utils::sys_rng(), &votes);
+    found.expect("they contradict each other")
+}
+
 /// Takes what the engine sees, and keeps what shows a fault.
 #[derive(Clone)]
 pub(super) struct Witness {

@@ -34,5 +34,7 @@ pub use desk::Status;
 pub use engine::{EPOCH_LENGTH_MIN, Engine, Settings};
 pub use error::ConsensusError;
 pub use evidence::Evidence;
+#[cfg(test)]
+pub(crate) use evidence::contradiction;
 pub use journal::JournalError;
 pub use timing::Pacing;

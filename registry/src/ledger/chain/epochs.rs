@@ -244,3 +244,48 @@ fn decode(bytes: &[u8]) -> Result<Vec<Voter>, LedgerError> {
     });
     voters.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::consensus::Identity;
+
+    fn voter(seed: u8, address: &str) -> Voter {
+        // A voting secret is a number below the order of the group.
+        let mut secret = [seed; 32];
+        secret[0] = 0;
+        let public = Identity::new(&secret, &secret)
+            .expect("secrets")
+            .validator(address);
+        Voter {
+            validator: Validator {
+                identity: Ed25519Key::from_bytes(public.identity).expect("a key"),
+                key: VotingKey::from_bytes(&public.vote_key).expect("a key"),
+            },
+            address: public.address,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_set_is_read_as_it_was_written(addresses in prop::collection::vec("[a-z0-9.:]{0,30}", 1..4)) {
+            let voters = (1..).zip(&addresses).map(|(seed, address)| voter(seed, address));
+            let voters: Vec<Voter> = voters.collect();
+            prop_assert_eq!(decode(&encode(&voters)).expect("sound"), voters);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            drop(decode(&bytes));
+        }
+    }
+
+    #[test]
+    fn the_newest_epoch_comes_first() {
+        assert!(key(8) < key(7) && key(u64::MAX) < key(0));
+    }
+}

@@ -10,6 +10,8 @@ mod key;
 mod outcomes;
 mod solo;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
