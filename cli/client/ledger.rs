@@ -19,7 +19,7 @@ use super::{NodeClient, number};
 use crate::args::LedgerArgs;
 use crate::commands::now;
 use crate::config::Settings;
-use crate::exit::{CliError, Exit, Result};
+use crate::exit::{CliError, Result};
 use crate::names::claim::View;
 
 /// How long a node that lags gets to catch up with what was seen elsewhere.
@@ -157,7 +157,9 @@ impl Ledger {
             let epoch = if whole { 0 } else { self.light.epoch() };
             let bytes = match self.node.proof_bytes(subject, epoch) {
                 // A network that has just begun has its first block in a moment.
-                Err(error) if error.code == UNCERTIFIED && begun.elapsed() < BEGINNING => {
+                Err(error)
+                    if refusal(&error) == Some(UNCERTIFIED) && begun.elapsed() < BEGINNING =>
+                {
                     thread::sleep(BEHIND_PAUSE);
                     continue;
                 }
@@ -242,7 +244,5 @@ impl NodeClient {
 
 /// The code of a node's refusal, where it is one: not of a node that does not answer.
 pub(crate) fn refusal(error: &CliError) -> Option<&str> {
-    let failed = ["no-node", "node-silent", "node-failed"];
-    let is_word = error.exit == Exit::Failed && !failed.contains(&error.code.as_str());
-    is_word.then_some(error.code.as_str())
+    error.node_code.as_deref()
 }

@@ -139,7 +139,7 @@ impl NodeClient {
         }
         let mut response = match self.good(self.sent(request.call())?) {
             // Not any other 404: something else may listen there.
-            Err(error) if error.code == NO_RECORD => return Ok(None),
+            Err(error) if refusal(&error) == Some(NO_RECORD) => return Ok(None),
             response => response?,
         };
         let limit = RECORD_BYTES_MAX as u64 + 1;
