@@ -63,7 +63,7 @@ pub(super) fn error(problem: &Value, url: &str) -> CliError {
     let kept = KEPT.iter().find(|(code, _)| Some(*code) == said);
     let (code, next) = kept.copied().unwrap_or((REFUSED, SEE_STATUS));
     let mut error = CliError::failed(code, message, next).with("node_said", problem.clone());
-    error.node_code = said.map(str::to_owned);
+    error.node_code = said.map(Box::from);
     error
 }
 
