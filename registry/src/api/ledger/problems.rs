@@ -87,15 +87,44 @@ fn refused(refusal: &Refusal) -> Problem {
         true => problem::REFUSED_NOW,
         false => problem::REFUSED,
     };
-    // The messages end with the next step, where there is one.
-    let text = refusal.to_string();
-    let (detail, next) = text.rsplit_once("; ").unwrap_or((
-        &text,
-        "make the transaction anew, by what the ledger holds now",
-    ));
-    Problem::new(kind, detail, next)
+    Problem::new(kind, refusal.to_string(), next_step(refusal))
         .with_code(refusal.code())
         .with_facts(facts(refusal))
+}
+
+/// What whoever sent it can do. The message has the facts.
+fn next_step(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Network => {
+            "sign it for the network that this node follows, or ask a node of that one"
+        }
+        Refusal::Replay { .. } => "sign it anew with the nonce in `expected`",
+        Refusal::Gap { .. } => "send those before it first",
+        Refusal::Stamp { .. } | Refusal::Beacon { .. } | Refusal::OpeningMissing => {
+            "make a stamp for the newest beacon of /v1/ledger"
+        }
+        Refusal::OpeningSurplus => "leave the opening out",
+        Refusal::CommitmentTwice => "claim with it, or choose another salt",
+        Refusal::NotAnnounced { .. } | Refusal::TooLate { .. } => {
+            "announce the claim anew, and claim two blocks later"
+        }
+        Refusal::TooEarly { .. } => "send it again from the block in `from` on",
+        Refusal::RenewedEarly { .. } => "send it again from the time in `from` on",
+        Refusal::DayFull { .. } | Refusal::BlockFull(_) | Refusal::CommitmentsFull { .. } => {
+            "send it again later"
+        }
+        Refusal::Reserved { .. } => "choose another name",
+        Refusal::Taken { .. } => "choose another name, or claim it once it is free",
+        Refusal::NamesFull { .. } => "release a name, or claim with another identity",
+        Refusal::NotHeld { .. } => "claim it",
+        Refusal::NotHolder { .. } => "let its holder do it",
+        Refusal::LeaseEnded { .. } => "renew it first",
+        Refusal::ValidatorsFull(_) => "remove a validator first",
+        Refusal::NoChange | Refusal::ApprovedBefore { .. } | Refusal::TransferToSelf { .. } => {
+            "there is nothing to do"
+        }
+        _ => "make the transaction anew, by what the ledger holds now",
+    }
 }
 
 fn facts(refusal: &Refusal) -> Facts {
@@ -130,11 +159,54 @@ fn no_place(refusal: PoolRefusal) -> Problem {
     {
         facts.expected = Some(expected);
     }
-    let text = refusal.to_string();
-    let (detail, next) = text
-        .rsplit_once("; ")
-        .unwrap_or((&text, "send it again later"));
-    Problem::new(kind, detail, next)
+    let next = match refusal {
+        PoolRefusal::Replay { .. } => "sign it anew with the nonce in `expected`",
+        PoolRefusal::NonceTaken(_) => "wait until the other one is in a block, or an hour",
+        PoolRefusal::TooFarAhead { .. } => "send those before it first, and this one after them",
+        PoolRefusal::Full { .. } => "send it again later",
+    };
+    Problem::new(kind, refusal.to_string(), next)
         .with_code(refusal.code())
         .with_facts(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use dotkey_proto::time::Timestamp;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn shown(problem: &Problem) -> (String, String) {
+        let json: Value = serde_json::from_str(&problem.to_json()).expect("JSON");
+        let text = |field: &str| json[field].as_str().expect("a text").to_owned();
+        (text("detail"), text("next"))
+    }
+
+    #[test]
+    fn the_facts_stand_in_the_detail_and_a_thing_to_do_in_the_next_step() {
+        let refusal = PoolRefusal::Replay {
+            expected: 7,
+            found: 3,
+        };
+        let (detail, next) = shown(&no_place(refusal));
+        assert_eq!(detail, refusal.to_string());
+        assert_eq!(next, "sign it anew with the nonce in `expected`");
+        let ended = Timestamp::from_secs(1_800_000_000).expect("in range");
+        for (refusal, says) in [
+            (Refusal::Weight(3), "make the transaction anew"),
+            (Refusal::ValidatorsFull(128), "remove a validator first"),
+            (
+                Refusal::LeaseEnded {
+                    label: "mysite".into(),
+                    ended,
+                },
+                "renew it first",
+            ),
+        ] {
+            let (detail, next) = shown(&refused(&refusal));
+            assert_eq!(detail, refusal.to_string());
+            assert!(next.starts_with(says), "{next}");
+        }
+    }
 }
