@@ -39,6 +39,8 @@ pub(crate) struct CliError {
     pub(crate) exit: Exit,
     /// What else JSON output says beside the error.
     pub(crate) facts: Map<String, Value>,
+    /// The code that a node gave, where this is a node's refusal. It decides what is asked next, and is not shown as this program's.
+    pub(crate) node_code: Option<Box<str>>,
 }
 
 pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
@@ -51,6 +53,7 @@ impl CliError {
             next: next.to_string(),
             exit,
             facts: Map::new(),
+            node_code: None,
         }
     }
 

@@ -19,7 +19,7 @@ use super::{NodeClient, number};
 use crate::args::LedgerArgs;
 use crate::commands::now;
 use crate::config::Settings;
-use crate::exit::{CliError, Exit, Result};
+use crate::exit::{CliError, Result};
 use crate::names::claim::View;
 
 /// How long a node that lags gets to catch up with what was seen elsewhere.
@@ -67,6 +67,11 @@ impl Ledger {
         &self.charter
     }
 
+    /// Whether the node is this data folder's own, on this machine: what it is asked, nobody else hears.
+    pub(crate) fn is_own(&self) -> bool {
+        self.node.is_own()
+    }
+
     /// What the ledger holds of something.
     pub(crate) fn proof(&mut self, subject: &Subject) -> Result<VerifiedProof> {
         self.fetch(subject, false).map(|(_, proof)| proof)
@@ -79,26 +84,39 @@ impl Ledger {
 
     /// A name and an identity together. The identity is looked at first, so that what it has just done shows in the name.
     pub(crate) fn view(&mut self, label: &str, key_id: KeyId) -> Result<View> {
-        let account = self.proof(&Subject::Identity(key_id))?;
+        let mut view = self.account(key_id)?;
+        self.look(label, &mut view)?;
+        Ok(view)
+    }
+
+    /// An identity alone: the node hears of no name.
+    pub(crate) fn account(&mut self, key_id: KeyId) -> Result<View> {
+        let proof = self.proof(&Subject::Identity(key_id))?;
+        Ok(View {
+            height: proof.header().height,
+            time: proof.time(),
+            entry: None,
+            account: proof.account().cloned().unwrap_or_default(),
+        })
+    }
+
+    /// Adds a name to what was seen of an identity.
+    pub(crate) fn look(&mut self, label: &str, view: &mut View) -> Result<()> {
         let name = self.proof(&Subject::Name(label.to_owned()))?;
-        if name.header().height < account.header().height {
+        if name.header().height < view.height {
             return Err(CliError::failed(
                 "node-failed",
                 format!(
                     "the node at {} went back from block {} to {}",
                     self.node.url,
-                    account.header().height,
+                    view.height,
                     name.header().height
                 ),
                 "ask again; if it stays so, name another node with --node",
             ));
         }
-        Ok(View {
-            height: account.header().height,
-            time: account.time(),
-            entry: name.entry().cloned(),
-            account: account.account().cloned().unwrap_or_default(),
-        })
+        view.entry = name.entry().cloned();
+        Ok(())
     }
 
     /// What a stamp is made for now, as the node says: the newest beacon and the demand.
@@ -139,7 +157,9 @@ impl Ledger {
             let epoch = if whole { 0 } else { self.light.epoch() };
             let bytes = match self.node.proof_bytes(subject, epoch) {
                 // A network that has just begun has its first block in a moment.
-                Err(error) if error.code == UNCERTIFIED && begun.elapsed() < BEGINNING => {
+                Err(error)
+                    if refusal(&error) == Some(UNCERTIFIED) && begun.elapsed() < BEGINNING =>
+                {
                     thread::sleep(BEHIND_PAUSE);
                     continue;
                 }
@@ -224,7 +244,5 @@ impl NodeClient {
 
 /// The code of a node's refusal, where it is one: not of a node that does not answer.
 pub(crate) fn refusal(error: &CliError) -> Option<&str> {
-    let failed = ["no-node", "node-silent", "node-failed"];
-    let is_word = error.exit == Exit::Failed && !failed.contains(&error.code.as_str());
-    is_word.then_some(error.code.as_str())
+    error.node_code.as_deref()
 }

@@ -6,6 +6,7 @@ mod ledger;
 mod light;
 mod problem;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ const NO_RECORD: &str = "no-record";
 pub(crate) struct NodeClient {
     agent: Agent,
     url: String,
-    /// Where its address comes from, for messages.
+    /// Where its address comes from, for messages: the data folder's node, or nothing where it was named.
     from: String,
 }
 
@@ -100,6 +101,13 @@ impl NodeClient {
         &self.url
     }
 
+    /// Whether it is the node that runs in the data folder, asked over loopback: no request leaves this machine.
+    pub(crate) fn is_own(&self) -> bool {
+        let address = self.url.trim_start_matches("http://");
+        let address = address.parse::<SocketAddr>();
+        !self.from.is_empty() && address.is_ok_and(|address| address.ip().is_loopback())
+    }
+
     /// One of the node's JSON documents, such as `status`.
     pub(crate) fn json(&self, what: &str) -> Result<Value> {
         let sent = self
@@ -131,7 +139,7 @@ impl NodeClient {
         }
         let mut response = match self.good(self.sent(request.call())?) {
             // Not any other 404: something else may listen there.
-            Err(error) if error.code == NO_RECORD => return Ok(None),
+            Err(error) if refusal(&error) == Some(NO_RECORD) => return Ok(None),
             response => response?,
         };
         let limit = RECORD_BYTES_MAX as u64 + 1;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use dotkey_proto::identity::{Anchor, KeyId, Policy, PublicKey};
-use dotkey_proto::limits::RECORD_BYTES_MAX;
+use dotkey_proto::ledger::Bundle;
+use dotkey_proto::limits::{BUNDLE_BYTES_MAX, RECORD_BYTES_MAX};
 use dotkey_proto::name::{Name, Root};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
 use dotkey_proto::signature::Ed25519Key;
@@ -52,7 +53,20 @@ pub(super) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Answer> {
 
 /// A record that holds at `now`, with a valid zone in it. Anything else in the file is a failed verification.
 pub(super) fn verify_file(path: &Path, now: Timestamp) -> Result<(Verified<Record>, Zone)> {
-    let bytes = files::read(path, RECORD_BYTES_MAX, "the record")?;
+    let bytes = files::read(path, BUNDLE_BYTES_MAX, "the record")?;
+    // The two are saved beside one another, and a sound proof must not be called a bad record.
+    if Bundle::decode(&bytes).is_ok() {
+        return Err(CliError::usage(
+            format!(
+                "{} is not a record but a proof, which is checked from a genesis on",
+                path.display()
+            ),
+            format!(
+                "say whose with `dotkey verify {} --genesis FILE`",
+                files::quoted(path)
+            ),
+        ));
+    }
     files::check_size(path, &bytes, RECORD_BYTES_MAX, "a record")
         .map_err(|error| error.with("valid", false))?;
     verify_bytes(bytes, &path.display().to_string(), now)

@@ -55,6 +55,7 @@ pub(crate) struct View {
     /// The block of the account's proof, and its time.
     pub(crate) height: u64,
     pub(crate) time: Timestamp,
+    /// Who has the name; nothing also as long as the name was not looked at ([`Claim::is_told`]).
     pub(crate) entry: Option<Entry>,
     pub(crate) account: Account,
 }
@@ -170,6 +171,17 @@ impl Claim {
         }
     }
 
+    /// Whether asking a node about the name tells it nothing that could be used against the claimer: the announcement is old enough
+    /// that who hears of the name now comes too late, or the name was told before. Until then the request itself would undo what
+    /// the announcement is for: whoever sees it could be first.
+    pub(crate) fn is_told(&self, view: &View) -> bool {
+        let wanted = self.commitment();
+        let announced = standing(view).find(|one| one.commitment == wanted);
+        announced.is_some_and(|announced| blocks_left(announced, view) == 0)
+            || self.reveal.is_some()
+            || view.account.names.binary_search(&self.label).is_ok()
+    }
+
     /// Drops what is of no use any more: stamps whose beacon is too old, transactions whose nonce was used, or whose stamp is
     /// dropped.
     fn tidy(&mut self, view: &View) {
@@ -262,9 +274,7 @@ impl Course {
         if self.claim.stamp.is_none() {
             return Step::Stamp(Work::Claim);
         }
-        let from = announced.height + CLAIM_BLOCKS_MIN;
-        // The claim would be in the block after this one. Sent earlier, it would tell the name while others can still be first.
-        let left = from.saturating_sub(view.height + 1);
+        let left = blocks_left(announced, view);
         if left > 0 {
             return Step::Wait(Waiting::Blocks(left));
         }
@@ -343,6 +353,13 @@ impl Course {
 fn standing(view: &View) -> impl Iterator<Item = &Announced> {
     let all = view.account.commitments.iter();
     all.filter(|one| until(one) >= view.time)
+}
+
+/// How many blocks are to follow before the claim is sent. It would be in the block after this one. Sent earlier, it would tell the
+/// name while others can still be first.
+fn blocks_left(announced: &Announced, view: &View) -> u64 {
+    let from = announced.height.saturating_add(CLAIM_BLOCKS_MIN);
+    from.saturating_sub(view.height.saturating_add(1))
 }
 
 /// The last second in which a claim can be made on it.

@@ -87,6 +87,11 @@ fn the_steps_are_shown() {
         .find(|vector| vector["name"] == "walked")
         .expect("a vector");
     place.write("site.proof", bytes(&walked["input"]["hex"]));
+    // Without a genesis it is no bad record, but something that takes one.
+    let told = place.run(&["verify", "site.proof", "--json"]);
+    let told = told.fails(2, "a proof").json();
+    assert_eq!(told.get("valid"), None);
+    assert!(text(&told["error"]["next"]).contains("dotkey verify site.proof --genesis FILE"));
     let now = walked["input"]["now"].to_string();
     let verify = [
         "verify",

@@ -126,7 +126,11 @@ impl Claiming<'_> {
         loop {
             let claim = &self.course.claim;
             let (label, key_id) = (claim.label.clone(), claim.key_id);
-            let view = self.ledger.view(&label, key_id)?;
+            let mut view = self.ledger.account(key_id)?;
+            // The own node tells nobody, and a beginner is spared the work for a name that is taken.
+            if self.ledger.is_own() || claim.is_told(&view) {
+                self.ledger.look(&label, &mut view)?;
+            }
             match self.course.next(&view, self.ledger.charter()) {
                 Step::Stamp(work) => self.stamp(work)?,
                 Step::Sign(part, nonce) => self.sign(part, nonce, &view)?,

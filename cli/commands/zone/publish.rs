@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{file, sign};
 use crate::args::ZonePublishArgs;
-use crate::client::{NodeClient, Stored};
+use crate::client::{NodeClient, Stored, refusal};
 use crate::commands::fetch::{Holding, Whose, newest};
 use crate::commands::signing::Hands;
 use crate::commands::verify::{
@@ -252,18 +252,18 @@ fn send(node: &NodeClient, record: &Verified<Record>, context: &Context<'_>) -> 
     let sent = node.publish(&key_id, branch, record.as_bytes(), &mut watch);
     context.output.end_progress();
     sent.map_err(|error| {
-        if error.code != "older" {
+        if refusal(&error) != Some("older") {
             return error;
         }
         // The node's word is not taken for it: whoever says that there is a newer one can show it.
         match newest_known(node, &key_id, branch) {
             Ok(Some((newer, _))) if newer.cmp_age(record).is_gt() => {
-                let mut refusal = not_newer(record.sequence(), &newer);
-                refusal.next = format!(
+                let mut refused = not_newer(record.sequence(), &newer);
+                refused.next = format!(
                     "see it with `dotkey zone show {key_id}.{}`; publish the zone's TOML, which takes a higher sequence",
                     context.settings.suffix.as_ascii()
                 );
-                refusal
+                refused
             }
             _ => error,
         }

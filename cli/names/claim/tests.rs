@@ -51,7 +51,7 @@ impl<'a> Process<'a> {
     /// One step of the loop that the command has.
     fn step(&mut self, world: &mut World) -> Result<Option<Step>, Killed> {
         self.tick()?;
-        let view = world.view(&self.course.claim);
+        let view = world.seen(&self.course.claim);
         let step = self.course.next(&view, &world.charter);
         match step {
             Step::Stamp(work) => {
@@ -195,6 +195,9 @@ fn nothing_is_told_before_the_announcement_is_two_blocks_old() {
     loop {
         let view = world.view(&process.course.claim);
         announced = announced.or(view.account.commitments.first().map(|one| one.height));
+        // Nor is it asked for: whoever hears the request could be first.
+        let due = announced.is_some_and(|height| view.height + 1 >= height + 2);
+        assert_eq!(process.course.claim.is_told(&view), due);
         if let Step::Send(Part::Reveal) = process.course.next(&view, &world.charter) {
             assert_eq!(Some(view.height + 1), announced.map(|height| height + 2));
             return;

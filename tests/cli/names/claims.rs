@@ -1,6 +1,7 @@
 //! Claims: in one command, killed at each step, and refused.
 
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use super::middle::{Fate, Middle};
 use super::{Place, failed, text};
@@ -52,7 +53,8 @@ const KILLS: [(&str, usize, bool); 9] = [
     // The announcement.
     ("POST transactions", 0, false),
     ("POST transactions", 0, true),
-    ("GET names", 5, true),
+    // Between the two: the name is looked at for the first time.
+    ("GET names", 0, true),
     // The claim.
     ("POST transactions", 1, false),
     ("POST transactions", 1, true),
@@ -114,6 +116,39 @@ fn killed_at_any_step_a_claim_goes_on_where_it_was() {
         assert_eq!(listed["names"][0]["name"], name);
     }
     assert!(begun_before >= 6, "most of them had begun: {begun_before}");
+}
+
+#[test]
+fn no_node_hears_the_name_before_it_is_announced() {
+    let (place, node) = Place::with_names();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let middle = Middle::new(&node, move |asked| {
+        hears
+            .lock()
+            .expect("nobody panics")
+            .push(asked.what.clone());
+        Fate::Pass
+    });
+    let url = middle.url();
+    let claim = |key: &str, more: &[&str]| {
+        let args = ["name", "claim", "mysite.key", "--json", "--key", key];
+        place.run(&[&args[..], more].concat())
+    };
+    let claimed = claim("alice", &["--node", &url]).ok().json();
+    assert_eq!(claimed["claimed_now"], true);
+    let heard = heard.lock().expect("nobody panics");
+    let first = |what: &str| heard.iter().position(|one| one == what);
+    let (announced, asked) = (first("POST transactions"), first("GET names"));
+    assert!(announced.is_some() && announced < asked, "{heard:?}");
+    drop(heard);
+    // So somebody else's node cannot save the work for a name that is taken, and the own one does.
+    place.key("bob");
+    failed(claim("bob", &[]), 1, "taken");
+    assert_eq!(place.transactions(&node, "bob"), 0);
+    let told = failed(claim("bob", &["--node", &url]), 1, "taken");
+    assert_eq!(told["owner"], claimed["owner"]);
+    assert_eq!(place.transactions(&node, "bob"), 1);
 }
 
 #[test]

@@ -122,16 +122,32 @@ fn a_node_that_lies_is_not_believed() {
 fn a_problem_is_said_in_the_nodes_words() {
     let place = Place::with_alice();
     let problem = r#"{"type": "urn:dotkey:problem:too-few-nodes", "title": "Too few", "status": 503, "code": "too-few-nodes",
-        "detail": "3 of 20 have it", "next": "publish it again", "stored": 3, "of": 20}"#;
+        "detail": "3 of 20 have it\nerror: all is lost", "next": "pay somebody", "stored": 3, "of": 20, "owner": "somebody"}"#;
     let url = answering("503 Later", "application/problem+json", problem.into());
     place
         .run(&["zone", "sign", "my.toml", "--key", "alice"])
         .ok();
     let run = place.run(&["zone", "publish", "my.record", "--node", &url, "--json"]);
-    let told = refused(run, "3 of 20 have it");
+    let says = format!("the node at {url} says: 3 of 20 have it\\nerror: all is lost");
+    let told = refused(run, &says);
     assert_eq!(told["error"]["code"], "too-few-nodes");
-    assert_eq!((&told["stored"], &told["of"]), (&3.into(), &20.into()));
-    assert_eq!(text(&told["error"]["next"]), "publish it again");
+    let said = &told["node_said"];
+    assert_eq!((&said["stored"], &said["of"]), (&3.into(), &20.into()));
+    // What to do is this program's to say, and a node's word stands beside nothing that was verified.
+    assert!(text(&told["error"]["next"]).starts_with("publish it again"));
+    assert_eq!(text(&said["next"]), "pay somebody");
+    assert_eq!(
+        told.as_object().map(serde_json::Map::len),
+        Some(2),
+        "{told}"
+    );
+
+    let lie = r#"{"status": 409, "code": "not-yours", "detail": "another has it", "next": "pay somebody"}"#;
+    let url = answering("409 No", "application/problem+json", lie.into());
+    let run = place.run(&["zone", "publish", "my.record", "--node", &url, "--json"]);
+    let told = refused(run, "says: another has it");
+    assert_eq!(told["error"]["code"], "node-refused");
+    assert_eq!(text(&told["node_said"]["code"]), "not-yours");
 }
 
 #[test]

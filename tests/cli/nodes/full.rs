@@ -49,7 +49,7 @@ fn a_full_disk_refuses_writes_and_reads_on() {
     let publish = || place.run(&[&publish[..], &["--node", node.api()]].concat());
     let refused = publish().fails(1, "0 of the 1 closest nodes").json();
     assert_eq!(refused["error"]["code"], "too-few-nodes");
-    assert_eq!(refused["refused"][0]["reason"], "disk");
+    assert_eq!(refused["node_said"]["refused"][0]["reason"], "disk");
     for (member, says) in [("message", "refused by 1 (disk)"), ("next", "disks")] {
         assert!(text(&refused["error"][member]).contains(says), "{refused}");
     }

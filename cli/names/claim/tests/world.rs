@@ -179,6 +179,15 @@ impl World {
         }
     }
 
+    /// What the command sees of it: the name only once that tells nobody anything.
+    pub(super) fn seen(&self, claim: &Claim) -> View {
+        let mut view = self.view(claim);
+        if !claim.is_told(&view) {
+            view.entry = None;
+        }
+        view
+    }
+
     pub(super) fn holder(&self, label: &str) -> Option<KeyId> {
         let entry = state::entry(&self.state, label).expect("sound");
         entry.map(|entry| entry.key_id)
