@@ -130,12 +130,17 @@ proptest! {
         let mut chain = open(folder.path(), &network).expect("it opens");
         let source = Source::new(&network, &chain, names);
         let mut import = source.begin(&chain);
+        // After a restart the last leaf comes once more; a chunk of that alone brings nothing, and is refused.
+        let mut again = 0;
         for step in steps {
             if import.is_whole() {
                 break;
             }
             match step {
-                Step::Take(leaves) => import.add(source.chunk(import.next(), leaves)).expect("it is sound"),
+                Step::Take(leaves) => {
+                    import.add(source.chunk(import.next(), again + leaves)).expect("it is sound");
+                    again = 0;
+                }
                 Step::Bad(leaves, change) => {
                     let mut bad = source.chunk(import.next(), leaves);
                     let good = bad.clone();
@@ -151,6 +156,7 @@ proptest! {
                     chain = open(folder.path(), &network).expect("it opens");
                     prop_assert_eq!(chain.tip().height, 0);
                     import = source.begin(&chain);
+                    again = 1;
                     prop_assert!(import.next() <= next, "no more than was written");
                 }
             }

@@ -57,10 +57,12 @@ impl exchange::Codec for Gives {
     where
         T: AsyncRead + Unpin + Send,
     {
-        let mut bytes = Vec::new();
-        io.take(1024).read_to_end(&mut bytes).await?;
-        // A question for a record is shorter than what takes a second byte of length.
-        Request::decode(&bytes[1..]).map_err(|_| io::ErrorKind::InvalidData.into())
+        // A question for a record is shorter than what takes a second byte of length. Its asker may keep the stream.
+        let mut length = [0];
+        io.read_exact(&mut length).await?;
+        let mut bytes = vec![0; length[0].into()];
+        io.read_exact(&mut bytes).await?;
+        Request::decode(&bytes).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<Response>

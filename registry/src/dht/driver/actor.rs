@@ -133,11 +133,7 @@ impl Actor {
         };
         let swarm = swarm(config.transport, &settings, &trust)?;
 
-        let (writes_done, written) = mpsc::channel(WRITTEN_MAX);
-        let writer = Writer::spawn(store.clone(), move |writing, result| {
-            // The loop has ended: nobody waits for this any more.
-            let _ = writes_done.blocking_send((writing, result));
-        });
+        let (writer, written) = writer(store.clone());
         let (verifier, verified) = verifier();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
@@ -347,6 +343,16 @@ fn cannot_listen(address: &Multiaddr, error: &TransportError<io::Error>) -> Star
     };
     let address = address.clone();
     StartError::Listen { address, reason }
+}
+
+/// A thread that writes, and what came of it.
+fn writer(store: RecordStore) -> (Writer, mpsc::Receiver<(Writing, Written)>) {
+    let (done, written) = mpsc::channel(WRITTEN_MAX);
+    let writer = Writer::spawn(store, move |writing, result| {
+        // The loop has ended: nobody waits for this any more.
+        let _ = done.blocking_send((writing, result));
+    });
+    (writer, written)
 }
 
 /// A thread that verifies, and what it found.

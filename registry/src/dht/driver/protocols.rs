@@ -2,7 +2,6 @@
 
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::kad::{self, RoutingUpdate};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify, mdns, ping, relay};
 
@@ -309,11 +308,9 @@ impl Actor {
         }
     }
 
-    /// Dials who is at an address that the operator gave.
+    /// Dials whoever is at an address that the operator gave.
     pub(super) fn dial_address(&mut self, address: Multiaddr) {
-        if let Some(Protocol::P2p(id)) = address.iter().last() {
-            self.dial(id, vec![address]);
-        } else if let Err(error) = self.swarm.dial(address) {
+        if let Err(error) = self.swarm.dial(address) {
             tracing::debug!(%error, "not dialled");
         }
     }

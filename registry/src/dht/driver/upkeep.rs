@@ -1,5 +1,7 @@
 //! What time brings: deadlines, chores, and looking for company.
 
+use std::collections::BTreeMap;
+
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId};
@@ -57,11 +59,8 @@ impl Actor {
         let Some(attempt) = self.joining.due(now_ms, self.table.len()) else {
             return;
         };
-        let bootstrap = self.config.bootstrap.iter().filter(|_| attempt.bootstrap);
-        for address in bootstrap.cloned().collect::<Vec<_>>() {
-            if !self.peers.leads_to(&address) && !self.is_mine(&address) {
-                self.dial_address(address);
-            }
+        if attempt.bootstrap {
+            self.dial_bootstrap();
         }
         let (peers, cut_off) = (&self.peers, &self.cut_off);
         let table: std::collections::BTreeSet<_> =
@@ -78,6 +77,26 @@ impl Actor {
             self.dial(id, addresses);
         }
         self.ask_relays();
+    }
+
+    /// Dials those of the bootstrap list that are not connected. One with several addresses is dialled at all of them, for the first may lead nowhere from here.
+    fn dial_bootstrap(&mut self) {
+        let (mut named, mut nameless) = (BTreeMap::<PeerId, Vec<Multiaddr>>::new(), Vec::new());
+        for address in &self.config.bootstrap {
+            if self.peers.leads_to(address) || self.is_mine(address) {
+                continue;
+            }
+            match address.iter().last() {
+                Some(Protocol::P2p(id)) => named.entry(id).or_default().push(address.clone()),
+                _ => nameless.push(address.clone()),
+            }
+        }
+        for (id, addresses) in named {
+            self.dial(id, addresses);
+        }
+        for address in nameless {
+            self.dial_address(address);
+        }
     }
 
     /// Connects to peers that can say whether they reach this node, where nobody has said so yet.

@@ -274,3 +274,30 @@ async fn a_kept_stream_keeps_no_connection_open_and_an_exchange_does() {
     other.during(ours.answered(id, b"done")).await;
     other.during(ours.closed()).await;
 }
+
+#[tokio::test]
+async fn a_kept_stream_of_either_side_keeps_no_connection_open() {
+    let lingers = Bounds {
+        lingers: SOON,
+        ..bounds()
+    };
+    // The peer would stay.
+    let (mut ours, mut peer) = (
+        Ours::forgetting(lingers, 5 * SOON).await,
+        RawPeer::new().await,
+    );
+    let id = ours.ask_raw(&peer, b"hello");
+    let mut kept = peer.accept(&mut ours).await;
+    write(&mut kept, b"bye").await.expect("written");
+    ours.answered(id, b"bye").await;
+    ours.closed().await;
+
+    let mut ours = Ours::forgetting(lingers, 5 * SOON).await;
+    peer.dial(&ours);
+    let mut stream = peer.open(&mut ours).await;
+    write(&mut stream, b"hello").await.expect("written");
+    let (_, channel) = ours.asked().await;
+    channel.answer(b"bye".to_vec());
+    assert_eq!(ours.during(read(&mut stream)).await.expect("read"), b"bye");
+    ours.closed().await;
+}
