@@ -10,6 +10,7 @@ pub mod api;
 pub mod consensus;
 pub mod dht;
 pub mod follow;
+mod hex;
 pub mod ledger;
 pub mod node;
 pub mod store;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::problem::{self, Problem};
 use super::put::read;
 use super::request::{self, JSON, Parameters};
-use super::shown::hex;
 use super::state::Shared;
+use crate::hex::{hex, unhex};
 
 /// The token's file in the data folder.
 const FILE: &str = "api-token";
@@ -96,7 +96,7 @@ impl Token {
         }
         let text = String::from_utf8(bytes).unwrap_or_default();
         let text = text.trim_end();
-        match super::shown::unhex::<TOKEN_BYTES>(text) {
+        match unhex::<TOKEN_BYTES>(text) {
             Some(_) => Ok(Self(text.to_owned())),
             None => Err(TokenError::Content { file }),
         }

@@ -9,9 +9,9 @@ use dotkey_proto::record::Record;
 
 use super::problem::{self, Problem};
 use super::request::{self, CBOR, Parameters, Target};
-use super::shown::hex;
 use super::state::Shared;
 use crate::dht::core::Effortful;
+use crate::hex::hex;
 
 /// The record's sequence.
 pub(crate) const SEQUENCE: HeaderName = HeaderName::from_static("dotkey-sequence");

@@ -7,10 +7,10 @@ use dotkey_proto::name::{Name, Root, Suffix};
 use dotkey_proto::record::{Kind, SEQUENCE_MAX, place};
 
 use super::problem::{self, Problem};
-use super::shown::unhex;
 use crate::dht::core::Effort;
 use crate::dht::message::Expected;
 use crate::dht::peer::Position;
+use crate::hex::unhex;
 
 /// The type of a record's bytes.
 pub(crate) const CBOR: &str = "application/cbor";

@@ -24,6 +24,8 @@ pub const POOL_SECS_MAX: u64 = 3600;
 #[derive(Debug, Default)]
 pub struct Pool {
     waiting: BTreeMap<KeyId, BTreeMap<u64, Waiting>>,
+    /// Where each is, by the name of its bytes.
+    places: BTreeMap<[u8; 32], (KeyId, u64)>,
     bytes: usize,
 }
 
@@ -114,6 +116,7 @@ impl Pool {
             return Err(PoolRefusal::Full { retry_secs: 10 });
         }
         self.bytes += bytes;
+        self.places.insert(transaction.digest(), (key_id, found));
         let waiting = Waiting {
             digest: transaction.digest(),
             transaction,
@@ -159,9 +162,9 @@ impl Pool {
     /// One that waits, by the name of its bytes.
     #[must_use]
     pub fn get(&self, digest: &[u8; 32]) -> Option<Arc<SignedTransaction>> {
-        let mut all = self.waiting.values().flat_map(BTreeMap::values);
-        let found = all.find(|one| one.digest == *digest);
-        found.map(|one| Arc::clone(&one.transaction))
+        let (key_id, nonce) = self.places.get(digest)?;
+        let found = self.waiting.get(key_id)?.get(nonce)?;
+        Some(Arc::clone(&found.transaction))
     }
 
     /// What waits of an identity with nonces below this one, in their order.
@@ -184,43 +187,47 @@ impl Pool {
         if own.is_empty() {
             self.waiting.remove(&key_id);
         }
-        self.bytes -= gone
-            .values()
-            .map(|one| one.transaction.as_bytes().len())
-            .sum::<usize>();
+        for one in gone.into_values() {
+            self.count_out(&one);
+        }
     }
 
     /// Forgets one that can never be accepted.
     pub fn discard(&mut self, digest: &[u8; 32]) {
-        self.retain(|one| one.digest != *digest);
+        let Some((key_id, nonce)) = self.places.get(digest).copied() else {
+            return;
+        };
+        let Some(own) = self.waiting.get_mut(&key_id) else {
+            return;
+        };
+        let gone = own.remove(&nonce);
+        if own.is_empty() {
+            self.waiting.remove(&key_id);
+        }
+        if let Some(gone) = gone {
+            self.count_out(&gone);
+        }
     }
 
     /// Forgets what waits too long.
     pub fn expire(&mut self, now: Timestamp) {
-        self.retain(|one| now.secs_since(one.since) <= POOL_SECS_MAX);
+        let all = self.waiting.values().flat_map(BTreeMap::values);
+        let late = all.filter(|one| now.secs_since(one.since) > POOL_SECS_MAX);
+        let late: Vec<[u8; 32]> = late.map(|one| one.digest).collect();
+        for digest in &late {
+            self.discard(digest);
+        }
     }
 
     /// How many wait, and their bytes.
     #[must_use]
     pub fn load(&self) -> (usize, usize) {
-        (self.waiting.values().map(BTreeMap::len).sum(), self.bytes)
+        (self.places.len(), self.bytes)
     }
 
-    fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {
-        let mut gone = 0;
-        for own in self.waiting.values_mut() {
-            own.retain(|_, one| {
-                let kept = keep(one);
-                gone += if kept {
-                    0
-                } else {
-                    one.transaction.as_bytes().len()
-                };
-                kept
-            });
-        }
-        self.waiting.retain(|_, own| !own.is_empty());
-        self.bytes -= gone;
+    fn count_out(&mut self, gone: &Waiting) {
+        self.places.remove(&gone.digest);
+        self.bytes -= gone.transaction.as_bytes().len();
     }
 }
 
@@ -311,7 +318,10 @@ mod tests {
                 pool.expire(time(now * 400));
                 let waiting = pool.waiting.values().flat_map(BTreeMap::values);
                 let bytes: usize = waiting.clone().map(|one| one.transaction.as_bytes().len()).sum();
-                prop_assert_eq!(pool.load(), (waiting.count(), bytes));
+                prop_assert_eq!(pool.load(), (waiting.clone().count(), bytes));
+                for one in waiting {
+                    prop_assert_eq!(pool.get(&one.digest), Some(Arc::clone(&one.transaction)));
+                }
             }
         }
     }

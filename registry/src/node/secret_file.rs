@@ -37,8 +37,13 @@ pub(super) fn write(file: &Path, secret: &[u8]) -> Result<(), StartError> {
 
 fn write_aside(file: &Path, secret: &[u8]) -> io::Result<()> {
     let aside = file.with_extension("key.new");
+    // What a crash left there may be open to others.
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut written = options.open(&aside)?;

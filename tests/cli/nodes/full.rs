@@ -14,10 +14,9 @@ use dotkey_proto::record::Claims;
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
 
-use super::super::PATIENCE;
 use super::super::run;
 use super::machines::is_root;
-use super::{Place, Running, eventually, get, text};
+use super::{Place, Running, agent, eventually, get, text};
 
 /// The disk's size: RocksDB sets files of a few MiB aside in advance.
 const DISK: &str = "size=48m";
@@ -166,12 +165,7 @@ fn record(seed: u16) -> (String, Vec<u8>) {
 
 /// The status that the node's API answers to a record.
 fn put(node: &Running, path: &str, record: &[u8]) -> u16 {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .proxy(None)
-        .timeout_global(Some(PATIENCE))
-        .build();
-    let sent = ureq::Agent::new_with_config(config)
+    let sent = agent()
         .put(format!("{}{path}", node.api()))
         .content_type("application/cbor")
         .send(record);

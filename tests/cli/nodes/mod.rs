@@ -150,13 +150,7 @@ impl Place {
 
 /// The body that a node's API gives for a path, and its status.
 pub(crate) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .proxy(None)
-        .timeout_global(Some(PATIENCE))
-        .build();
-    let agent = ureq::Agent::new_with_config(config);
-    let mut response = agent
+    let mut response = agent()
         .get(format!("{}{path}", node.api()))
         .call()
         .expect("it answers");
@@ -164,6 +158,16 @@ pub(crate) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
     let mut reader = response.body_mut().as_reader();
     reader.read_to_end(&mut body).expect("a body");
     (response.status().as_u16(), body)
+}
+
+/// Who asks a node over HTTP, and takes every status for an answer.
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .build();
+    ureq::Agent::new_with_config(config)
 }
 
 /// Asks again and again until there is something.

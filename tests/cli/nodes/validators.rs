@@ -11,9 +11,9 @@ use dotkey_proto::text::toml::parse_genesis;
 use dotkey_proto::time::Timestamp;
 use serde_json::Value;
 
-use super::super::{PATIENCE, run};
+use super::super::run;
 use super::machines::Machines;
-use super::{Place, Running, eventually, get, text};
+use super::{Place, Running, agent, eventually, get, text};
 
 pub(super) const VALIDATORS: usize = 4;
 
@@ -196,12 +196,7 @@ impl<'a> Network<'a> {
 }
 
 fn post(node: &Running, transaction: &[u8]) -> (u16, Value) {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .proxy(None)
-        .timeout_global(Some(PATIENCE))
-        .build();
-    let sent = ureq::Agent::new_with_config(config)
+    let sent = agent()
         .post(format!("{}/v1/transactions", node.api()))
         .content_type("application/cbor")
         .send(transaction);

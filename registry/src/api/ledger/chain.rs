@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{FOR_EVER, SharedState, ask, problems, tagged, until_next_block};
 use crate::api::problem::{self, Problem};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
-use crate::api::shown::hex;
+use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
 use crate::node::ledger::{Ledger, LedgerStatus, Unanswered};
 
@@ -196,7 +196,7 @@ fn view_of(ledger: &Ledger) -> Result<LedgerView, Unanswered> {
         validator: hex(&one.validator),
         epoch: one.epoch,
         view: one.view,
-        votes: one.votes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        votes: hex(&one.votes),
     });
     Ok(LedgerView {
         status,

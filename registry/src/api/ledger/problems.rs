@@ -24,6 +24,7 @@ pub(super) fn unanswered(error: &Unanswered) -> Problem {
             problem::STOPPING,
             "ask another node, or this one when it is back",
         ),
+        Unanswered::Overtaken => (problem::UNCERTIFIED, "ask again"),
         Unanswered::Uncertified => (
             problem::UNCERTIFIED,
             "ask again in a few seconds, when the validators have voted",

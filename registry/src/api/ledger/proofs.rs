@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{SharedState, ask, problems, tagged, until_next_block};
 use crate::api::problem::{self, Problem};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
-use crate::api::shown::hex;
+use crate::hex::hex;
 use crate::ledger::rules::free_at;
 use crate::node::ledger::Ledger;
 

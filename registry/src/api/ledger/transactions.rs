@@ -15,8 +15,8 @@ use super::{SharedState, ask, problems};
 use crate::api::problem::{self, Problem};
 use crate::api::put::read;
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
-use crate::api::shown::{hex, unhex};
 use crate::api::state::Shared;
+use crate::hex::{hex, unhex};
 use crate::node::ledger::{Ledger, Outcome};
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::hex::hex;
 use crate::ledger::state::StateError;
 
 /// Why a block is not executed, written or read.
@@ -26,7 +27,7 @@ pub enum ChainError {
     /// The store has another network's ledger.
     #[error(
         "this folder has the ledger of network {}, and the genesis is that of {}; take the other genesis, or another folder",
-        Hex(.ours), Hex(.genesis)
+        hex(.ours), hex(.genesis)
     )]
     OtherNetwork {
         /// The store's.
@@ -61,12 +62,4 @@ pub enum ChainError {
     /// A chunk of a snapshot that is not what its header names.
     #[error("the snapshot is refused: {0}; take it from another node")]
     Snapshot(String),
-}
-
-struct Hex<'a>(&'a [u8; 32]);
-
-impl std::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }

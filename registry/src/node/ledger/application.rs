@@ -218,13 +218,15 @@ impl Executor {
     fn settle(&self, height: u64, taken: &[(KeyId, [u8; 32])]) -> Result<(), StateError> {
         let read = |error: ChainError| StateError::Unreadable(error.to_string());
         let tip = self.chain.tip();
+        // Read before the lock, for which everyone who asks waits.
+        let accounts = taken.iter().map(|(key_id, _)| self.chain.account(*key_id));
+        let accounts: Vec<_> = accounts.collect::<Result<_, _>>().map_err(read)?;
         let again = {
             let mut waiting = self.waiting();
-            for (key_id, digest) in taken {
+            for ((key_id, digest), account) in taken.iter().zip(accounts) {
                 waiting.outcomes.set(*digest, Outcome::Final { height });
                 waiting.passed_over.remove(digest);
-                let next = self.chain.account(*key_id).map_err(read)?.nonce;
-                waiting.pool.settle(*key_id, next);
+                waiting.pool.settle(*key_id, account.nonce);
             }
             waiting.pool.expire(tip.time);
             let due = |at: &u64| *at <= height;

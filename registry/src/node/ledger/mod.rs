@@ -29,6 +29,7 @@ use super::StartError;
 use crate::consensus::{
     Application, Block, ConsensusError, Engine, Evidence, Objection, Pacing, Settings,
 };
+use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
 use crate::store::Store;
 use application::Executor;
@@ -84,6 +85,9 @@ pub enum Unanswered {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
+    /// What it was read at is gone since.
+    #[error("the ledger went on while it was read")]
+    Overtaken,
     /// There is nothing to prove with.
     #[error("no block is certified yet")]
     Uncertified,
@@ -233,7 +237,7 @@ impl Ledger {
         match executor.outcome(id) {
             Outcome::Final { height } => {
                 let certified = executor.chain.certified();
-                let certified = certified.map_err(|error| self.damaged(&error))?;
+                let certified = certified.map_err(|error| self.unread(&error))?;
                 Ok(match certified {
                     Some(newest) if newest >= height => Outcome::Final { height },
                     _ => Outcome::Waiting,
@@ -256,7 +260,7 @@ impl Ledger {
             return Err(Unanswered::EpochToCome { asked, newest });
         }
         let handovers = executor.chain.handovers(epoch, newest);
-        let handovers = handovers.map_err(|error| self.damaged(&error))?;
+        let handovers = handovers.map_err(|error| self.unread(&error))?;
         Ok(Bundle {
             handovers: handovers.ok_or(Unanswered::NoHandovers(epoch))?,
             proof,
@@ -279,7 +283,7 @@ impl Ledger {
         question: impl FnOnce(&Chain) -> Result<T, ChainError>,
     ) -> Result<T, Unanswered> {
         let executor = self.executor()?;
-        question(&executor.chain).map_err(|error| self.damaged(&error))
+        question(&executor.chain).map_err(|error| self.unread(&error))
     }
 
     /// How it does.
@@ -362,12 +366,16 @@ impl Ledger {
         self.0.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a reader finds damaged, the engine must not build on: it halts when it executes or proposes next.
-    fn damaged(&self, error: &ChainError) -> Unanswered {
+    /// What a reader finds damaged, the engine must not build on: it halts when it executes or proposes next. A reader that was overtaken, as by a state that is taken
+    /// over meanwhile, found no damage.
+    fn unread(&self, error: &ChainError) -> Unanswered {
         let Ok(executor) = self.executor() else {
             return Unanswered::Stopping;
         };
-        Unanswered::Halted(executor.halt(error))
+        match error {
+            ChainError::NotKept { .. } => Unanswered::Overtaken,
+            error => Unanswered::Halted(executor.halt(error)),
+        }
     }
 }
 
@@ -411,8 +419,4 @@ fn own_address(executor: &Executor, identity: &[u8; 32]) -> SocketAddr {
         Some(port) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into(),
         None => (IpAddr::V4(Ipv4Addr::LOCALHOST), 0).into(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

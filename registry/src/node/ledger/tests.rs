@@ -8,9 +8,9 @@ use dotkey_proto::time::Timestamp;
 use tempfile::TempDir;
 
 use super::application::{Executor, judge};
-use super::{Outcome, ValidatorKey, near_parameters};
+use super::{Ledger, LedgerConfig, Network, Outcome, Unanswered, ValidatorKey, near_parameters};
 use crate::consensus::{Application, Evidence, contradiction};
-use crate::ledger::Chain;
+use crate::ledger::{Chain, ChainError};
 use crate::store::Store;
 
 const BEGAN: u64 = 1_800_000_000;
@@ -186,4 +186,30 @@ fn nothing_is_executed_after_a_halt() {
         executor.propose(&executor.chain.tip(), clock()).map(drop)
     ));
     assert_eq!(executor.tip().height, 0);
+}
+
+#[test]
+fn who_is_overtaken_while_it_reads_has_found_no_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("store")).expect("a store");
+    let config = LedgerConfig {
+        network: Network::Of(Box::new(World::new().genesis)),
+        listen: None,
+        clock,
+    };
+    let ledger = Ledger::open(Arc::new(store), folder.path(), config).expect("it opens");
+    let read = |error| ledger.read(|_| Err::<(), _>(error));
+    let gone = ChainError::NotKept {
+        asked: 1,
+        oldest: 5,
+        newest: 9,
+    };
+    assert_eq!(read(gone), Err(Unanswered::Overtaken));
+    assert_eq!(ledger.status().halted, None);
+    let rot = ChainError::Audit {
+        height: 1,
+        why: "rot".to_owned(),
+    };
+    assert!(matches!(read(rot), Err(Unanswered::Halted(_))));
+    assert!(ledger.status().halted.is_some());
 }

@@ -2,7 +2,6 @@
 
 mod properties;
 
-use core::fmt::Write as _;
 use std::sync::Arc;
 
 use dotkey_proto::cbor::Writer;
@@ -15,6 +14,7 @@ use crate::dht::message::{
     ERROR_CODE_BYTES_MAX, ErrorCode, Expected, Refusal, Summary, Value, Want,
 };
 use crate::dht::peer::{Contact, Peer, Position};
+use crate::hex::hex;
 
 const EXAMPLES: &str = include_str!("../../../../../tests/vectors/messages.txt");
 
@@ -27,13 +27,6 @@ const AT: Position = Position([0xaa; 32]);
 
 fn time(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs).expect("in range")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes it");
-        text
-    })
 }
 
 fn record(len: usize) -> Arc<[u8]> {
