@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::problem::{self, Problem};
-use super::put::read;
+use super::put::{Bound, read};
 use super::request::{self, JSON, Parameters};
 use super::state::Shared;
 use crate::hex::{hex, unhex};
@@ -25,8 +25,12 @@ const FILE: &str = "api-token";
 /// As hard to guess as a key.
 const TOKEN_BYTES: usize = 32;
 
-/// A path of Linux has at most 4096 bytes, and JSON may escape each in six.
-const REQUEST_BYTES_MAX: usize = 32 * 1024;
+const REQUEST: Bound = Bound {
+    what: "this request",
+    // A path of Linux has at most 4096 bytes, and JSON may escape each in six.
+    bytes: 32 * 1024,
+    next: "name a folder with a shorter path",
+};
 
 /// The secret that opens the paths for who runs the node.
 #[derive(Clone)]
@@ -172,7 +176,7 @@ pub(crate) async fn backup(
     Parameters::read(&uri, &[])?;
     request::accepted(&headers, &[JSON])?;
     request::takes(&headers, JSON)?;
-    let body = read(body, REQUEST_BYTES_MAX, shared.config.limits.body_wait).await?;
+    let body = read(body, REQUEST, shared.config.limits.body_wait).await?;
     let to = wanted(&body)?;
     if fs::symlink_metadata(&to).is_ok() {
         return Err(Problem::new(

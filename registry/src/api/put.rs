@@ -43,7 +43,7 @@ pub(crate) async fn put(
     let kind = request::accepted(&headers, &[JSON, EVENTS])?;
     request::takes(&headers, CBOR)?;
     let permit = place(&shared.puts, "publishes")?;
-    let bytes = read(body, RECORD_BYTES_MAX, shared.config.limits.body_wait).await?;
+    let bytes = read(body, RECORD, shared.config.limits.body_wait).await?;
     let record = verify(&shared, target, bytes).await?;
 
     if kind == EVENTS {
@@ -65,13 +65,32 @@ pub(crate) async fn put(
     Ok((status, [(header::ETAG, etag(&digest))], axum::Json(placed)).into_response())
 }
 
-/// A body of at most `most` bytes that comes in time. One that says it is longer is refused unread.
-pub(crate) async fn read(body: Body, most: usize, wait: Duration) -> Result<Bytes, Problem> {
+/// What a body holds, and how long it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) what: &'static str,
+    pub(crate) bytes: usize,
+    /// What makes it shorter.
+    pub(crate) next: &'static str,
+}
+
+const RECORD: Bound = Bound {
+    what: "a record",
+    bytes: RECORD_BYTES_MAX,
+    next: "make it shorter; a zone that does not fit delegates its branches",
+};
+
+/// A body within its bound that comes in time. One that says it is longer is refused unread.
+pub(crate) async fn read(body: Body, bound: Bound, wait: Duration) -> Result<Bytes, Problem> {
+    let most = bound.bytes;
     let too_large = || {
         Problem::new(
             problem::TOO_LARGE,
-            format!("the body is longer than {most} bytes"),
-            "make it shorter; a zone that does not fit delegates its branches",
+            format!(
+                "the body is longer than {} may be: {most} bytes",
+                bound.what
+            ),
+            bound.next,
         )
     };
     if body.size_hint().lower() > most as u64 {

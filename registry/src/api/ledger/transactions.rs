@@ -13,11 +13,17 @@ use serde::Serialize;
 
 use super::{SharedState, ask, problems};
 use crate::api::problem::{self, Problem};
-use crate::api::put::read;
+use crate::api::put::{Bound, read};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
 use crate::api::state::Shared;
 use crate::hex::{hex, unhex};
 use crate::node::ledger::{Ledger, Outcome};
+
+const TRANSACTION: Bound = Bound {
+    what: "a transaction",
+    bytes: TRANSACTION_BYTES_MAX,
+    next: "sign it with fewer keys, or begin its chain with the newest policy that the ledger pins",
+};
 
 #[derive(Serialize)]
 struct Answer {
@@ -87,7 +93,7 @@ pub(crate) async fn post(
 }
 
 async fn read_transaction(shared: &Arc<Shared>, body: Body) -> Result<bytes::Bytes, Problem> {
-    read(body, TRANSACTION_BYTES_MAX, shared.config.limits.body_wait).await
+    read(body, TRANSACTION, shared.config.limits.body_wait).await
 }
 
 /// `GET /v1/transactions/{id}`.
@@ -112,4 +118,27 @@ pub(crate) async fn get(
     };
     let outcome = ask(&shared, question).await?;
     Ok(Answer::of(&id, outcome).with(StatusCode::OK))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_is_too_long_is_told_what_transactions_have() {
+        let body = Body::from(vec![0; TRANSACTION_BYTES_MAX + 1]);
+        let problem = read(body, TRANSACTION, Duration::MAX).await;
+        let problem = problem.expect_err("too long").to_json();
+        let problem: Value = serde_json::from_str(&problem).expect("JSON");
+        let text = |field: &str| problem[field].as_str().expect("a text").to_owned();
+        assert_eq!(
+            text("detail"),
+            "the body is longer than a transaction may be: 8192 bytes"
+        );
+        assert!(text("next").contains("keys") && !text("next").contains("zone"));
+    }
 }
