@@ -31,6 +31,7 @@ use crate::consensus::{
 };
 use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
+use crate::private;
 use crate::store::Store;
 use application::Executor;
 
@@ -151,6 +152,7 @@ impl Ledger {
             Ok(executor) => {
                 let executor = Arc::new(executor);
                 if let Some(key) = &key {
+                    make_consensus_folder(data)?;
                     let settings = settings(&inner.genesis, &executor, key, listen, data)?;
                     let application: Arc<dyn Application> = executor.clone();
                     match Engine::start(settings, application) {
@@ -377,6 +379,12 @@ impl Ledger {
             error => Unanswered::Halted(executor.halt(error)),
         }
     }
+}
+
+/// Where the engine keeps what it has signed, for the node's owner alone.
+fn make_consensus_folder(data: &Path) -> Result<(), StartError> {
+    let file = data.join("consensus");
+    private::make_folder(&file).map_err(|source| StartError::File { file, source })
 }
 
 fn settings(
