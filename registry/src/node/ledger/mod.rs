@@ -8,6 +8,7 @@
 mod application;
 mod key;
 mod outcomes;
+mod signing;
 mod solo;
 mod status;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use super::StartError;
 use crate::consensus::{
     Application, Block, ConsensusError, Engine, Evidence, Objection, Pacing, Settings,
 };
+use crate::follow::core::Progress;
 use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
 use crate::private;
@@ -38,8 +40,9 @@ use application::Executor;
 pub use application::NotTaken;
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
+pub use signing::Signing;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
-pub use status::LedgerStatus;
+pub use status::{Following, LedgerStatus};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -73,6 +76,8 @@ struct Inner {
     clock: Clock,
     running: RwLock<Option<Arc<Executor>>>,
     engine: Mutex<Option<Engine>>,
+    /// How far this node is, where it follows without a vote.
+    following: Mutex<Option<Following>>,
     /// Why it did not begin.
     failed: Option<String>,
 }
@@ -136,6 +141,7 @@ impl Ledger {
             clock,
             running: RwLock::new(None),
             engine: Mutex::new(None),
+            following: Mutex::default(),
             failed: None,
         };
         let judge = application::judge(inner.genesis.network());
@@ -313,6 +319,11 @@ impl Ledger {
                 .map(|tip| (self.0.clock)().secs_since(tip.time)),
             epoch: epoch.map(|(one, tip)| one.chain.charter().epoch(tip.height + 1)),
             votes: halted.is_none() && engine_status.as_ref().is_some_and(|one| one.votes),
+            // What does not read is for whoever needs it to say.
+            signing: executor
+                .as_ref()
+                .and_then(|one| signing::of(&one.chain).ok()?),
+            following: self.following().clone(),
             waiting,
             waiting_bytes,
             evidence,
@@ -343,6 +354,16 @@ impl Ledger {
     /// Whether an engine brings it its blocks.
     pub(crate) fn has_engine(&self) -> bool {
         self.engine().is_some()
+    }
+
+    /// How far whoever brings it its blocks is.
+    pub(crate) fn note_progress(&self, progress: &Progress) {
+        *self.following() = Some(progress.into());
+    }
+
+    fn following(&self) -> std::sync::MutexGuard<'_, Option<Following>> {
+        let following = self.0.following.lock();
+        following.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on nothing is written: what others certified does not fit what is here.
