@@ -250,7 +250,7 @@ fn copy_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A name that nobody else uses, in the same folder and so on the same file system.
-fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"))?;
@@ -266,7 +266,7 @@ pub(crate) fn random_word() -> io::Result<String> {
     Ok(format!("{word:016x}"))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
