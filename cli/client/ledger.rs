@@ -167,13 +167,14 @@ impl Ledger {
         let mut gone: Option<Instant> = None;
         loop {
             let error = match question(&self.node) {
-                Err(error) if is_gone(&error) && self.heard => error,
+                Err(error) if is_gone(&error) => error,
                 answer => {
-                    self.heard |= answer.is_ok();
+                    // A refusal shows as well that a node is there.
+                    self.heard = true;
                     return answer;
                 }
             };
-            let Some(output) = &self.waits else {
+            let Some(output) = self.waits.as_ref().filter(|_| self.heard) else {
                 return Err(error);
             };
             if gone.is_none() {

@@ -193,7 +193,10 @@ fn places(args: &NetworkInitArgs, count: usize) -> Result<Vec<Place>> {
     }
     match args.ports.unwrap_or_default() {
         Ports::Default if count > ON_DEFAULT_PORTS_MAX => Err(CliError::usage(
-            format!("{count} validators on one machine are too many for the default ports"),
+            format!(
+                "{} on one machine are too many for the default ports",
+                counted(count, "validator")
+            ),
             "add --ports auto, or name an --address for each",
         )),
         Ports::Default => {
