@@ -129,28 +129,29 @@ async fn join(nodes: usize, connections_max: u32, folder: &Path) -> Vec<Node> {
     eprintln!("{nodes} nodes started");
     let begun = Instant::now();
     loop {
-        let (mut known, mut connected) = (Vec::new(), Vec::new());
+        let mut all = Vec::new();
         for node in &network {
-            let status = node.status().await.expect("the node runs");
-            known.push(status.known_peers);
-            connected.push(status.connected_peers);
+            all.push(node.status().await.expect("the node runs"));
         }
-        known.sort_unstable();
-        connected.sort_unstable();
+        all.sort_unstable_by_key(|status| status.known_peers);
+        let settled = KNOWN_MIN.min(nodes - 1);
+        let lonely = all.partition_point(|status| status.known_peers < settled);
+        let connected = all.iter().map(|status| status.connected_peers).max();
         eprintln!(
-            "after {:.0?}: each knows {} to {} others (median {}), median {} connections",
+            "after {:.0?}: each knows {} to {} others (median {}; {lonely} know fewer than {settled}), at most {} connections",
             begun.elapsed(),
-            known[0],
-            known[nodes - 1],
-            known[nodes / 2],
-            connected[nodes / 2]
+            all[0].known_peers,
+            all[nodes - 1].known_peers,
+            all[nodes / 2].known_peers,
+            connected.unwrap_or_default(),
         );
-        if known[0] >= KNOWN_MIN.min(nodes - 1) {
+        if lonely == 0 {
             break;
         }
         assert!(
             begun.elapsed() < SETTLED_WITHIN,
-            "the network does not settle"
+            "the network does not settle: {:?}",
+            all[0]
         );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
