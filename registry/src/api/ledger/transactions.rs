@@ -1,10 +1,8 @@
 //! `POST /v1/transactions`, and what became of one.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dotkey_proto::ledger::SignedTransaction;
@@ -12,10 +10,10 @@ use dotkey_proto::limits::TRANSACTION_BYTES_MAX;
 use serde::Serialize;
 
 use super::{SharedState, ask, problems};
+use crate::api::client::Client;
 use crate::api::problem::{self, Problem};
 use crate::api::put::{Bound, read};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
-use crate::api::state::Shared;
 use crate::hex::{hex, unhex};
 use crate::node::ledger::{Ledger, Outcome};
 
@@ -64,6 +62,7 @@ impl Answer {
 /// `POST /v1/transactions`.
 pub(crate) async fn post(
     State(shared): SharedState,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -74,7 +73,7 @@ pub(crate) async fn post(
     if shared.node.ledger().is_none() {
         return Err(problems::no_ledger());
     }
-    let bytes = read_transaction(&shared, body).await?;
+    let bytes = read(&shared, client, body, TRANSACTION).await?;
     let question = move |ledger: Ledger| {
         let transaction = SignedTransaction::decode(&bytes).map_err(problems::malformed)?;
         let id = transaction.digest();
@@ -90,10 +89,6 @@ pub(crate) async fn post(
     };
     let (status, answer) = ask(&shared, question).await?;
     Ok(answer.with(status))
-}
-
-async fn read_transaction(shared: &Arc<Shared>, body: Body) -> Result<bytes::Bytes, Problem> {
-    read(body, TRANSACTION, shared.config.limits.body_wait).await
 }
 
 /// `GET /v1/transactions/{id}`.
@@ -118,27 +113,4 @@ pub(crate) async fn get(
     };
     let outcome = ask(&shared, question).await?;
     Ok(Answer::of(&id, outcome).with(StatusCode::OK))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::Value;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn one_that_is_too_long_is_told_what_transactions_have() {
-        let body = Body::from(vec![0; TRANSACTION_BYTES_MAX + 1]);
-        let problem = read(body, TRANSACTION, Duration::MAX).await;
-        let problem = problem.expect_err("too long").to_json();
-        let problem: Value = serde_json::from_str(&problem).expect("JSON");
-        let text = |field: &str| problem[field].as_str().expect("a text").to_owned();
-        assert_eq!(
-            text("detail"),
-            "the body is longer than a transaction may be: 8192 bytes"
-        );
-        assert!(text("next").contains("keys") && !text("next").contains("zone"));
-    }
 }
