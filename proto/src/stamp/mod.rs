@@ -174,6 +174,12 @@ impl Puzzle {
         }
     }
 
+    /// The work that it takes, as a power of two: that many rows, on average (section 10.6).
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.grid.collision_bits() + self.solutions.ilog2()
+    }
+
     /// The probability that one attempt finds a stamp, for an estimate of the time: an attempt finds about two solutions.
     #[must_use]
     pub fn odds(&self) -> f64 {
