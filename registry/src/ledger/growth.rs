@@ -302,6 +302,7 @@ pub(super) fn bit(place: &[u8; 32], depth: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use dotkey_proto::cbor::{Reader, Writer};
     use jmt::KeyHash;
     use jmt::mock::MockTreeStore;
     use proptest::collection::{btree_map, vec};
@@ -362,10 +363,25 @@ mod tests {
                 if others.is_empty() {
                     break;
                 }
+                // As after a restart.
+                let mut kept = Writer::new();
+                frontier.write(&mut kept);
+                let kept = kept.into_bytes();
+                let mut reader = Reader::new(&kept).expect("it is CBOR");
+                prop_assert_eq!(Frontier::read(&mut reader), Ok(frontier.clone()));
                 rest = others;
             }
             found.sort();
             prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn any_bytes_are_a_frontier_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+            if let Ok(mut reader) = Reader::new(&bytes)
+                && let Ok(frontier) = Frontier::read(&mut reader)
+            {
+                prop_assert!(!frontier.is_whole());
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Only what holds for ever is kept: that these bytes, with these facts of the state beside them, are good. It answers by a hash
 //! of all of it, so that nothing else can be taken for it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// Things that are remembered: those of a few full blocks.
@@ -16,7 +16,7 @@ pub struct Memo(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    digests: HashSet<[u8; 32]>,
+    digests: BTreeSet<[u8; 32]>,
     order: VecDeque<[u8; 32]>,
 }
 

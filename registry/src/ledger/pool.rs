@@ -3,7 +3,7 @@
 //! Who adds one has checked it against the state ([`super::Chain::check`]); the pool only keeps order. A transaction leaves it when a
 //! block with it is final, when it can never be accepted any more, or after an hour.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dotkey_proto::identity::KeyId;
@@ -25,7 +25,7 @@ pub const POOL_SECS_MAX: u64 = 3600;
 pub struct Pool {
     waiting: BTreeMap<KeyId, BTreeMap<u64, Waiting>>,
     /// Where each is, by the name of its bytes.
-    places: HashMap<[u8; 32], (KeyId, u64)>,
+    places: BTreeMap<[u8; 32], (KeyId, u64)>,
     bytes: usize,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! It is asked for a state by its version and answers only what the disk would: a leaf is remembered with the version since which it holds that.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is remembered of each of two generations, in bytes of places and values: some 20,000 accounts.
@@ -23,10 +23,10 @@ pub(super) struct Recent(Mutex<Leaves>);
 struct Leaves {
     /// The version that was written last: a leaf that is remembered has not changed up to it.
     newest: u64,
-    fresh: HashMap<[u8; 32], Since>,
+    fresh: BTreeMap<[u8; 32], Since>,
     bytes: usize,
     /// The generation before, which is forgotten when this one is full.
-    stale: HashMap<[u8; 32], Since>,
+    stale: BTreeMap<[u8; 32], Since>,
 }
 
 impl Recent {
