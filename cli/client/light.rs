@@ -25,7 +25,7 @@ pub(crate) struct LightClient {
 }
 
 /// The network that a data folder is part of, unless a flag names another.
-pub(super) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
+pub(crate) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
     let genesis = match flag {
         Some(path) => Some(network::read(path)?),
         None => network::of(data)?,
@@ -72,6 +72,16 @@ impl LightClient {
 
     pub(crate) fn genesis(&self) -> &Genesis {
         self.client.genesis()
+    }
+
+    /// What is known of the validators.
+    pub(crate) fn trusted(&self) -> &Trusted {
+        self.client.trusted()
+    }
+
+    /// Takes over what a resolver that began with this has verified since.
+    pub(crate) fn learn(&mut self, client: dotkey_resolver::light::LightClient) {
+        self.client = client;
     }
 
     /// From which epoch on handovers are needed.

@@ -106,7 +106,10 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
 
     fn evict(&mut self) {
         let Some((key, number)) = self.hand.pop_front() else {
-            assert!(self.entries.is_empty(), "every entry has a place in the queue");
+            assert!(
+                self.entries.is_empty(),
+                "every entry has a place in the queue"
+            );
             return;
         };
         match self.entries.get_mut(&key) {

@@ -56,7 +56,9 @@ pub enum ResolveError {
     #[error("`{0}` has the form of a public key, but no such key exists; check the name")]
     NoSuchKey(WireName),
     /// The ledger shows that nobody holds it.
-    #[error("nobody holds `{0}`, as its network's ledger proves; claim it with `dotkey name claim {0}`")]
+    #[error(
+        "nobody holds `{0}`, as its network's ledger proves; claim it with `dotkey name claim {0}`"
+    )]
     Unclaimed(Arc<str>),
     /// Whom it belongs to is decided by a ledger, and none is followed here.
     #[error(
@@ -64,7 +66,10 @@ pub enum ResolveError {
     )]
     NoLedger(Arc<str>),
     /// No source gave a proof that holds.
-    #[error("no proof of who holds `{name}`: {}; ask again, or give the resolver other nodes", all(failures))]
+    #[error(
+        "no proof of who holds `{name}`: {}; ask again, or give the resolver other nodes",
+        all(failures)
+    )]
     Unproved {
         /// The name.
         name: Arc<str>,
@@ -86,7 +91,9 @@ pub enum ResolveError {
         failures: Arc<[Failure]>,
     },
     /// Delegations that lead on and on.
-    #[error("`{0}` is delegated more than {DELEGATION_DEPTH_MAX} times; its owners must shorten that")]
+    #[error(
+        "`{0}` is delegated more than {DELEGATION_DEPTH_MAX} times; its owners must shorten that"
+    )]
     TooDeep(WireName),
     /// A name that becomes too long where it stands.
     #[error("`{0}` leads to a name that is longer than 255 bytes; its owner must shorten it")]
@@ -94,7 +101,9 @@ pub enum ResolveError {
 }
 
 fn of_branch(branch: Option<&Branch>) -> String {
-    branch.map_or(String::new(), |branch| format!(" for its branch `{branch}`"))
+    branch.map_or(String::new(), |branch| {
+        format!(" for its branch `{branch}`")
+    })
 }
 
 fn all(failures: &[Failure]) -> String {
@@ -120,9 +129,11 @@ impl ResolveError {
     /// The first check that refused what a source gave: the reason that matters most to who wonders.
     #[must_use]
     pub fn refusal(&self) -> Option<(&'static str, &str)> {
-        self.failures().iter().find_map(|failure| match &failure.why {
-            Why::Refused { code, reason } => Some((*code, reason.as_str())),
-            _ => None,
-        })
+        self.failures()
+            .iter()
+            .find_map(|failure| match &failure.why {
+                Why::Refused { code, reason } => Some((*code, reason.as_str())),
+                _ => None,
+            })
     }
 }

@@ -28,7 +28,10 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         let cell = self.cell(&key);
         let answer = cell.get_or_init(|| work).await.clone();
         let mut under_way = self.lock();
-        if under_way.get(&key).is_some_and(|one| one.as_ptr() == Arc::as_ptr(&cell)) {
+        if under_way
+            .get(&key)
+            .is_some_and(|one| one.as_ptr() == Arc::as_ptr(&cell))
+        {
             under_way.remove(&key);
         }
         answer
@@ -49,7 +52,9 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Weak<OnceCell<T>>>> {
         // Nothing that panics happens under the lock.
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

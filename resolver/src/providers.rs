@@ -75,7 +75,10 @@ fn score(shard: &Shard, key: &[u8]) -> f64 {
         .update(&[0])
         .update(key)
         .finalize();
-    let (head, _) = hash.as_bytes().split_first_chunk().expect("32 bytes have 8");
+    let (head, _) = hash
+        .as_bytes()
+        .split_first_chunk()
+        .expect("32 bytes have 8");
     // 53 bits, the middle of their interval: never 0 and never 1.
     let uniform = ((u64::from_be_bytes(*head) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     f64::from(shard.weight.unwrap_or(WEIGHT_DEFAULT)) / -uniform.ln()
@@ -172,12 +175,13 @@ mod tests {
             extension: Default::default(),
         };
         let keys: Vec<[u8; 4]> = (0_u32..4000).map(u32::to_be_bytes).collect();
-        let place = |set: &ShardSet, key: &[u8]| {
-            shard_for(set, key).expect("a shard").id.to_string()
-        };
+        let place =
+            |set: &ShardSet, key: &[u8]| shard_for(set, key).expect("a shard").id.to_string();
         let before: Vec<String> = keys.iter().map(|key| place(&set, key)).collect();
         let mut counts = HashMap::new();
-        before.iter().for_each(|id| *counts.entry(id.clone()).or_insert(0) += 1);
+        before
+            .iter()
+            .for_each(|id| *counts.entry(id.clone()).or_insert(0) += 1);
         assert!((1_800..2_200).contains(&counts["c"]), "{counts:?}");
         assert!((850..1_150).contains(&counts["a"]), "{counts:?}");
         set.shards.remove(0);

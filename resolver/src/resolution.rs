@@ -201,7 +201,9 @@ impl Resolution {
     fn data(&self, rrset: &Rrset) -> Result<Data, ResolveError> {
         let complete = |rdata| {
             let complete = absolutise(rrset.rtype, rdata, &self.origin);
-            complete.map(|rdata| rdata.into_owned()).map_err(|_| self.too_long())
+            complete
+                .map(|rdata| rdata.into_owned())
+                .map_err(|_| self.too_long())
         };
         Ok(Data {
             ttl: rrset.ttl,

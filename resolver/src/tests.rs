@@ -73,12 +73,12 @@ struct Told {
 impl Memory {
     pub(crate) fn tell(&self, seed: u8, branch: Option<&str>, record: Vec<u8>) {
         let branch = branch.map(|branch| branch.parse().expect("a branch"));
-        self.0.lock().expect("whole").records.insert((key_id(seed), branch), record);
+        self.0
+            .lock()
+            .expect("whole")
+            .records
+            .insert((key_id(seed), branch), record);
         self.1.notify_one();
-    }
-
-    pub(crate) fn prove(&self, label: &str, bundle: Vec<u8>) {
-        self.0.lock().expect("whole").proofs.insert(label.to_owned(), bundle);
     }
 
     pub(crate) fn silence(&self, silent: bool) {
@@ -90,7 +90,10 @@ impl Memory {
         self.0.lock().expect("whole").asked
     }
 
-    fn answer(&self, what: impl Fn(&Told) -> Option<Vec<u8>>) -> Result<Option<Vec<u8>>, SourceError> {
+    fn answer(
+        &self,
+        what: impl Fn(&Told) -> Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, SourceError> {
         let mut told = self.0.lock().expect("whole");
         told.asked += 1;
         match told.silent {

@@ -70,18 +70,27 @@ impl Certificate {
     #[must_use]
     pub fn server_config(&self, protocols: &[&str], is_quic: bool) -> ServerConfig {
         install_provider();
-        let versions: &[_] = if is_quic { &[&TLS13] } else { &[&TLS13, &TLS12] };
+        let versions: &[_] = if is_quic {
+            &[&TLS13]
+        } else {
+            &[&TLS13, &TLS12]
+        };
         let mut config = ServerConfig::builder_with_protocol_versions(versions)
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&self.0) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = protocols.iter().map(|one| one.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|one| one.as_bytes().to_vec())
+            .collect();
         config
     }
 }
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(
+            &self.0.read().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 }
 
@@ -95,7 +104,8 @@ fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, CertificateError>
     let key = PrivateKeyDer::from_pem_slice(key);
     let key = key.map_err(|error| wrong("the private key", error.to_string()))?;
     let certified = CertifiedKey::from_der(chain, key, install_provider());
-    let certified = certified.map_err(|error| wrong("the certificate with its key", error.to_string()))?;
+    let certified =
+        certified.map_err(|error| wrong("the certificate with its key", error.to_string()))?;
     Ok(Arc::new(certified))
 }
 
@@ -105,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_certificate_is_exchanged_only_for_one_that_holds() {
-        let made = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
+        let made =
+            || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
         let (one, other) = (made(), made());
         let pem = |one: &rcgen::CertifiedKey| (one.cert.pem(), one.key_pair.serialize_pem());
         let ((chain, key), (other_chain, other_key)) = (pem(&one), pem(&other));
@@ -113,10 +124,16 @@ mod tests {
         let shown = || certificate.0.0.read().expect("whole").cert[0].to_vec();
         let first = shown();
         for (chain, key) in [(&chain, &other_key), (&key, &key), (&chain, &chain)] {
-            assert!(certificate.replace(chain.as_bytes(), key.as_bytes()).is_err());
+            assert!(
+                certificate
+                    .replace(chain.as_bytes(), key.as_bytes())
+                    .is_err()
+            );
             assert_eq!(shown(), first);
         }
-        certificate.replace(other_chain.as_bytes(), other_key.as_bytes()).expect("sound");
+        certificate
+            .replace(other_chain.as_bytes(), other_key.as_bytes())
+            .expect("sound");
         assert_ne!(shown(), first);
     }
 

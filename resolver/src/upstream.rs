@@ -7,15 +7,16 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dotkey_proto::dns::{RecordType, WireName};
-use hickory_net::NetError;
 use hickory_net::DnsError;
+use hickory_net::NetError;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Record, RecordType as Type};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 use hickory_resolver::Resolver;
 use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+    ServerOrderingStrategy,
 };
 
 use crate::answer::{Extended, Set, extended};
@@ -31,9 +32,6 @@ pub const TRIES_MAX: usize = 2;
 
 /// Upstreams asked at once: the slower one is the price of a steady latency.
 pub const RACED: usize = 2;
-
-/// Exchanges with upstreams for one query of a client, whatever the answers ask for: what NXNS and KeyTrap multiply.
-pub const EXCHANGES_PER_QUERY_MAX: usize = 64;
 
 /// Hickory's resolver as a client of upstreams and a DNSSEC validator. It keeps no cache: ours counts bytes, serves stale
 /// answers and remembers failures.
@@ -56,7 +54,6 @@ pub fn options() -> ResolverOpts {
     options.use_hosts_file = ResolveHosts::Never;
     options
 }
-
 
 /// How long an answer is kept whatever it says: RFC 8767 section 4 advises a cap of days.
 const TTL_SECS_MAX: u32 = 86_400;
@@ -104,7 +101,9 @@ impl FromStr for Address {
             None => (rest, None),
         };
         if transport.is_encrypted() && name.is_none() {
-            return Err(wrong("it lacks the name that its certificate must have, after a #"));
+            return Err(wrong(
+                "it lacks the name that its certificate must have, after a #",
+            ));
         }
         let port = transport.well_known_port();
         let bare = address.trim_start_matches('[').trim_end_matches(']');
@@ -123,7 +122,11 @@ impl FromStr for Address {
 
 impl Address {
     fn config(&self) -> NameServerConfig {
-        let name = || self.name.clone().unwrap_or_else(|| Arc::from(self.socket.ip().to_string()));
+        let name = || {
+            self.name
+                .clone()
+                .unwrap_or_else(|| Arc::from(self.socket.ip().to_string()))
+        };
         let mut connections = match self.transport {
             // What does not fit a packet is asked for again over TCP.
             Transport::Udp => vec![ConnectionConfig::udp(), ConnectionConfig::tcp()],
@@ -165,7 +168,11 @@ impl Upstream {
     ///
     /// # Errors
     /// They cannot be used.
-    pub fn new(addresses: &[Address], validate: bool, let_private: bool) -> Result<Self, UpstreamError> {
+    pub fn new(
+        addresses: &[Address],
+        validate: bool,
+        let_private: bool,
+    ) -> Result<Self, UpstreamError> {
         let servers = addresses.iter().map(Address::config).collect();
         let config = ResolverConfig::from_name_servers(servers);
         let mut options = options();
@@ -180,10 +187,16 @@ impl Upstream {
 
     /// What is said of an ordinary name.
     pub(crate) async fn ask(&self, name: &WireName, rtype: RecordType, dnssec: bool) -> Said {
-        let asked = self.resolver.lookup(name_of(name), Type::from(rtype.0)).await;
+        let asked = self
+            .resolver
+            .lookup(name_of(name), Type::from(rtype.0))
+            .await;
         let said = match asked {
             Ok(found) => {
-                let verified = found.answers().iter().all(|record| record.proof.is_secure());
+                let verified = found
+                    .answers()
+                    .iter()
+                    .all(|record| record.proof.is_secure());
                 said(ResponseCode::NoError, found.answers(), &[], verified)
             }
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
@@ -194,12 +207,21 @@ impl Upstream {
                 response, proof, ..
             })) if !proof.is_bogus() => {
                 let rcode = response.metadata.response_code;
-                said(rcode, &response.answers, &response.authorities, proof.is_secure())
+                said(
+                    rcode,
+                    &response.answers,
+                    &response.authorities,
+                    proof.is_secure(),
+                )
             }
             Err(error) => failed(&error),
         };
         let said = self.rebound(said);
-        if dnssec { said } else { without_signatures(said) }
+        if dnssec {
+            said
+        } else {
+            without_signatures(said)
+        }
     }
 
     /// A foreign name with a private address would let a web page of that name reach what is on our own network.
@@ -208,11 +230,17 @@ impl Upstream {
             return said;
         };
         let is_private = |set: &Set| {
-            let mut addresses = set.rdata.iter().filter_map(|rdata| address_of(set.rtype, rdata));
+            let mut addresses = set
+                .rdata
+                .iter()
+                .filter_map(|rdata| address_of(set.rtype, rdata));
             addresses.any(|address| address.is_unspecified() || private.allows(address))
         };
         match said.answers.iter().any(is_private) {
-            true => failure(extended::PROHIBITED, "a name of the ordinary DNS must not have an address of this machine or of a private network"),
+            true => failure(
+                extended::PROHIBITED,
+                "a name of the ordinary DNS must not have an address of this machine or of a private network",
+            ),
             false => said,
         }
     }
@@ -229,7 +257,10 @@ fn address_of(rtype: RecordType, rdata: &[u8]) -> Option<IpAddr> {
 fn said(rcode: ResponseCode, answers: &[Record], authorities: &[Record], verified: bool) -> Said {
     let authorities: Vec<Set> = match answers {
         // Of a denial, what makes it one: the SOA and what proves it.
-        [] => sets(authorities).into_iter().filter(|set| set.rtype != RecordType::NS).collect(),
+        [] => sets(authorities)
+            .into_iter()
+            .filter(|set| set.rtype != RecordType::NS)
+            .collect(),
         _ => Vec::new(),
     };
     let mut said = Said::only(rcode, None);
@@ -238,10 +269,15 @@ fn said(rcode: ResponseCode, answers: &[Record], authorities: &[Record], verifie
     said.verified = verified;
     // RFC 2308 section 5: a denial is kept as long as the least of its SOA's TTL and its minimum.
     if said.answers.is_empty() {
-        let soa = said.authorities.iter().find(|set| set.rtype == RecordType::SOA);
+        let soa = said
+            .authorities
+            .iter()
+            .find(|set| set.rtype == RecordType::SOA);
         let minimum = soa.and_then(|set| set.rdata.first()?.last_chunk().copied());
         let ttl = minimum.map_or(DENIAL_TTL_SECS, u32::from_be_bytes);
-        said.authorities.iter_mut().for_each(|set| set.ttl = set.ttl.min(ttl));
+        said.authorities
+            .iter_mut()
+            .for_each(|set| set.ttl = set.ttl.min(ttl));
     }
     said
 }
@@ -291,12 +327,14 @@ fn without_signatures(mut said: Said) -> Said {
 
 fn failed(error: &NetError) -> Said {
     match error {
-        NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. }) => {
-            failure(extended::BOGUS, "the signatures of the name's zone do not hold")
-        }
-        NetError::Dns(DnsError::ResponseCode(code)) => {
-            failure(extended::NO_REACHABLE_AUTHORITY, &format!("the upstreams answer {code}"))
-        }
+        NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. }) => failure(
+            extended::BOGUS,
+            "the signatures of the name's zone do not hold",
+        ),
+        NetError::Dns(DnsError::ResponseCode(code)) => failure(
+            extended::NO_REACHABLE_AUTHORITY,
+            &format!("the upstreams answer {code}"),
+        ),
         NetError::Timeout | NetError::NoConnections | NetError::Io(_) => {
             failure(extended::NETWORK, "no upstream answers")
         }
@@ -318,20 +356,43 @@ mod tests {
         let check = |text: &str, expected: Option<(Transport, &str, Option<&str>)>| {
             let found = text.parse::<Address>().ok();
             let found = found.map(|one| (one.transport, one.socket.to_string(), one.name));
-            let expected = expected.map(|(transport, socket, name)| (transport, socket.to_owned(), name.map(Arc::from)));
+            let expected = expected.map(|(transport, socket, name)| {
+                (transport, socket.to_owned(), name.map(Arc::from))
+            });
             assert_eq!(found, expected, "{text}");
         };
         check("192.0.2.53", Some((Transport::Udp, "192.0.2.53:53", None)));
-        check("udp://192.0.2.53:5300", Some((Transport::Udp, "192.0.2.53:5300", None)));
-        check("tcp://[2001:db8::1]", Some((Transport::Tcp, "[2001:db8::1]:53", None)));
-        check("tls://192.0.2.53#dns.example", Some((Transport::Tls, "192.0.2.53:853", Some("dns.example"))));
-        check("https://192.0.2.53:8443#d", Some((Transport::Https, "192.0.2.53:8443", Some("d"))));
-        check("quic://[::1]:1#d", Some((Transport::Quic, "[::1]:1", Some("d"))));
-        for bad in ["", "dns.example", "tls://192.0.2.53", "tls://192.0.2.53#", "ftp://192.0.2.53", "192.0.2.53:x"] {
+        check(
+            "udp://192.0.2.53:5300",
+            Some((Transport::Udp, "192.0.2.53:5300", None)),
+        );
+        check(
+            "tcp://[2001:db8::1]",
+            Some((Transport::Tcp, "[2001:db8::1]:53", None)),
+        );
+        check(
+            "tls://192.0.2.53#dns.example",
+            Some((Transport::Tls, "192.0.2.53:853", Some("dns.example"))),
+        );
+        check(
+            "https://192.0.2.53:8443#d",
+            Some((Transport::Https, "192.0.2.53:8443", Some("d"))),
+        );
+        check(
+            "quic://[::1]:1#d",
+            Some((Transport::Quic, "[::1]:1", Some("d"))),
+        );
+        for bad in [
+            "",
+            "dns.example",
+            "tls://192.0.2.53",
+            "tls://192.0.2.53#",
+            "ftp://192.0.2.53",
+            "192.0.2.53:x",
+        ] {
             check(bad, None);
         }
     }
-
 
     #[test]
     fn upstream_answers_are_validated_and_not_cached_twice() {

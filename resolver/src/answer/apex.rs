@@ -44,7 +44,9 @@ pub fn answer(zone: &WireName, rtype: RecordType, dnskey: &[u8]) -> Answer {
     };
     match rtype {
         RecordType::SOA => answer.answers.push(soa(zone, DENIAL_TTL_SECS_MAX)),
-        RecordType::NS => answer.answers.push(set(zone.as_wire().to_vec(), DNSKEY_TTL_SECS)),
+        RecordType::NS => answer
+            .answers
+            .push(set(zone.as_wire().to_vec(), DNSKEY_TTL_SECS)),
         RecordType::DNSKEY => answer.answers.push(set(dnskey.to_vec(), DNSKEY_TTL_SECS)),
         _ => no_data(&mut answer, zone, zone, &TYPES, DENIAL_TTL_SECS_MAX),
     }
@@ -52,7 +54,13 @@ pub fn answer(zone: &WireName, rtype: RecordType, dnskey: &[u8]) -> Answer {
 }
 
 /// Makes it an answer that a name exists without the type.
-pub fn no_data(answer: &mut Answer, name: &WireName, zone: &WireName, types: &[RecordType], ttl: u32) {
+pub fn no_data(
+    answer: &mut Answer,
+    name: &WireName,
+    zone: &WireName,
+    types: &[RecordType],
+    ttl: u32,
+) {
     let ttl = ttl.min(DENIAL_TTL_SECS_MAX);
     answer.authorities.push(soa(zone, ttl));
     answer.denial.push(denial::no_data(name, types, ttl));

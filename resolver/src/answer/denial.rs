@@ -59,7 +59,8 @@ fn before(name: &[u8]) -> Option<Vec<u8>> {
                 b'A'..=b'Z' => b'@',
                 byte => byte,
             });
-            let room = (LABEL_BYTES_MAX - label.len()).min(NAME_BYTES_MAX - 1 - label.len() - rest.len());
+            let room =
+                (LABEL_BYTES_MAX - label.len()).min(NAME_BYTES_MAX - 1 - label.len() - rest.len());
             label.resize(label.len() + room.min(FILL_BYTES), 0xff);
         }
     }
@@ -162,11 +163,24 @@ mod tests {
             assert!(covers(&sets[0], &name(below), &zone), "{below}");
         }
         assert!(covers(&sets[1], &name("*.key."), &zone));
-        for other in ["nosuci.key.", "nosucg.key.", "key.", "nosuc.key.", "nosuch-a.key.", "a.key."] {
+        for other in [
+            "nosuci.key.",
+            "nosucg.key.",
+            "key.",
+            "nosuc.key.",
+            "nosuch-a.key.",
+            "a.key.",
+        ] {
             let other = name(other);
-            assert!(!sets.iter().any(|set| covers(set, &other, &zone)), "{other}");
+            assert!(
+                !sets.iter().any(|set| covers(set, &other, &zone)),
+                "{other}"
+            );
         }
-        assert_eq!(no_name(&name("*.key."), &zone, 30).expect("covered").len(), 1);
+        assert_eq!(
+            no_name(&name("*.key."), &zone, 30).expect("covered").len(),
+            1
+        );
         assert_eq!(no_name(&name("\\000.key."), &zone, 30), None);
     }
 

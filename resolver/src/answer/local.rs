@@ -97,7 +97,11 @@ impl Adding<'_> {
                 let text = "the owner left it to name servers of the ordinary DNS, which are not asked here".to_owned();
                 return Err(Answer::failed(extended::NOT_SUPPORTED, text));
             }
-            Outcome::Loop => return Err(invalid("its aliases lead in a circle, or through more than 8 names")),
+            Outcome::Loop => {
+                return Err(invalid(
+                    "its aliases lead in a circle, or through more than 8 names",
+                ));
+            }
             Outcome::TooLong { rrset } => {
                 self.push(rrset, &self.absolute(&rrset.owner)?)?;
                 self.answer.rcode = ResponseCode::YXDomain;
@@ -129,14 +133,18 @@ impl Adding<'_> {
 
     fn push(&mut self, rrset: &Rrset, owner: &WireName) -> Result<(), Answer> {
         let complete = |rdata| absolutise(rrset.rtype, rdata, self.resolution.origin());
-        let complete = rrset.rdata.iter().map(|rdata| complete(rdata).map(|rdata| rdata.into_owned()));
+        let complete = rrset
+            .rdata
+            .iter()
+            .map(|rdata| complete(rdata).map(|rdata| rdata.into_owned()));
         let rdata = complete.collect::<Result<_, _>>();
         let ttl = self.ttl(rrset.ttl);
         self.answer.answers.push(Set {
             owner: owner.clone(),
             rtype: rrset.rtype,
             ttl,
-            rdata: rdata.map_err(|_| invalid("a name in its data becomes longer than 255 bytes"))?,
+            rdata: rdata
+                .map_err(|_| invalid("a name in its data becomes longer than 255 bytes"))?,
         });
         Ok(())
     }
@@ -173,7 +181,8 @@ impl Adding<'_> {
     fn without_name(&mut self, at: &Owner, closest: &[u8]) -> Result<(), Answer> {
         let ttl = self.ttl(self.resolution.zone().made_up_ttl());
         if let Some((port, host)) = made_up::tlsa_host(at.as_wire())
-            && let Outcome::NoData { resources, .. } = self.resolution.zone().lookup(host, RESOURCES)
+            && let Outcome::NoData { resources, .. } =
+                self.resolution.zone().lookup(host, RESOURCES)
         {
             let pins = made_up::tlsa(self.question.via, resources, port);
             let name = self.absolute(at)?;
@@ -187,7 +196,13 @@ impl Adding<'_> {
                 return Ok(());
             }
             if !pins.is_empty() {
-                apex::no_data(self.answer, &name, self.question.suffix, &[RecordType::TLSA], ttl);
+                apex::no_data(
+                    self.answer,
+                    &name,
+                    self.question.suffix,
+                    &[RecordType::TLSA],
+                    ttl,
+                );
                 return Ok(());
             }
         }
@@ -225,7 +240,10 @@ impl Adding<'_> {
             matches!(found, zone::Outcome::Answer { .. })
         });
         let made = [RecordType::A, RecordType::AAAA, RecordType::HTTPS];
-        types.extend(made.into_iter().filter(|rtype| !self.made_up(at, resources, *rtype).is_empty()));
+        types.extend(
+            made.into_iter()
+                .filter(|rtype| !self.made_up(at, resources, *rtype).is_empty()),
+        );
         types
     }
 

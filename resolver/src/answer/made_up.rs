@@ -52,7 +52,8 @@ pub fn tlsa(via: &Via, resources: &[Resource], port: u16) -> Vec<Vec<u8>> {
         // The gateway shows its own certificate.
         return Vec::new();
     };
-    let pinned = providers(resources).filter(|provider| is_https(provider) && port_of(provider) == Some(port));
+    let pinned = providers(resources)
+        .filter(|provider| is_https(provider) && port_of(provider) == Some(port));
     let mut made: Vec<Vec<u8>> = pinned
         .flat_map(|provider| &provider.pins)
         // RFC 6698: a key that it presents (3), by its SubjectPublicKeyInfo (1), hashed with SHA-256 (1).
@@ -80,7 +81,8 @@ fn of_gateway(gateway: &Gateway, rtype: RecordType) -> Vec<Vec<u8>> {
     match rtype {
         RecordType::A | RecordType::AAAA => {
             let all = gateway.addresses.iter();
-            all.filter_map(|address| address_rdata(*address, rtype)).collect()
+            all.filter_map(|address| address_rdata(*address, rtype))
+                .collect()
         }
         RecordType::HTTPS => {
             let service = Service {
@@ -102,7 +104,10 @@ fn of_providers(resources: &[Resource], rtype: RecordType) -> Vec<Vec<u8>> {
         RecordType::A | RecordType::AAAA => all
             .filter_map(|provider| address_rdata(address_of(provider)?, rtype))
             .collect(),
-        RecordType::HTTPS => all.filter(|one| is_https(one)).filter_map(service_of).collect(),
+        RecordType::HTTPS => all
+            .filter(|one| is_https(one))
+            .filter_map(service_of)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -200,6 +205,8 @@ impl Service<'_> {
 
     fn hint(&self, rtype: RecordType) -> Vec<u8> {
         let all = self.hints.iter();
-        all.filter_map(|address| address_rdata(*address, rtype)).flatten().collect()
+        all.filter_map(|address| address_rdata(*address, rtype))
+            .flatten()
+            .collect()
     }
 }

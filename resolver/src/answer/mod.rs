@@ -87,7 +87,11 @@ impl Answer {
     /// How long all of it may be kept.
     #[must_use]
     pub fn ttl(&self) -> Option<u32> {
-        let sets = self.answers.iter().chain(&self.authorities).chain(&self.foreign);
+        let sets = self
+            .answers
+            .iter()
+            .chain(&self.authorities)
+            .chain(&self.foreign);
         sets.map(|set| set.ttl).min()
     }
 }

@@ -42,7 +42,9 @@ pub struct Signer {
 
 /// A key that cannot sign.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no private key for DNSSEC (PKCS#8, ECDSA P-256): {reason}; restore it, or remove it and give the new anchor to who validates")]
+#[error(
+    "it is no private key for DNSSEC (PKCS#8, ECDSA P-256): {reason}; restore it, or remove it and give the new anchor to who validates"
+)]
 pub struct KeyError {
     reason: String,
 }
@@ -100,8 +102,17 @@ impl Signer {
         let zone = Name::from_bytes(self.zone.as_wire()).expect("a valid name");
         let digest = self.dnskey.to_digest(&zone, DigestType::SHA256);
         let digest = digest.expect("SHA-256 of a few bytes");
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-        format!("{} {} {} {hex}", self.tag, u8::from(ALGORITHM), u8::from(DigestType::SHA256))
+        let hex: String = digest
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
+        format!(
+            "{} {} {} {hex}",
+            self.tag,
+            u8::from(ALGORITHM),
+            u8::from(DigestType::SHA256)
+        )
     }
 
     /// The signature of a set.
@@ -110,7 +121,11 @@ impl Signer {
         let mut rrsig = self.head(set, now);
         let mut signed = rrsig.clone();
         let owner = set.owner.as_wire().to_ascii_lowercase();
-        let mut all: Vec<Vec<u8>> = set.rdata.iter().map(|one| canonical(set.rtype, one)).collect();
+        let mut all: Vec<Vec<u8>> = set
+            .rdata
+            .iter()
+            .map(|one| canonical(set.rtype, one))
+            .collect();
         all.sort_unstable();
         all.dedup();
         for rdata in &all {

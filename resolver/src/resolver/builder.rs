@@ -41,14 +41,18 @@ pub enum BuildError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// What was verified before is another network's than the genesis.
-    #[error("what is kept of the validators is another network's; remove it, and they are followed from the genesis on")]
+    #[error(
+        "what is kept of the validators is another network's; remove it, and they are followed from the genesis on"
+    )]
     OtherNetwork,
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sources: Vec<_> = self.sources.iter().map(|one| one.origin()).collect();
-        f.debug_struct("Builder").field("sources", &sources).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("sources", &sources)
+            .finish_non_exhaustive()
     }
 }
 

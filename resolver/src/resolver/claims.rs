@@ -57,7 +57,10 @@ impl Resolver {
             (Err(_), Some(claim)) if self.freshness().check(claim.proof.time()).is_ok() => {
                 // Nobody waits for the silent ones again and again.
                 let looked_at = self.now();
-                let claim = Arc::new(Claim { looked_at, ..(*claim).clone() });
+                let claim = Arc::new(Claim {
+                    looked_at,
+                    ..(*claim).clone()
+                });
                 self.keep(&label, &claim);
                 Ok(claim)
             }

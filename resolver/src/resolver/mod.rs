@@ -70,7 +70,9 @@ struct Inner {
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<_> = self.0.sources.iter().map(|one| one.origin()).collect();
-        f.debug_struct("Resolver").field("sources", &sources).finish_non_exhaustive()
+        f.debug_struct("Resolver")
+            .field("sources", &sources)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,7 +120,11 @@ impl Resolver {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn resolve_wire(&self, name: &WireName, ask: Ask) -> Result<Resolution, ResolveError> {
+    pub async fn resolve_wire(
+        &self,
+        name: &WireName,
+        ask: Ask,
+    ) -> Result<Resolution, ResolveError> {
         let owner = self.relative(name);
         let owner = owner.ok_or_else(|| ResolveError::OtherSuffix(name.clone()))?;
         let mut labels = owner.labels();
@@ -195,7 +201,9 @@ impl Resolver {
                 let name = || ResolveError::Unclaimed(apex.as_ascii().into());
                 claim.key_id.ok_or_else(name)?
             }
-            None => key_id_of(apex.root()).ok_or_else(|| ResolveError::NoSuchKey(origin.clone()))?,
+            None => {
+                key_id_of(apex.root()).ok_or_else(|| ResolveError::NoSuchKey(origin.clone()))?
+            }
         };
         let anchor = claim.as_ref().and_then(|claim| claim.proof.anchor());
         let mut wanted = Wanted {
@@ -228,7 +236,8 @@ impl Resolver {
                     let below = owner.as_wire().len() - at.as_wire().len();
                     let too_long = |_| ResolveError::TooLong(origin.clone());
                     origin = at.in_zone(&origin).map_err(too_long)?;
-                    owner = Owner::from_wire(&owner.as_wire()[..below]).expect("whole labels are left");
+                    owner =
+                        Owner::from_wire(&owner.as_wire()[..below]).expect("whole labels are left");
                     (wanted.key_id, wanted.branch) = (key_id, None);
                     // What the ledger pins is of the name's holder alone.
                     anchor = None;

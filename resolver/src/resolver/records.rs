@@ -97,13 +97,14 @@ impl Resolver {
             (source.origin(), answer)
         });
         let newer = |one: &Read, other: &Read| one.0.cmp_age(&other.0).is_gt();
-        let won = race(asked, newer).await.map_err(|failures: Vec<Failure>| {
-            ResolveError::NoRecord {
-                key_id: wanted.key_id,
-                branch: wanted.branch.clone(),
-                failures: failures.into(),
-            }
-        })?;
+        let won =
+            race(asked, newer)
+                .await
+                .map_err(|failures: Vec<Failure>| ResolveError::NoRecord {
+                    key_id: wanted.key_id,
+                    branch: wanted.branch.clone(),
+                    failures: failures.into(),
+                })?;
         let (record, zone) = won.value;
         Ok(Arc::new(Held {
             record,

@@ -41,9 +41,17 @@ async fn a_name_that_is_a_key_leads_to_its_zone() {
     source.tell(1, None, record(1, 7, &zone(SITE)));
     let resolver = resolver(&[&source]);
     let found = resolver.resolve(&name_of(1)).await.expect("resolved");
-    assert_eq!((found.record().sequence(), found.age_secs(), found.holds_secs()), (7, 0, 3000));
+    assert_eq!(
+        (
+            found.record().sequence(),
+            found.age_secs(),
+            found.holds_secs()
+        ),
+        (7, 0, 3000)
+    );
     assert!(found.proof().is_none());
-    let look = async |name: String, of: &str| resolver.lookup(&name, rtype(of)).await.expect("a zone");
+    let look =
+        async |name: String, of: &str| resolver.lookup(&name, rtype(of)).await.expect("a zone");
     let address = Lookup::Data(crate::Data {
         ttl: 300,
         rdata: vec![vec![192, 0, 2, 1]],
@@ -52,7 +60,10 @@ async fn a_name_that_is_a_key_leads_to_its_zone() {
         panic!("an address")
     };
     assert_eq!(Lookup::Data(crate::Data { ttl: 300, ..found }), address);
-    assert!(matches!(look(format!("www.{}", name_of(1)), "A").await, Lookup::Data(_)));
+    assert!(matches!(
+        look(format!("www.{}", name_of(1)), "A").await,
+        Lookup::Data(_)
+    ));
     let Lookup::Data(mx) = look(format!("mail.{}", name_of(1)), "MX").await else {
         panic!("a mail server")
     };
@@ -60,7 +71,10 @@ async fn a_name_that_is_a_key_leads_to_its_zone() {
     let expected: WireName = format!("mx.{}.", name_of(1)).parse().expect("a name");
     assert_eq!(&mx.rdata[0][2..], expected.as_wire());
     assert_eq!(look(name_of(1), "TXT").await, Lookup::NoData);
-    assert_eq!(look(format!("x.{}", name_of(1)), "TXT").await, Lookup::NoName);
+    assert_eq!(
+        look(format!("x.{}", name_of(1)), "TXT").await,
+        Lookup::NoName
+    );
     // All of it from one question to the source.
     assert_eq!(source.asked(), 1);
 }
@@ -83,10 +97,20 @@ async fn sources_are_believed_in_nothing() {
     assert_eq!(error.refusal().expect("a check failed").0, "other-record");
     honest.tell(1, None, sound);
     let both = resolver(&[&liar, &honest]);
-    assert_eq!(both.resolve(&name_of(1)).await.expect("resolved").record().sequence(), 7);
+    assert_eq!(
+        both.resolve(&name_of(1))
+            .await
+            .expect("resolved")
+            .record()
+            .sequence(),
+        7
+    );
     let none = resolver(&[&Memory::default()]);
     let error = none.resolve(&name_of(1)).await.expect_err("nothing");
-    assert!(matches!(error.failures(), [crate::Failure { why: Why::None, .. }]), "{error}");
+    assert!(
+        matches!(error.failures(), [crate::Failure { why: Why::None, .. }]),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -115,18 +139,29 @@ async fn delegations_lead_to_branches_and_to_other_keys() {
     let source = Memory::default();
     source.tell(1, None, record(1, 1, &zone(SITE)));
     let to = |seed: u8| {
-        format!("[[record]]\nowner = \"blog\"\ntype = \"TXT\"\ndata = '\"branch\"'\n[[delegation]]\nname = \"shop.blog\"\nto = \"{}.key\"\n", key_id(seed))
+        format!(
+            "[[record]]\nowner = \"blog\"\ntype = \"TXT\"\ndata = '\"branch\"'\n[[delegation]]\nname = \"shop.blog\"\nto = \"{}.key\"\n",
+            key_id(seed)
+        )
     };
     source.tell(1, Some("blog"), branch_record(1, 1, "blog", &zone(&to(2))));
     source.tell(2, None, record(2, 1, &zone(SITE)));
     let resolver = resolver(&[&source]);
-    let found = resolver.resolve(&format!("blog.{}", name_of(1))).await.expect("resolved");
+    let found = resolver
+        .resolve(&format!("blog.{}", name_of(1)))
+        .await
+        .expect("resolved");
     assert!(found.record().branch().is_some());
     assert!(matches!(found.lookup(rtype("TXT")), Ok(Lookup::Data(_))));
-    let found = resolver.resolve(&format!("mail.shop.blog.{}", name_of(1))).await;
+    let found = resolver
+        .resolve(&format!("mail.shop.blog.{}", name_of(1)))
+        .await;
     let found = found.expect("resolved");
     assert_eq!(found.record().key_id(), key_id(2));
-    assert_eq!(found.origin().to_string(), format!("shop.blog.{}.", name_of(1)));
+    assert_eq!(
+        found.origin().to_string(),
+        format!("shop.blog.{}.", name_of(1))
+    );
     assert_eq!(found.owner().to_string(), "mail");
     assert_eq!(found.trace().len(), 3);
 }
@@ -135,7 +170,10 @@ async fn delegations_lead_to_branches_and_to_other_keys() {
 async fn delegations_without_end_are_refused() {
     let source = Memory::default();
     for seed in 1..=12_u8 {
-        let text = format!("[[delegation]]\nname = \"a\"\nto = \"{}.key\"\n", key_id(seed % 12 + 1));
+        let text = format!(
+            "[[delegation]]\nname = \"a\"\nto = \"{}.key\"\n",
+            key_id(seed % 12 + 1)
+        );
         source.tell(seed, None, record(seed, 1, &zone(&text)));
     }
     let resolver = resolver(&[&source]);
@@ -166,16 +204,28 @@ async fn names_of_messages_may_have_any_bytes_below() {
     let resolver = resolver(&[&source]);
     let wire = |text: &str| -> WireName { text.parse().expect(text) };
     let odd = format!("\\000a\\255.WWW.{}.", name_of(1).to_ascii_uppercase());
-    let found = resolver.resolve_wire(&wire(&odd), Ask::default()).await.expect("resolved");
+    let found = resolver
+        .resolve_wire(&wire(&odd), Ask::default())
+        .await
+        .expect("resolved");
     assert_eq!(found.owner().as_wire(), b"\x03\x00a\xff\x03www");
     let check = async |text: &str, is: fn(&ResolveError) -> bool| {
-        let error = resolver.resolve_wire(&wire(text), Ask::default()).await.expect_err(text);
+        let error = resolver
+            .resolve_wire(&wire(text), Ask::default())
+            .await
+            .expect_err(text);
         assert!(is(&error), "{text}: {error}");
     };
     check("\\255.key.", |error| matches!(error, ResolveError::Name(_))).await;
-    check("www.example.", |error| matches!(error, ResolveError::OtherSuffix(_))).await;
+    check("www.example.", |error| {
+        matches!(error, ResolveError::OtherSuffix(_))
+    })
+    .await;
     check(".", |error| matches!(error, ResolveError::OtherSuffix(_))).await;
-    check("mysite.key.", |error| matches!(error, ResolveError::NoLedger(_))).await;
+    check("mysite.key.", |error| {
+        matches!(error, ResolveError::NoLedger(_))
+    })
+    .await;
 }
 
 #[tokio::test]

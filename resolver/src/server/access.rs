@@ -50,7 +50,9 @@ impl FromStr for Prefix {
             true => bits.parse().map_err(|_| wrong())?,
             false => most,
         };
-        (bits <= most).then_some(Self { address, bits }).ok_or_else(wrong)
+        (bits <= most)
+            .then_some(Self { address, bits })
+            .ok_or_else(wrong)
     }
 }
 
@@ -121,7 +123,11 @@ mod tests {
             ("2001:db8::1", false),
             ("::ffff:8.8.8.8", false),
         ] {
-            assert_eq!(access.allows(address.parse().expect("an address")), expected, "{address}");
+            assert_eq!(
+                access.allows(address.parse().expect("an address")),
+                expected,
+                "{address}"
+            );
         }
     }
 
@@ -129,7 +135,11 @@ mod tests {
     fn ranges_at_their_edges() {
         let check = |prefix: &str, address: &str, expected: bool| {
             let prefix: Prefix = prefix.parse().expect(prefix);
-            assert_eq!(prefix.contains(address.parse().expect(address)), expected, "{prefix} {address}");
+            assert_eq!(
+                prefix.contains(address.parse().expect(address)),
+                expected,
+                "{prefix} {address}"
+            );
         };
         check("0.0.0.0/0", "203.0.113.9", true);
         check("0.0.0.0/0", "::1", false);
@@ -138,7 +148,15 @@ mod tests {
         check("192.0.2.7/32", "192.0.2.8", false);
         check("2001:db8::/33", "2001:db8:7fff::", true);
         check("2001:db8::/33", "2001:db8:8000::", false);
-        for bad in ["", "/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "x/8", "::/129"] {
+        for bad in [
+            "",
+            "/8",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0/8",
+            "x/8",
+            "::/129",
+        ] {
             assert!(bad.parse::<Prefix>().is_err(), "{bad}");
         }
     }

@@ -22,7 +22,10 @@ pub(crate) enum Cookie {
     /// It has one that cannot be: RFC 7873 section 5.2.2 answers with FORMERR.
     Malformed,
     /// The client's part, and whether it came with a server's part of ours.
-    Client { client: [u8; CLIENT_BYTES], known: bool },
+    Client {
+        client: [u8; CLIENT_BYTES],
+        known: bool,
+    },
 }
 
 /// Makes server cookies and knows them again. They are in the layout of RFC 9018, with a hash of our own: only this process checks
@@ -56,12 +59,23 @@ impl Cookies {
     }
 
     /// The whole cookie for the answer.
-    pub(crate) fn make(&self, client: &[u8; CLIENT_BYTES], address: IpAddr, now: Timestamp) -> Vec<u8> {
+    pub(crate) fn make(
+        &self,
+        client: &[u8; CLIENT_BYTES],
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Vec<u8> {
         let server = self.server(client, now.as_secs() as u32, address);
         [&client[..], &server].concat()
     }
 
-    fn is_known(&self, client: &[u8; CLIENT_BYTES], server: &[u8], address: IpAddr, now: Timestamp) -> bool {
+    fn is_known(
+        &self,
+        client: &[u8; CLIENT_BYTES],
+        server: &[u8],
+        address: IpAddr,
+        now: Timestamp,
+    ) -> bool {
         let Some(made_at) = server.get(4..8).and_then(|bytes| bytes.try_into().ok()) else {
             return false;
         };
@@ -72,7 +86,12 @@ impl Cookies {
         in_time && server == self.server(client, made_at, address)
     }
 
-    fn server(&self, client: &[u8; CLIENT_BYTES], made_at: u32, address: IpAddr) -> [u8; SERVER_BYTES] {
+    fn server(
+        &self,
+        client: &[u8; CLIENT_BYTES],
+        made_at: u32,
+        address: IpAddr,
+    ) -> [u8; SERVER_BYTES] {
         let mut cookie = [0; SERVER_BYTES];
         cookie[0] = VERSION;
         cookie[4..8].copy_from_slice(&made_at.to_be_bytes());
@@ -105,7 +124,10 @@ mod tests {
         let here: IpAddr = [192, 0, 2, 1].into();
         let made = cookies.make(&[1; 8], here, at(10_000));
         let check = |cookie: &[u8], address: IpAddr, secs, expected: Cookie| {
-            assert_eq!(cookies.read(Some(&edns(cookie)), address, at(secs)), expected);
+            assert_eq!(
+                cookies.read(Some(&edns(cookie)), address, at(secs)),
+                expected
+            );
         };
         let client = |known| Cookie::Client {
             client: [1; 8],
@@ -127,6 +149,9 @@ mod tests {
         }
         assert_eq!(cookies.read(None, here, at(0)), Cookie::None);
         let other = Cookies::new([8; 32]);
-        assert_eq!(other.read(Some(&edns(&made)), here, at(10_000)), client(false));
+        assert_eq!(
+            other.read(Some(&edns(&made)), here, at(10_000)),
+            client(false)
+        );
     }
 }

@@ -64,7 +64,11 @@ where
     }
 }
 
-async fn respond(request: Request<Incoming>, client: Client, service: &Service) -> Response<Full<Bytes>> {
+async fn respond(
+    request: Request<Incoming>,
+    client: Client,
+    service: &Service,
+) -> Response<Full<Bytes>> {
     let response = match read(request).await {
         Ok(asked) => doh::answer(&asked, service, client).await,
         Err(refused) => doh::refusal(&refused),
@@ -79,11 +83,15 @@ async fn read(request: Request<Incoming>) -> Result<doh::Asked, Refused> {
     }
     let body = Limited::new(body, BODY_BYTES_MAX).collect();
     match timeout(REQUEST_TIME_MAX, body).await {
-        Err(_) => Err(Refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        Err(_) => Err(Refused(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not arrive in time",
+        )),
         Ok(Ok(body)) => Ok(doh::of_body(body.to_bytes().to_vec())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, "a query has at most 64 KiB"))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a query has at most 64 KiB",
+        )),
         Ok(Err(_)) => Err(Refused(StatusCode::BAD_REQUEST, "the body broke off")),
     }
 }

@@ -55,7 +55,8 @@ impl Limits {
         let burst = self.per_sec * BURST_SECS;
         if self.networks.len() >= NETWORKS_MAX {
             let full_after_ms = u64::from(BURST_SECS) * 1000;
-            self.networks.retain(|_, one| now_ms - one.filled_ms < full_after_ms);
+            self.networks
+                .retain(|_, one| now_ms - one.filled_ms < full_after_ms);
             if self.networks.len() >= NETWORKS_MAX {
                 self.networks.clear();
             }

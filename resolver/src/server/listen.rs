@@ -66,7 +66,11 @@ impl Server {
     ///
     /// # Errors
     /// The first that is not to be had; none runs then.
-    pub fn start(listen: &Listen, service: &Arc<Service>, certificate: Option<&Certificate>) -> Result<Self, ListenError> {
+    pub fn start(
+        listen: &Listen,
+        service: &Arc<Service>,
+        certificate: Option<&Certificate>,
+    ) -> Result<Self, ListenError> {
         let mut starting = Starting {
             tasks: JoinSet::new(),
             service: Arc::clone(service),
@@ -81,15 +85,24 @@ impl Server {
         }
         if let Some(certificate) = certificate {
             if let Some(address) = listen.dot {
-                addresses.dot = Some(starting.tls(address, Transport::Tls, certificate, &["dot"])?);
+                addresses.dot =
+                    Some(starting.tls(address, Transport::Tls, certificate, &["dot"])?);
             }
             if let Some(address) = listen.doq {
                 let socket = udp_socket(address)?;
-                addresses.doq = Some(starting.quic(socket, address, Transport::Quic, certificate, "doq")?);
+                addresses.doq =
+                    Some(starting.quic(socket, address, Transport::Quic, certificate, "doq")?);
             }
             if let Some(address) = listen.doh {
-                let bound = starting.tls(address, Transport::Https, certificate, &["h2", "http/1.1"])?;
-                starting.quic(udp_socket(bound)?, bound, Transport::Http3, certificate, "h3")?;
+                let bound =
+                    starting.tls(address, Transport::Https, certificate, &["h2", "http/1.1"])?;
+                starting.quic(
+                    udp_socket(bound)?,
+                    bound,
+                    Transport::Http3,
+                    certificate,
+                    "h3",
+                )?;
                 addresses.doh = Some(bound);
             }
         }
@@ -127,7 +140,8 @@ impl Starting {
             error,
         })?;
         for socket in sockets {
-            self.tasks.spawn(udp::serve(socket, Arc::clone(&self.service)));
+            self.tasks
+                .spawn(udp::serve(socket, Arc::clone(&self.service)));
         }
         self.accept(listener, Transport::Tcp, None);
         Ok(bound)
@@ -143,7 +157,11 @@ impl Starting {
         let listener = tcp_listener(address)?;
         let bound = local(listener.local_addr(), address)?;
         let config = certificate.server_config(protocols, false);
-        self.accept(listener, transport, Some(TlsAcceptor::from(Arc::new(config))));
+        self.accept(
+            listener,
+            transport,
+            Some(TlsAcceptor::from(Arc::new(config))),
+        );
         Ok(bound)
     }
 
@@ -161,7 +179,8 @@ impl Starting {
             error,
         };
         let tls = certificate.server_config(&[protocol], true);
-        let crypto = QuicServerConfig::try_from(tls).map_err(|error| failed(io::Error::other(error)))?;
+        let crypto =
+            QuicServerConfig::try_from(tls).map_err(|error| failed(io::Error::other(error)))?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(Arc::new(quic::transport()));
         let socket = socket.into_std().map_err(failed)?;
@@ -199,7 +218,13 @@ impl Starting {
     }
 }
 
-async fn serve(stream: TcpStream, from: SocketAddr, transport: Transport, tls: Option<TlsAcceptor>, service: Arc<Service>) {
+async fn serve(
+    stream: TcpStream,
+    from: SocketAddr,
+    transport: Transport,
+    tls: Option<TlsAcceptor>,
+    service: Arc<Service>,
+) {
     let client = stream::client(from.ip(), transport);
     // An answer is sent whole; nothing follows that it could wait for.
     let _ = stream.set_nodelay(true);
@@ -220,7 +245,11 @@ async fn serve(stream: TcpStream, from: SocketAddr, transport: Transport, tls: O
 
 fn tcp_listener(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let bind = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;

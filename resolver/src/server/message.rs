@@ -61,7 +61,9 @@ pub(crate) fn write(said: &Said, fit: &Fit<'_>) -> Vec<u8> {
     let wants_verified = fit.query.metadata.authentic_data || dnssec_ok(fit.query);
     message.metadata.authentic_data = said.verified && wants_verified;
     let records = |sets: &[Set]| -> Vec<Record> {
-        sets.iter().flat_map(|set| records_of(set, fit.age_secs)).collect()
+        sets.iter()
+            .flat_map(|set| records_of(set, fit.age_secs))
+            .collect()
     };
     message.answers = records(&said.answers);
     message.authorities = records(&said.authorities);
@@ -103,14 +105,21 @@ pub(crate) fn malformed(query: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let id = u16::from_be_bytes([high, low]);
-    let mut message = Message::new(id, MessageType::Response, OpCode::from_u8((flags >> 3) & 0x0f));
+    let mut message = Message::new(
+        id,
+        MessageType::Response,
+        OpCode::from_u8((flags >> 3) & 0x0f),
+    );
     message.metadata.response_code = ResponseCode::FormErr;
     encode(&message)
 }
 
 /// Whether who asks wants signatures.
 pub(crate) fn dnssec_ok(query: &Message) -> bool {
-    query.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok)
+    query
+        .edns
+        .as_ref()
+        .is_some_and(|edns| edns.flags().dnssec_ok)
 }
 
 /// The name of a question as the zones have it.
@@ -130,7 +139,11 @@ pub(crate) fn name_of(name: &WireName) -> Name {
 }
 
 fn head(query: &Message, rcode: ResponseCode) -> Message {
-    let mut message = Message::new(query.metadata.id, MessageType::Response, query.metadata.op_code);
+    let mut message = Message::new(
+        query.metadata.id,
+        MessageType::Response,
+        query.metadata.op_code,
+    );
     message.metadata.recursion_desired = query.metadata.recursion_desired;
     message.metadata.checking_disabled = query.metadata.checking_disabled;
     message.metadata.recursion_available = true;
@@ -168,7 +181,10 @@ fn options(said: &Said, fit: &Fit<'_>) -> Option<Edns> {
         options.insert(EdnsOption::Unknown(EdnsCode::Cookie.into(), cookie.clone()));
     }
     if asked.option(EdnsCode::NSID).is_some() && !fit.nsid.is_empty() {
-        options.insert(EdnsOption::Unknown(EdnsCode::NSID.into(), fit.nsid.to_vec()));
+        options.insert(EdnsOption::Unknown(
+            EdnsCode::NSID.into(),
+            fit.nsid.to_vec(),
+        ));
     }
     Some(edns)
 }
@@ -188,8 +204,11 @@ fn pad(mut message: Message, bytes: Vec<u8>, fit: &Fit<'_>) -> Vec<u8> {
     let least = bytes.len() + OPTION_HEAD_BYTES;
     let padded = least.next_multiple_of(edns::ANSWER_PADDING_BYTES);
     let zeros = vec![0; padded.min(MESSAGE_BYTES_MAX).saturating_sub(least)];
-    edns.options_mut().insert(EdnsOption::Unknown(EdnsCode::Padding.into(), zeros));
-    encode(&message).filter(|bytes| bytes.len() <= MESSAGE_BYTES_MAX).unwrap_or(bytes)
+    edns.options_mut()
+        .insert(EdnsOption::Unknown(EdnsCode::Padding.into(), zeros));
+    encode(&message)
+        .filter(|bytes| bytes.len() <= MESSAGE_BYTES_MAX)
+        .unwrap_or(bytes)
 }
 
 fn encode(message: &Message) -> Option<Vec<u8>> {

@@ -18,7 +18,10 @@ use crate::source::SourceError;
 /// Zones that one question may lead through: each alias may lead to another name, and each of these through delegations.
 const ZONES_MAX: usize = CNAME_CHAIN_MAX + 1;
 
-const _: () = assert!(ZONES_MAX * (DELEGATION_DEPTH_MAX + 2) < 100, "a question costs a bounded number of look-ups");
+const _: () = assert!(
+    ZONES_MAX * (DELEGATION_DEPTH_MAX + 2) < 100,
+    "a question costs a bounded number of look-ups"
+);
 
 /// An answer and the identities whose records it comes from.
 pub(super) struct Ours {
@@ -46,6 +49,10 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         let found = match resolver.resolve_wire(&at, Ask::default()).await {
             Ok(found) => found,
             Err(error) => {
+                // What is missing now may be published in a moment.
+                if let ResolveError::NoRecord { key_id, .. } = &error {
+                    of.push(*key_id);
+                }
                 fail(&mut answer, &error, &at, suffix);
                 return Ours { answer, of };
             }
@@ -62,7 +69,10 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             Onward::Name(next) => at = next,
         }
     }
-    let answer = Answer::failed(extended::OTHER, "its aliases lead through more than 8 names".to_owned());
+    let answer = Answer::failed(
+        extended::OTHER,
+        "its aliases lead through more than 8 names".to_owned(),
+    );
     Ours { answer, of }
 }
 
@@ -86,7 +96,11 @@ pub(super) fn sign(answer: Answer, signer: &Signer, dnssec: bool, now: Timestamp
     }
 }
 
-fn signed(sets: Vec<crate::answer::Set>, signer: &Signer, now: Timestamp) -> Vec<crate::answer::Set> {
+fn signed(
+    sets: Vec<crate::answer::Set>,
+    signer: &Signer,
+    now: Timestamp,
+) -> Vec<crate::answer::Set> {
     let mut all = Vec::with_capacity(2 * sets.len());
     let mut after_dname = false;
     for set in sets {
@@ -155,11 +169,19 @@ fn code_of(error: &ResolveError) -> u16 {
             _ => extended::BOGUS,
         };
     }
-    let unreached = |why: &Why| matches!(why, Why::Source(SourceError::Unreachable { .. } | SourceError::TimedOut { .. }));
+    let unreached = |why: &Why| {
+        matches!(
+            why,
+            Why::Source(SourceError::Unreachable { .. } | SourceError::TimedOut { .. })
+        )
+    };
     match error {
         ResolveError::TooDeep(_) | ResolveError::TooLong(_) => extended::INVALID_DATA,
         ResolveError::NoLedger(_) => extended::NOT_SUPPORTED,
-        error if !error.failures().is_empty() && error.failures().iter().all(|one| unreached(&one.why)) => {
+        error
+            if !error.failures().is_empty()
+                && error.failures().iter().all(|one| unreached(&one.why)) =>
+        {
             extended::NETWORK
         }
         _ => extended::NO_REACHABLE_AUTHORITY,

@@ -32,7 +32,11 @@ impl Places {
     /// A place for a connection from an address; none where all, or all of its own, are taken.
     pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
         let address = address.to_canonical();
-        let own_max = if address.is_loopback() { PER_LOOPBACK_MAX } else { PER_CLIENT_MAX };
+        let own_max = if address.is_loopback() {
+            PER_LOOPBACK_MAX
+        } else {
+            PER_CLIENT_MAX
+        };
         let mut taken = self.lock();
         let own = taken.by.get(&address).copied().unwrap_or_default();
         if taken.all >= CONNECTIONS_MAX || own >= own_max {

@@ -50,7 +50,12 @@ pub(super) fn transport() -> quinn::TransportConfig {
 }
 
 /// Takes connections of an endpoint, for ever.
-pub(super) async fn serve(endpoint: Endpoint, transport: Transport, service: Arc<Service>, places: Places) {
+pub(super) async fn serve(
+    endpoint: Endpoint,
+    transport: Transport,
+    service: Arc<Service>,
+    places: Places,
+) {
     let mut connections = JoinSet::new();
     while let Some(incoming) = endpoint.accept().await {
         while connections.try_join_next().is_some() {}
@@ -61,7 +66,8 @@ pub(super) async fn serve(endpoint: Endpoint, transport: Transport, service: Arc
         };
         let service = Arc::clone(&service);
         connections.spawn(async move {
-            let Ok(Ok(connection)) = timeout(HANDSHAKE_TIME_MAX, async { incoming.await }).await else {
+            let Ok(Ok(connection)) = timeout(HANDSHAKE_TIME_MAX, async { incoming.await }).await
+            else {
                 return;
             };
             let client = Client { address, transport };
@@ -92,7 +98,12 @@ async fn serve_doq(connection: Connection, client: Client, service: Arc<Service>
 /// RFC 9250 section 4.3.3: what ends the whole connection.
 struct Wrong;
 
-async fn doq(mut send: SendStream, mut receive: RecvStream, client: Client, service: &Service) -> Result<(), Wrong> {
+async fn doq(
+    mut send: SendStream,
+    mut receive: RecvStream,
+    client: Client,
+    service: &Service,
+) -> Result<(), Wrong> {
     let Ok(bytes) = receive.read_to_end(QUERY_BYTES_MAX).await else {
         // Reset by the client, or longer than any query.
         return Ok(());
@@ -121,7 +132,10 @@ async fn doq(mut send: SendStream, mut receive: RecvStream, client: Client, serv
 type Http3 = h3_quinn::Connection;
 
 async fn serve_http3(connection: Connection, client: Client, service: Arc<Service>) {
-    let http3 = h3::server::builder().max_field_section_size(16 * 1024).build::<_, Bytes>(Http3::new(connection)).await;
+    let http3 = h3::server::builder()
+        .max_field_section_size(16 * 1024)
+        .build::<_, Bytes>(Http3::new(connection))
+        .await;
     let Ok(mut http3) = http3 else {
         return;
     };
@@ -153,7 +167,10 @@ async fn respond(
                 Some(mut data) => {
                     let data = data.copy_to_bytes(data.remaining());
                     if body.len() + data.len() > BODY_BYTES_MAX {
-                        break Err(Refused(StatusCode::PAYLOAD_TOO_LARGE, "a query has at most 64 KiB"));
+                        break Err(Refused(
+                            StatusCode::PAYLOAD_TOO_LARGE,
+                            "a query has at most 64 KiB",
+                        ));
                     }
                     body.extend_from_slice(&data);
                 }
@@ -165,8 +182,12 @@ async fn respond(
         Err(refused) => doh::refusal(&refused),
     };
     let (mut head_out, bytes) = response.into_parts();
-    head_out.headers.insert("content-length", bytes.len().into());
-    stream.send_response(Response::from_parts(head_out, ())).await?;
+    head_out
+        .headers
+        .insert("content-length", bytes.len().into());
+    stream
+        .send_response(Response::from_parts(head_out, ()))
+        .await?;
     if head.method != Method::HEAD {
         stream.send_data(bytes).await?;
     }

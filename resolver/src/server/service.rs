@@ -159,7 +159,9 @@ struct Asked {
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,7 +184,9 @@ impl Service {
 
     /// The answer to a query; none where silence is the answer.
     pub async fn answer(&self, bytes: &[u8], client: Client) -> Option<Reply> {
-        let at = Transport::ALL.iter().position(|one| *one == client.transport);
+        let at = Transport::ALL
+            .iter()
+            .position(|one| *one == client.transport);
         count(&self.counters.queries[at.unwrap_or_default()]);
         let asked = match self.read(bytes, client) {
             Ok(asked) => asked,
@@ -218,7 +222,9 @@ impl Service {
             // Over UDP whoever asks may be somebody else: silence reflects nothing.
             return Err(match client.transport {
                 Transport::Udp => None,
-                _ => Message::from_vec(bytes).ok().map(|query| message::refuse(&query, ResponseCode::Refused)),
+                _ => Message::from_vec(bytes)
+                    .ok()
+                    .map(|query| message::refuse(&query, ResponseCode::Refused)),
             });
         }
         let Ok(query) = Message::from_vec(bytes) else {
@@ -234,9 +240,10 @@ impl Service {
         let (cookie, known) = match cookie {
             Cookie::Malformed => return Err(Some(message::refuse(&query, ResponseCode::FormErr))),
             Cookie::None => (None, false),
-            Cookie::Client { client: part, known } => {
-                (Some(self.cookies.make(&part, client.address, now)), known)
-            }
+            Cookie::Client {
+                client: part,
+                known,
+            } => (Some(self.cookies.make(&part, client.address, now)), known),
         };
         if client.transport == Transport::Udp && !known {
             self.limit(&query, client)?;
@@ -286,7 +293,10 @@ impl Service {
     async fn work(&self, key: &Key, ours: bool) -> Kept {
         let Ok(_permit) = self.working.try_acquire() else {
             count(&self.counters.overloaded);
-            let said = failed(extended::OTHER, "as much is under way as this server allows");
+            let said = failed(
+                extended::OTHER,
+                "as much is under way as this server allows",
+            );
             return Kept::new(said, Arc::default(), 0);
         };
         let (said, of) = match tokio::time::timeout(ANSWER_TIMEOUT, self.say(key, ours)).await {
@@ -314,11 +324,17 @@ impl Service {
             return (ours::sign(answer, &self.config.signer, key.dnssec, now), of);
         }
         match &self.config.upstream {
-            Some(upstream) => (upstream.ask(&key.name, key.rtype, key.dnssec).await, Vec::new()),
+            Some(upstream) => (
+                upstream.ask(&key.name, key.rtype, key.dnssec).await,
+                Vec::new(),
+            ),
             None => {
                 let text = "this server answers names of its own suffix alone".to_owned();
                 let code = extended::NOT_SUPPORTED;
-                (Said::only(ResponseCode::Refused, Some(Extended { code, text })), Vec::new())
+                (
+                    Said::only(ResponseCode::Refused, Some(Extended { code, text })),
+                    Vec::new(),
+                )
             }
         }
     }
@@ -358,7 +374,12 @@ impl Kept {
         const SET_BYTES: usize = 160;
         let sets = self.said.answers.iter().chain(&self.said.authorities);
         let of_set = |set: &crate::answer::Set| {
-            SET_BYTES + set.rdata.iter().map(|rdata| rdata.len() + 40).sum::<usize>()
+            SET_BYTES
+                + set
+                    .rdata
+                    .iter()
+                    .map(|rdata| rdata.len() + 40)
+                    .sum::<usize>()
         };
         256 + sets.map(of_set).sum::<usize>() + self.of.len() * 32
     }
@@ -369,7 +390,11 @@ fn question(query: &Message) -> Result<Key, ResponseCode> {
     if query.metadata.op_code != OpCode::Query {
         return Err(ResponseCode::NotImp);
     }
-    if query.edns.as_ref().is_some_and(|edns| edns.version() != edns::VERSION) {
+    if query
+        .edns
+        .as_ref()
+        .is_some_and(|edns| edns.version() != edns::VERSION)
+    {
         return Err(ResponseCode::BADVERS);
     }
     // RFC 9619: one question, no more and no less.
@@ -398,7 +423,11 @@ fn ttl_of(said: &Said, ours: bool) -> u32 {
         return FAILURE_KEPT_SECS;
     }
     let ttl = least_ttl(said).unwrap_or(FAILURE_KEPT_SECS);
-    if ours { ttl.min(OURS_KEPT_SECS_MAX) } else { ttl }
+    if ours {
+        ttl.min(OURS_KEPT_SECS_MAX)
+    } else {
+        ttl
+    }
 }
 
 fn least_ttl(said: &Said) -> Option<u32> {

@@ -104,7 +104,8 @@ async fn write<S: AsyncWrite>(mut writer: WriteHalf<S>, mut ready: mpsc::Receive
             Ok(Ok(())) => {}
             _ => return,
         }
-        if ready.is_empty() && !matches!(timeout(WRITE_TIME_MAX, writer.flush()).await, Ok(Ok(()))) {
+        if ready.is_empty() && !matches!(timeout(WRITE_TIME_MAX, writer.flush()).await, Ok(Ok(())))
+        {
             return;
         }
     }

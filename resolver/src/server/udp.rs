@@ -35,7 +35,11 @@ pub(super) fn bind(address: SocketAddr, count: usize) -> std::io::Result<Vec<Udp
 }
 
 fn bind_one(address: SocketAddr, shared: bool) -> std::io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     if shared {
         socket.set_reuse_port(true)?;
     }

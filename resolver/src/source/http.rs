@@ -73,7 +73,11 @@ impl Connection {
             .header("user-agent", concat!("dotkey/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())
             .map_err(unreachable)?;
-        self.sender().await?.send_request(request).await.map_err(unreachable)
+        self.sender()
+            .await?
+            .send_request(request)
+            .await
+            .map_err(unreachable)
     }
 
     /// The connection that there is, or a new one. Who comes while it is made waits for the same one.
@@ -82,7 +86,9 @@ impl Connection {
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let stream = TcpStream::connect(&*self.authority).await.map_err(unreachable)?;
+        let stream = TcpStream::connect(&*self.authority)
+            .await
+            .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let made = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(unreachable)?;
@@ -94,7 +100,9 @@ impl Connection {
 }
 
 async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Vec<u8>, SourceError> {
-    let read = Limited::new(response.into_body(), bytes_max).collect().await;
+    let read = Limited::new(response.into_body(), bytes_max)
+        .collect()
+        .await;
     match read {
         Ok(body) => Ok(body.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(SourceError::TooLong { bytes_max }),
@@ -107,7 +115,10 @@ fn code_of(problem: &[u8]) -> Option<String> {
     let problem: serde_json::Value = serde_json::from_slice(problem).ok()?;
     // A stranger's word: it is shown, so it is short and of plain characters.
     let plain = |code: &&str| {
-        code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        code.len() <= 64
+            && code
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
     };
     problem["code"].as_str().filter(plain).map(str::to_owned)
 }

@@ -97,7 +97,8 @@ pub enum SourceError {
 }
 
 /// Bytes on their way: none where the source has nothing.
-pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, SourceError>> + Send + 'a>>;
+pub type Fetch<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, SourceError>> + Send + 'a>>;
 
 /// A hint on its way.
 pub type Hint<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

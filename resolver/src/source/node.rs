@@ -42,7 +42,9 @@ impl Node {
         let uri: hyper::Uri = trimmed.parse().map_err(|_| wrong())?;
         let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
         let plain = uri.query().is_none() && matches!(uri.path(), "" | "/");
-        let host = host.filter(|_| plain && !trimmed.contains('@')).ok_or_else(wrong)?;
+        let host = host
+            .filter(|_| plain && !trimmed.contains('@'))
+            .ok_or_else(wrong)?;
         let port = uri.port_u16().unwrap_or(API_PORT);
         Ok(Self {
             url: trimmed.into(),
