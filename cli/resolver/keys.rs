@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dotkey_proto::dns::WireName;
 use dotkey_proto::name::Suffix;
 use dotkey_resolver::answer::sign::Signer;
-use dotkey_resolver::tls::Certificate;
+use dotkey_resolver::tls::{Certificate, CertificateError};
 
 use crate::exit::{CliError, Result};
 use crate::files;
@@ -34,7 +34,10 @@ pub(crate) fn signer(data: &Path, suffix: &Suffix) -> Result<Signer> {
         )
     };
     let bytes = match files::read(&path, PEM_BYTES_MAX, "the resolver's key") {
-        Ok(bytes) => bytes,
+        Ok(bytes) => {
+            files::check_permissions(&path, 0o077, "600")?;
+            bytes
+        }
         Err(error) if error.code == "not-found" => {
             let made = Signer::generate().map_err(|error| failed(&error))?;
             files::check_folder(data)?;
@@ -51,15 +54,37 @@ pub(crate) fn signer(data: &Path, suffix: &Suffix) -> Result<Signer> {
 
 /// The certificate that the listeners show: one that was named, or one of this machine's own.
 pub(super) fn certificate(data: &Path, named: Option<&(PathBuf, PathBuf)>) -> Result<Certificate> {
+    let (path, [chain, key]) = pem(data, named)?;
+    Certificate::new(&chain, &key).map_err(|error| unusable(&path, &error))
+}
+
+/// Shows what the files hold now.
+pub(super) fn reload(
+    certificate: &Certificate,
+    data: &Path,
+    named: Option<&(PathBuf, PathBuf)>,
+) -> Result<()> {
+    let (path, [chain, key]) = pem(data, named)?;
+    let replaced = certificate.replace(&chain, &key);
+    replaced.map_err(|error| unusable(&path, &error))
+}
+
+fn pem(data: &Path, named: Option<&(PathBuf, PathBuf)>) -> Result<(PathBuf, [Vec<u8>; 2])> {
     let (chain, key) = match named {
         Some((chain, key)) => (chain.clone(), key.clone()),
         None => own(data)?,
     };
     let read = |path: &Path| files::read(path, PEM_BYTES_MAX, "the certificate");
-    let certificate = Certificate::new(&read(&chain)?, &read(&key)?);
-    certificate.map_err(|error| {
-        CliError::failed("bad-certificate", format!("{}: {error}", chain.display()), "name a certificate and its key in PEM under [resolver], or remove both files of the data folder and new ones are made")
-    })
+    let bytes = [read(&chain)?, read(&key)?];
+    Ok((chain, bytes))
+}
+
+fn unusable(chain: &Path, error: &CertificateError) -> CliError {
+    CliError::failed(
+        "bad-certificate",
+        format!("{}: {error}", chain.display()),
+        "name a certificate and its key in PEM under [resolver], or remove both files of the data folder and new ones are made",
+    )
 }
 
 /// A certificate that this machine signed itself, made where there is none. Clients that check it are given its file.

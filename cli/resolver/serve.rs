@@ -1,16 +1,18 @@
 //! Running a resolver: beside a node of this process, or by itself with nodes that it asks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_proto::name::Suffix;
 use dotkey_registry::node::Node;
 use dotkey_resolver::server::{Config, Listen, ListenError, Server, Service};
+use dotkey_resolver::tls::Certificate;
 use dotkey_resolver::{Builder, Resolver};
 use serde_json::json;
 use tokio::runtime::Builder as RuntimeBuilder;
-use tokio::task::JoinHandle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::{Plan, Registry, keys, signer};
 use crate::args::{ResolverRunArgs, TrustArgs};
@@ -29,7 +31,8 @@ const STOP_REST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Running {
     server: Server,
-    pushes: Option<JoinHandle<()>>,
+    /// Ended with it: what hears of changes, and of signals.
+    tasks: JoinSet<()>,
     resolver: Resolver,
 }
 
@@ -46,7 +49,7 @@ impl Running {
         }
         let mut running = Self::start(plan, builder, (data, suffix))?;
         let (service, mut changes) = (running.1, node.changes());
-        running.0.pushes = Some(tokio::spawn(async move {
+        running.0.tasks.spawn(async move {
             loop {
                 match changes.recv().await {
                     Ok(record) => service.changed(&record.key_id()),
@@ -55,7 +58,7 @@ impl Running {
                     Err(_) => return,
                 }
             }
-        }));
+        });
         Ok(running.0)
     }
 
@@ -85,11 +88,13 @@ impl Running {
         let service = Arc::new(Service::new(config, secret));
         let server = Server::start(&plan.listen, &service, Some(&certificate))
             .map_err(|error| port(&error))?;
-        let running = Self {
+        let mut running = Self {
             server,
-            pushes: None,
+            tasks: JoinSet::new(),
             resolver,
         };
+        let (data, named) = (data.to_owned(), plan.certificate.clone());
+        running.tasks.spawn(reload(certificate, data, named));
         Ok((running, service))
     }
 
@@ -106,11 +111,22 @@ impl Running {
         run.doh = doh.map(|address| format!("https://{address}/dns-query"));
     }
 
-    pub(crate) async fn stop(self) {
-        if let Some(pushes) = self.pushes {
-            pushes.abort();
-        }
+    pub(crate) async fn stop(mut self) {
+        self.tasks.shutdown().await;
         self.server.stop().await;
+    }
+}
+
+/// Reads the certificate again with each SIGHUP. One that cannot be used is not shown, and the one before is.
+async fn reload(certificate: Certificate, data: PathBuf, named: Option<(PathBuf, PathBuf)>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        match keys::reload(&certificate, &data, named.as_ref()) {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!("{}; {}", error.message, error.next),
+        }
     }
 }
 

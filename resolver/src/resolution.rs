@@ -129,6 +129,12 @@ impl Resolution {
         self.held.record.expires().secs_since(self.now)
     }
 
+    /// Whether it is older than it should be: it holds by itself, but no source could be asked whether there is something newer.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.held.is_stale() || self.claim.as_ref().is_some_and(|claim| claim.is_stale())
+    }
+
     /// The steps that led here, with their times.
     #[must_use]
     pub fn trace(&self) -> &[Step] {

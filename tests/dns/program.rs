@@ -1,12 +1,15 @@
 //! The program around the resolver: beside a node, by itself with nodes that it asks, and the names that a ledger decides about.
 
-use super::{World, dig, text};
+use super::{World, dig, ended, text};
 
 #[test]
 fn a_claimed_name_is_answered_and_nobodys_is_denied() {
     let world = World::new();
-    let absent = world.dig(&["hello.key", "A"]);
-    assert!(absent.contains("status: NXDOMAIN"), "{absent}");
+    // A network that has just begun has no certified block to prove absence with.
+    crate::cli::nodes::eventually("its absence is proved", || {
+        let absent = world.dig(&["hello.key", "A"]);
+        absent.contains("status: NXDOMAIN").then_some(())
+    });
     world
         .place
         .run(&["name", "claim", "hello.key", "--key", "alice"])
@@ -76,6 +79,36 @@ fn the_anchor_stays_the_same() {
     assert!(ds.contains(" 13 2 "), "{ds}");
     world
         .place
-        .run(&["resolver", "anchor", "--ports", "auto"])
+        .run(&["resolver", "--ports", "auto", "anchor"])
         .fails(2, "these options");
+}
+
+#[test]
+fn a_new_certificate_is_shown_without_a_restart() {
+    let world = World::new();
+    let url = format!(
+        "{}?name={}",
+        text(&world.running.ready()["doh"]),
+        world.name
+    );
+    let asked = |certificate: &str| {
+        let certificate = world.place.path(certificate).display().to_string();
+        ended("curl", &["-sS", "--cacert", &certificate, &url])
+            .status
+            .success()
+    };
+    assert!(asked("data/resolver.crt"));
+    let names = vec!["127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    world.place.write("new.crt", made.cert.pem());
+    assert!(!asked("new.crt"));
+    world
+        .place
+        .write("data/resolver-tls.key", made.key_pair.serialize_pem());
+    // Half of a pair is not shown.
+    world.running.signal("-HUP");
+    assert!(asked("data/resolver.crt"));
+    world.place.write("data/resolver.crt", made.cert.pem());
+    world.running.signal("-HUP");
+    crate::cli::nodes::eventually("the new one is shown", || asked("new.crt").then_some(()));
 }

@@ -47,9 +47,9 @@ fn delv_validates_answers_and_denials() {
     check(&format!("www.{name}"), "A", "CNAME");
     check(&format!("x.wild.{name}"), "TXT", "any");
     check(&format!("app.{name}"), "HTTPS", "alpn");
-    check(name, "AAAA", "ncache nxrrset");
-    check(&format!("nothing.{name}"), "A", "ncache nxdomain");
-    check("no-such_name.key", "A", "ncache nxdomain");
+    check(name, "AAAA", ";-$NXRRSET");
+    check(&format!("nothing.{name}"), "A", ";-$NXDOMAIN");
+    check("no-such_name.key", "A", ";-$NXDOMAIN");
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub const ANY: RecordType = RecordType(255);
 /// No data has this type: a zone asked for it answers with the resources of a name.
 const RESOURCES: RecordType = RecordType(0);
 
+/// RFC 8767 section 4: what is older than it should be is asked for again soon.
+const STALE_TTL_SECS: u32 = 30;
+
 /// What is asked, and how resources are answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -259,7 +262,11 @@ impl Adding<'_> {
 
     fn ttl(&self, ttl: u32) -> u32 {
         let holds = u32::try_from(self.resolution.holds_secs()).unwrap_or(u32::MAX);
-        ttl.min(TTL_SECS_MAX).min(holds)
+        let ttl = ttl.min(TTL_SECS_MAX).min(holds);
+        match self.resolution.is_stale() {
+            true => ttl.min(STALE_TTL_SECS),
+            false => ttl,
+        }
     }
 }
 

@@ -38,6 +38,13 @@ pub struct Claim {
     looked_at: Timestamp,
 }
 
+impl Claim {
+    /// Whether the sources were asked since and none gave a proof that holds.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.looked_at > self.fetched_at
+    }
+}
+
 impl Resolver {
     /// Who holds the name of a label: as it is kept, if it is kept and that is enough, else as the sources prove it now. What is
     /// kept is used when they are all silent, for as long as a proof may be old.

@@ -36,6 +36,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether the sources were asked since and none gave one that holds.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.looked_at > self.fetched_at
+    }
+
     /// Whether it still holds, for who knows as much of its identity as then.
     fn holds(&self, anchor: Option<&Anchor>, now: Timestamp) -> bool {
         self.anchor.as_ref() == anchor

@@ -10,7 +10,7 @@ use super::message::Said;
 use super::service::{Key, Service};
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
-use crate::answer::{Answer, apex, extended};
+use crate::answer::{Answer, Extended, apex, extended};
 use crate::error::{ResolveError, Why};
 use crate::resolver::Ask;
 use crate::source::SourceError;
@@ -64,7 +64,15 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             suffix,
             via: &service.config.via,
         };
-        match local::add(&mut answer, &question, &found) {
+        let onward = local::add(&mut answer, &question, &found);
+        if found.is_stale() && answer.extended.is_none() {
+            answer.extended = Some(Extended {
+                code: extended::STALE,
+                text: "no source answers; this holds by itself, and may have been replaced"
+                    .to_owned(),
+            });
+        }
+        match onward {
             Onward::Done => return Ours { answer, of },
             Onward::Name(next) => at = next,
         }

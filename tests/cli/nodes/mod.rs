@@ -57,7 +57,7 @@ impl Running {
     }
 
     /// Sends a signal by its name.
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
