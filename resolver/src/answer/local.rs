@@ -6,7 +6,7 @@ use dotkey_proto::zone::{self, Next, Outcome, Resource, Rrset, absolutise};
 use hickory_proto::op::ResponseCode;
 
 use super::made_up::{self, Via};
-use super::{Answer, Set, TTL_SECS_MAX, apex, extended};
+use super::{Answer, Extended, Set, TTL_SECS_MAX, apex, extended};
 use crate::resolution::Resolution;
 
 /// All types at once.
@@ -49,8 +49,9 @@ pub fn add(answer: &mut Answer, question: &Question<'_>, resolution: &Resolution
     };
     match adding.run() {
         Ok(onward) => onward,
-        Err(failed) => {
-            *answer = failed;
+        // What was collected before is dropped: half a chain is no answer.
+        Err(Extended { code, text }) => {
+            *answer = Answer::failed(code, text);
             Onward::Done
         }
     }
@@ -63,7 +64,7 @@ struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    fn run(&mut self) -> Result<Onward, Answer> {
+    fn run(&mut self) -> Result<Onward, Extended> {
         let (zone, rtype) = (self.resolution.zone(), self.question.rtype);
         let owner = self.resolution.owner();
         // Any type that is not there finds a CNAME, and else says whether the name exists.
@@ -97,8 +98,10 @@ impl Adding<'_> {
                 self.push(rrset, &self.absolute(&at)?)?;
             }
             Outcome::Cut(_) => {
-                let text = "the owner left it to name servers of the ordinary DNS, which are not asked here".to_owned();
-                return Err(Answer::failed(extended::NOT_SUPPORTED, text));
+                return Err(Extended {
+                    code: extended::NOT_SUPPORTED,
+                    text: "its owner left it to name servers of the ordinary DNS, which are not asked here".to_owned(),
+                });
             }
             Outcome::Loop => {
                 return Err(invalid(
@@ -114,7 +117,7 @@ impl Adding<'_> {
     }
 
     /// An alias on the way: a CNAME as it stands, and with a DNAME the CNAME that it amounts to (RFC 6672 section 3.1).
-    fn follow(&mut self, rrset: &Rrset, at: &Owner, to: &WireName) -> Result<(), Answer> {
+    fn follow(&mut self, rrset: &Rrset, at: &Owner, to: &WireName) -> Result<(), Extended> {
         self.answer.aliases += 1;
         if self.answer.aliases > CNAME_CHAIN_MAX {
             return Err(invalid("its aliases lead through more than 8 names"));
@@ -134,7 +137,7 @@ impl Adding<'_> {
         Ok(())
     }
 
-    fn push(&mut self, rrset: &Rrset, owner: &WireName) -> Result<(), Answer> {
+    fn push(&mut self, rrset: &Rrset, owner: &WireName) -> Result<(), Extended> {
         let complete = |rdata| absolutise(rrset.rtype, rdata, self.resolution.origin());
         let complete = rrset
             .rdata
@@ -152,7 +155,7 @@ impl Adding<'_> {
         Ok(())
     }
 
-    fn without_data(&mut self, at: &Owner, resources: &[Resource]) -> Result<(), Answer> {
+    fn without_data(&mut self, at: &Owner, resources: &[Resource]) -> Result<(), Extended> {
         let name = self.absolute(at)?;
         let rtype = self.question.rtype;
         let ttl = self.ttl(self.resolution.zone().made_up_ttl());
@@ -181,7 +184,7 @@ impl Adding<'_> {
         Ok(())
     }
 
-    fn without_name(&mut self, at: &Owner, closest: &[u8]) -> Result<(), Answer> {
+    fn without_name(&mut self, at: &Owner, closest: &[u8]) -> Result<(), Extended> {
         let ttl = self.ttl(self.resolution.zone().made_up_ttl());
         if let Some((port, host)) = made_up::tlsa_host(at.as_wire())
             && let Outcome::NoData { resources, .. } =
@@ -251,7 +254,7 @@ impl Adding<'_> {
     }
 
     /// A name of the zone. The one that was asked for keeps its letters.
-    fn absolute(&self, owner: &Owner) -> Result<WireName, Answer> {
+    fn absolute(&self, owner: &Owner) -> Result<WireName, Extended> {
         let name = owner.in_zone(self.resolution.origin());
         let name = name.map_err(|_| invalid("a name of its zone becomes longer than 255 bytes"))?;
         match name == *self.question.name {
@@ -270,6 +273,9 @@ impl Adding<'_> {
     }
 }
 
-fn invalid(text: &str) -> Answer {
-    Answer::failed(extended::INVALID_DATA, text.to_owned())
+fn invalid(text: &str) -> Extended {
+    Extended {
+        code: extended::INVALID_DATA,
+        text: text.to_owned(),
+    }
 }

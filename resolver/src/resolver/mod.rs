@@ -1,7 +1,7 @@
 //! The resolver: from a name to a verified zone.
 //!
-//! This module owns the way of a name: who holds it ([`claims`](self::claims)), what the holder published
-//! ([`records`](self::records)), and where delegations lead. It promises that what comes out passed the checks of
+//! This module owns the way of a name: who holds it (`claims`), what the holder published
+//! (`records`), and where delegations lead. It promises that what comes out passed the checks of
 //! `dotkey-proto` here, at the time of this machine's clock, and that it never goes back behind what it has seen itself. It keeps
 //! what it found for a short time, within a bound of bytes.
 

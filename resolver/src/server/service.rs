@@ -245,7 +245,8 @@ impl Service {
                 known,
             } => (Some(self.cookies.make(&part, client.address, now)), known),
         };
-        if client.transport == Transport::Udp && !known {
+        // Nobody elsewhere can ask in the name of this machine's own addresses.
+        if client.transport == Transport::Udp && !known && !client.address.is_loopback() {
             self.limit(&query, client)?;
         }
         let key = question(&query).map_err(|rcode| {

@@ -1,5 +1,6 @@
 //! The service as a client meets it, with hickory's own decoder and verifier as the cross-check.
 
+mod limited;
 mod upstreams;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -86,6 +87,10 @@ host = "app"
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn service(via: Via) -> Service {
+    Service::new(config(via), [7; 32])
+}
+
+fn config(via: Via) -> Config {
     let source = Memory::default();
     source.tell(1, None, record(1, 1, &zone(SITE)));
     let many: String = (0..120)
@@ -98,7 +103,7 @@ fn service(via: Via) -> Service {
     let signer = Signer::new(&key, resolver.origin()).expect("a key");
     let mut config = Config::new(resolver, signer, via);
     config.nsid = "here".to_owned();
-    Service::new(config, [7; 32])
+    config
 }
 
 fn gateway() -> Via {

@@ -1,3 +1,5 @@
+mod claims;
+
 use super::*;
 use crate::tests::{Memory, branch_record, key_id, now, record, rtype, zone};
 use crate::{Lookup, Why};
