@@ -1,5 +1,7 @@
 //! What the node tells about itself.
 
+use dotkey_proto::limits::TRANSACTION_BYTES_MAX;
+
 use crate::client::Ask;
 use crate::node::{Draft, Mood, World, path};
 
