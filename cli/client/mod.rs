@@ -22,6 +22,7 @@ use crate::exit::{CliError, Result};
 use crate::node::RunFile;
 
 pub(crate) use ledger::{Ledger, refusal};
+pub(crate) use light::{LightClient, genesis_of};
 
 /// A node on another continent still answers a connection in this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
