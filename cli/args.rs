@@ -25,7 +25,7 @@ pub(crate) use name::{
 };
 pub(crate) use network::{NetworkCommand, NetworkInitArgs};
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
-pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
+pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
 ///

@@ -122,11 +122,22 @@ fn fetched(
     let mut holding = Holding::find(name, &args.ledger, args.proof.is_some(), context)?;
     let wanted = Wanted::whole(name, args.fresh);
     let fetched = fetch(&node, &wanted, &holding, (context, at));
+    let mut saved = None;
     if let (Some(path), Some(bundle)) = (&args.proof, &mut holding.bundle) {
         let record = fetched.as_ref().ok();
         bundle.record = record.map(|(record, _)| record.as_bytes().to_vec());
         save_proof(path, bundle)?;
+        context.output.note(&format!(
+            "saved what proves it; `dotkey verify {} --genesis GENESIS` checks it",
+            files::quoted(path)
+        ));
+        saved = Some(path.display().to_string());
     }
+    // That nothing is there was proved as well.
+    let fetched = fetched.map_err(|error| match saved {
+        Some(file) => error.with("proof_file", file),
+        None => error,
+    });
     let (record, zone) = fetched?;
     Ok((record, zone, holding))
 }

@@ -1,5 +1,6 @@
 //! Running a node until someone says stop.
 
+use dotkey_proto::words::counted;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use super::failures;
 use super::log;
 use super::plan::Plan;
 use super::run_file::{Placed, RunFile};
-use crate::args::{RunArgs, bytes_in_words, counted};
+use crate::args::{RunArgs, bytes_in_words};
 use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;

@@ -174,6 +174,12 @@ impl Puzzle {
         }
     }
 
+    /// The work that it takes, as a power of two: that many rows, on average (section 10.6).
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.grid.collision_bits() + self.solutions.ilog2()
+    }
+
     /// The name of what is asked: that of another puzzle, or of the same for another price, is another.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

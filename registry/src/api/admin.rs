@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::client::Client;
 use super::problem::{self, Problem};
-use super::put::read;
+use super::put::{Bound, read};
 use super::request::{self, JSON, Parameters};
 use super::state::Shared;
 use crate::hex::{hex, unhex};
@@ -25,8 +26,12 @@ const FILE: &str = "api-token";
 /// As hard to guess as a key.
 const TOKEN_BYTES: usize = 32;
 
-/// A path of Linux has at most 4096 bytes, and JSON may escape each in six.
-const REQUEST_BYTES_MAX: usize = 32 * 1024;
+const REQUEST: Bound = Bound {
+    what: "this request",
+    // A path of Linux has at most 4096 bytes, and JSON may escape each in six.
+    bytes: 32 * 1024,
+    next: "name a folder with a shorter path",
+};
 
 /// The secret that opens the paths for who runs the node.
 #[derive(Clone)]
@@ -156,6 +161,7 @@ struct Copied {
 /// `POST /v1/backups`.
 pub(crate) async fn backup(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -172,7 +178,7 @@ pub(crate) async fn backup(
     Parameters::read(&uri, &[])?;
     request::accepted(&headers, &[JSON])?;
     request::takes(&headers, JSON)?;
-    let body = read(body, REQUEST_BYTES_MAX, shared.config.limits.body_wait).await?;
+    let body = read(&shared, client, body, REQUEST).await?;
     let to = wanted(&body)?;
     if fs::symlink_metadata(&to).is_ok() {
         return Err(Problem::new(
@@ -195,6 +201,10 @@ fn wanted(body: &[u8]) -> Result<PathBuf, Problem> {
     let wanted: Wanted = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
     if !wanted.to.is_absolute() {
         return Err(wrong(format!("{} is not absolute", wanted.to.display())));
+    }
+    let parent = wanted.to.parent().unwrap_or(&wanted.to);
+    if !parent.is_dir() {
+        return Err(wrong(format!("there is no folder {}", parent.display())));
     }
     Ok(wanted.to)
 }

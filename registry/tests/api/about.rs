@@ -66,3 +66,18 @@ async fn requests_are_counted_by_route() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn what_is_too_long_is_told_what_it_is() {
+    let world = World::with_ledger(|_| {}).await;
+    let transaction = vec![0; TRANSACTION_BYTES_MAX + 1];
+    let ask = Ask::new("POST", "/v1/transactions").header("Content-Type", "application/cbor");
+    let answer = ask.body(&transaction).of(world.address()).await;
+    assert_eq!((answer.status, &*answer.code()), (413, "too-large"));
+    let told = answer.json();
+    let text = |field: &str| told[field].as_str().expect("a text").to_owned();
+    let detail = "the body is longer than a transaction may be: 8192 bytes";
+    assert_eq!(text("detail"), detail);
+    let next = text("next");
+    assert!(next.contains("keys") && !next.contains("zone"), "{next}");
+}

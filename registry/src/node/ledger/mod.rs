@@ -8,6 +8,7 @@
 mod application;
 mod key;
 mod outcomes;
+mod signing;
 mod solo;
 mod status;
 #[cfg(test)]
@@ -29,16 +30,19 @@ use super::StartError;
 use crate::consensus::{
     Application, Block, ConsensusError, Engine, Evidence, Objection, Pacing, Settings,
 };
+use crate::follow::core::Progress;
 use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
+use crate::private;
 use crate::store::Store;
 use application::Executor;
 
 pub use application::NotTaken;
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
+pub use signing::Signing;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
-pub use status::LedgerStatus;
+pub use status::{Following, LedgerStatus};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -72,6 +76,8 @@ struct Inner {
     clock: Clock,
     running: RwLock<Option<Arc<Executor>>>,
     engine: Mutex<Option<Engine>>,
+    /// How far this node is, where it follows without a vote.
+    following: Mutex<Option<Following>>,
     /// Why it did not begin.
     failed: Option<String>,
 }
@@ -135,6 +141,7 @@ impl Ledger {
             clock,
             running: RwLock::new(None),
             engine: Mutex::new(None),
+            following: Mutex::default(),
             failed: None,
         };
         let judge = application::judge(inner.genesis.network());
@@ -151,6 +158,7 @@ impl Ledger {
             Ok(executor) => {
                 let executor = Arc::new(executor);
                 if let Some(key) = &key {
+                    make_consensus_folder(data)?;
                     let settings = settings(&inner.genesis, &executor, key, listen, data)?;
                     let application: Arc<dyn Application> = executor.clone();
                     match Engine::start(settings, application) {
@@ -311,6 +319,11 @@ impl Ledger {
                 .map(|tip| (self.0.clock)().secs_since(tip.time)),
             epoch: epoch.map(|(one, tip)| one.chain.charter().epoch(tip.height + 1)),
             votes: halted.is_none() && engine_status.as_ref().is_some_and(|one| one.votes),
+            // What does not read is for whoever needs it to say.
+            signing: executor
+                .as_ref()
+                .and_then(|one| signing::of(&one.chain).ok()?),
+            following: self.following().clone(),
             waiting,
             waiting_bytes,
             evidence,
@@ -341,6 +354,16 @@ impl Ledger {
     /// Whether an engine brings it its blocks.
     pub(crate) fn has_engine(&self) -> bool {
         self.engine().is_some()
+    }
+
+    /// How far whoever brings it its blocks is.
+    pub(crate) fn note_progress(&self, progress: &Progress) {
+        *self.following() = Some(progress.into());
+    }
+
+    fn following(&self) -> std::sync::MutexGuard<'_, Option<Following>> {
+        let following = self.0.following.lock();
+        following.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on nothing is written: what others certified does not fit what is here.
@@ -377,6 +400,12 @@ impl Ledger {
             error => Unanswered::Halted(executor.halt(error)),
         }
     }
+}
+
+/// Where the engine keeps what it has signed, for the node's owner alone.
+fn make_consensus_folder(data: &Path) -> Result<(), StartError> {
+    let file = data.join("consensus");
+    private::make_folder(&file).map_err(|source| StartError::File { file, source })
 }
 
 fn settings(
