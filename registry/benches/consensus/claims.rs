@@ -37,6 +37,9 @@ const FINAL_MS: f64 = 100.0;
 /// Transactions that wait at a time: fewer than the validators pass on to each other before they drop any.
 const WAITING_MAX: usize = 3_000;
 
+/// Between looks at what waits: a look costs as much as verifying something, and counts.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::from_secs(since.expect("after 1970").as_secs()).expect("in range")
@@ -205,7 +208,7 @@ impl Validators {
         let height = |ledger: &Ledger| ledger.status().height.expect("it runs");
         let newest = self.ledgers.iter().map(height).max();
         while self.ledgers.iter().map(height).min() < newest {
-            sleep(Duration::from_millis(2));
+            sleep(LOOK_AGAIN);
         }
     }
 
@@ -213,7 +216,7 @@ impl Validators {
     fn wait(&self, most: usize) {
         let waits = |ledger: &Ledger| ledger.status().waiting > most;
         while self.ledgers.iter().any(waits) {
-            sleep(Duration::from_millis(2));
+            sleep(LOOK_AGAIN);
         }
     }
 
