@@ -13,6 +13,7 @@ use dotkey_proto::ledger::{Bundle, BundleError, Genesis, Subject, VerifiedProof}
 use dotkey_proto::limits::BUNDLE_BYTES_MAX;
 use dotkey_proto::stamp::Beacon;
 use dotkey_registry::ledger::{Charter, DEMAND_MAX};
+use serde_json::Value;
 
 use super::light::{LightClient, Unproved, genesis_of};
 use super::{NodeClient, number};
@@ -136,6 +137,11 @@ impl Ledger {
             return Err(self.node.broken(&why));
         }
         Ok((Beacon { hour, digest }, demand))
+    }
+
+    /// What the node says of the network now, which nothing here proves.
+    pub(crate) fn said(&self) -> Result<Value> {
+        self.node.json("ledger")
     }
 
     /// Sends a transaction. A refusal is the node's word.

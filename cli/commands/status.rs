@@ -52,6 +52,12 @@ fn in_words(status: &Value, url: &str) -> String {
     line("records", records(&status["records"]));
     line("replication", replication(status));
     line("ledger", ledger(&status["ledger"]));
+    if let Some(changes) = changes(&status["ledger"]["changes"]) {
+        line("validators", changes);
+    }
+    if let Some(accused) = accused(&status["ledger"]) {
+        line("faults", accused);
+    }
     line("reachability", reachability(&status["reachability"]));
     if let Some(ahead) = status["clock_ahead_secs"].as_i64() {
         line("clock", clock(ahead));
@@ -128,6 +134,9 @@ fn ledger(ledger: &Value) -> String {
     if ledger["halted"].is_string() {
         return format!("{network} has halted");
     }
+    if ledger["waits"].is_string() {
+        return format!("{network} waits for space on its disk");
+    }
     let count = |field: &str| ledger[field].as_u64().unwrap_or_default();
     let role = match ledger["votes"].as_bool() {
         Some(true) => "votes",
@@ -142,6 +151,46 @@ fn ledger(ledger: &Value) -> String {
         count("height"),
         count("age_seconds")
     )
+}
+
+/// How the validators are about to change; nothing where they are not.
+fn changes(changes: &Value) -> Option<String> {
+    let of = |field: &str| changes[field].as_array().map_or(0, Vec::len) as u64;
+    let from = changes["from"].as_u64().unwrap_or_default();
+    let decided = [
+        ("joining", "joins"),
+        ("leaving", "leaves"),
+        ("moving", "moves"),
+    ];
+    let decided = decided.iter().filter(|(field, _)| of(field) > 0);
+    let decided = decided.map(|(field, does)| match of(field) {
+        1 => format!("1 {does}"),
+        many => format!("{many} {}", does.trim_end_matches('s')),
+    });
+    let decided: Vec<String> = decided.collect();
+    let mut parts = vec![format!("{} vote", changes["voting"].as_u64()?)];
+    if !decided.is_empty() {
+        parts.push(format!("from block {from} on {}", decided.join(", ")));
+    }
+    if of("proposed") > 0 {
+        parts.push(format!(
+            "{} for approvals: see `dotkey network show`",
+            match of("proposed") {
+                1 => "1 change waits".to_owned(),
+                many => format!("{many} changes wait"),
+            }
+        ));
+    }
+    (parts.len() > 1).then(|| parts.join("; "))
+}
+
+/// Validators that this node saw sign two things.
+fn accused(ledger: &Value) -> Option<String> {
+    let seen = ledger["evidence"].as_u64().filter(|seen| *seen > 0)?;
+    Some(format!(
+        "{} signed two things; the votes are at /v1/evidence",
+        counted(seen, "validator")
+    ))
 }
 
 fn reachability(reachability: &Value) -> String {
@@ -219,6 +268,26 @@ mod tests {
         });
         let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago; records are safer with 20 nodes\n  ledger       solo (0123456789abcdef…): block 7, 2 s old; votes, 1 transaction waiting\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
         assert_eq!(in_words(&status, "http://node"), expected);
+    }
+
+    #[test]
+    fn validators_are_a_line_where_something_is_pending() {
+        let check = |told: Value, says: Option<&str>| assert_eq!(changes(&told).as_deref(), says);
+        check(json!(null), None);
+        check(json!({"voting": 4, "from": 80, "proposed": []}), None);
+        check(
+            json!({"voting": 4, "from": 80, "joining": ["a", "b"], "leaving": ["c"], "proposed": [{}]}),
+            Some(
+                "4 vote; from block 80 on 2 join, 1 leaves; 1 change waits for approvals: see `dotkey network show`",
+            ),
+        );
+        check(
+            json!({"voting": 1, "proposed": [{}, {}]}),
+            Some("1 vote; 2 changes wait for approvals: see `dotkey network show`"),
+        );
+        assert_eq!(accused(&json!({"evidence": 0})), None);
+        let seen = accused(&json!({"evidence": 1})).expect("one");
+        assert!(seen.starts_with("1 validator signed") && seen.contains("/v1/evidence"));
     }
 
     #[test]

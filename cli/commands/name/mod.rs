@@ -28,6 +28,7 @@ use crate::keys::{Identity, KeyName};
 use crate::names::lease::Phase;
 use crate::output::Answer;
 
+pub(super) use pace::Pace;
 pub(super) use standing::Standing;
 
 pub(super) fn run(command: &NameCommand, context: &Context<'_>) -> Result<Answer> {
