@@ -169,6 +169,13 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
+    if !folder.is_dir() {
+        return Err(CliError::failed(
+            "no-folder",
+            format!("{} is no folder", folder.display()),
+            "name a folder with --data",
+        ));
+    }
     check_permissions(folder, 0o022, "700")
 }
 

@@ -134,6 +134,16 @@ fn no_space(path: &Path) -> CliError {
     )
 }
 
+/// Of a backup nothing is mended: it is a copy, and there may be another.
+pub(super) fn damaged_backup(from: &Path, file: Option<&str>, reason: &str) -> CliError {
+    let place = file.map(|file| format!(" in {file}")).unwrap_or_default();
+    CliError::failed(
+        "damaged",
+        format!("the backup {} is damaged{place}: {reason}", from.display()),
+        "restore another backup; nothing was changed",
+    )
+}
+
 /// A data folder without records.
 pub(super) fn no_store(folder: &Path) -> CliError {
     CliError::not_found(
@@ -156,7 +166,7 @@ pub(super) fn store(error: &StoreError) -> CliError {
         StoreError::Damaged { .. } => "damaged",
         StoreError::Newer { .. } => "newer-format",
         StoreError::NoSpace { folder } => return no_space(folder),
-        StoreError::Exists { .. } => "exists",
+        StoreError::Exists { .. } | StoreError::Inside { .. } => "exists",
         StoreError::Missing { folder } => return no_store(folder),
         StoreError::System { .. } => "store",
     };

@@ -20,6 +20,9 @@ pub(crate) fn restore(from: &Path, data: &Path) -> Result<Answer> {
     }
     let bytes = store::restore(from, &folder).map_err(|error| match error {
         StoreError::Missing { folder } => failures::no_backup(&folder),
+        StoreError::Damaged { file, reason, .. } => {
+            failures::damaged_backup(from, file.as_deref(), &reason)
+        }
         error => failures::store(&error),
     })?;
     let shown = folder.display().to_string();
@@ -54,6 +57,8 @@ pub(crate) fn repair(data: &Path) -> Result<Answer> {
         "sound": moved_to.is_none(),
         "kept": report.kept,
         "dropped": report.dropped,
+        "log_damaged": report.log_damaged(),
+        "ledger_in_doubt": report.cells_lost,
         "files": report.files,
         "moved_to": moved_to,
     });
@@ -61,25 +66,28 @@ pub(crate) fn repair(data: &Path) -> Result<Answer> {
 }
 
 fn repaired(report: &RepairReport, moved_to: &str, data: &Path) -> String {
-    let RepairReport {
-        files: found,
-        kept,
-        dropped,
-        ..
-    } = report;
-    let where_found = match &found[..] {
+    let where_found = match &report.files[..] {
         [] => "Its parts did not agree".to_owned(),
         found => format!("Damage was found in {}", found.join(", ")),
     };
-    let lost = match dropped {
+    let lost = match report.dropped {
+        0 if report.log_damaged() => "what stood last in the log may be lost without a trace; the other nodes bring back what they have".to_owned(),
         0 => "none is known to be lost".to_owned(),
-        dropped => {
-            format!("{dropped} could not be read; the other nodes bring back what they have")
-        }
+        dropped => format!("{dropped} could not be read; the other nodes bring back what they have"),
     };
-    format!(
-        "Repaired. {where_found}.\n  kept     {}, each verified again; {lost}\n  moved    the damaged store to {moved_to}\nNext: start the node with `dotkey node --data {}`; remove that folder when all is well.",
-        counted(*kept, "record"),
+    let mut text = format!(
+        "Repaired. {where_found}.\n  kept     {}, each verified again; {lost}\n",
+        counted(report.kept, "record"),
+    );
+    if report.cells_lost {
+        text += &format!(
+            "  ledger   parts of it may be lost, which the node finds out when it starts. If it halts then, restore a backup; or, where other nodes follow the same network, move {} away and start again: it fetches all from them\n",
+            files::quoted(&store_of(data)),
+        );
+    }
+    text += &format!(
+        "  moved    the damaged store to {moved_to}\nNext: start the node with `dotkey node --data {}`; remove that folder when all is well.",
         files::quoted(data)
-    )
+    );
+    text
 }

@@ -42,6 +42,8 @@ pub(super) fn run(args: &ZonePublishArgs, context: &Context<'_>) -> Result<Answe
         let holding = check(record.key_id(), &format!("the owner of {shown}"))?;
         (record, node()?, holding)
     } else {
+        let kinds = "a zone in TOML or a signed record";
+        files::text(path, bytes.clone(), ZONE_FILE_BYTES_MAX, kinds)?;
         let identity = context.store.open(needed_key(args, path)?)?;
         let holding = check(identity.key_id(), &format!("`{}`", identity.name))?;
         let node = node()?;

@@ -2,19 +2,22 @@
 //! DHT (the `mainline` crate, which pkarr stands on) over loopback, all in one run on one machine.
 //!
 //! Prints one table, and a get's time, which reads the newest of six replicas, as a ratio to one `get_record` of libp2p-kad, which takes the first value it
-//! finds. The aim is a ratio of 2; it is printed beside what is measured and does not fail the run. More requests than are promised do. It prints besides when a
-//! change came out of the API of every node.
+//! finds, in a network like ours: as many connections, which identify, ping and gossip as ours do. What it takes in nodes that do nothing else is printed too. The
+//! aim is a ratio of 2; it is printed beside what is measured and does not fail the run. More requests than are promised do. It prints besides when a change came
+//! out of the API of every node.
 //!
 //! `-- --crowd 1000` instead starts so many nodes, and prints the memory that they take when they have found each other.
 
 mod kad;
 mod mainline;
 mod ours;
+mod quiet;
 mod watch;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use kad::Beside;
 use tokio::runtime::Runtime;
 
 /// Nodes in each of the networks.
@@ -70,20 +73,24 @@ fn main() -> ExitCode {
         let nodes = arguments.get(at + 1).and_then(|it| it.parse().ok());
         return crowd(&runtime, nodes.expect("how many nodes?"));
     }
-    let kad = runtime.block_on(kad::measure(nodes, samples, VALUE_BYTES));
+    let kad = |beside| runtime.block_on(kad::measure(nodes, samples, VALUE_BYTES, beside));
+    let (alone, kad) = (kad(Beside::Nothing), kad(Beside::AsOurs));
     let measured = runtime.block_on(ours::measure(nodes, samples, VALUE_BYTES));
     let mainline = runtime.block_on(mainline::measure(nodes, samples, MAINLINE_VALUE_BYTES));
 
     println!("{nodes} nodes, 1 KiB values, {samples} samples, p50 and p99 in ms");
-    println!("network                                      put p50   put p99   get p50   get p99");
+    println!(
+        "network                                        put p50   put p99   get p50   get p99"
+    );
     for (name, times) in [
         ("dotkey (memory; 20 acknowledge, 6 read)", &measured.times),
-        ("libp2p-kad (memory; 20 acknowledge, want 1)", &kad),
+        ("libp2p-kad in a network like ours (20; want 1)", &kad),
+        ("libp2p-kad and nothing else (20; want 1)", &alone),
         ("mainline, as pkarr (UDP on loopback)", &mainline),
     ] {
         let ms = |sorted: &[Duration], share| percentile(sorted, share).as_secs_f64() * 1e3;
         println!(
-            "{name:<44} {:>7.2}   {:>7.2}   {:>7.2}   {:>7.2}",
+            "{name:<46} {:>7.2}   {:>7.2}   {:>7.2}   {:>7.2}",
             ms(&times.put, 0.5),
             ms(&times.put, 0.99),
             ms(&times.get, 0.5),
@@ -91,10 +98,12 @@ fn main() -> ExitCode {
         );
     }
     let median = |times: &[Duration]| percentile(times, 0.5).as_secs_f64();
-    let ratio = median(&measured.times.get) / median(&kad.get);
+    let ratio = |kad: &Times| median(&measured.times.get) / median(&kad.get);
     let requests_p50 = measured.requests[measured.requests.len() / 2];
     println!(
-        "ratio: get newest-of-six / libp2p-kad get_record: {ratio:.2} (aim {GET_RATIO_AIM}); requests p50 {requests_p50} (at most {REQUESTS_MAX})"
+        "ratio: get newest-of-six / libp2p-kad get_record in a network like ours: {:.2} (aim {GET_RATIO_AIM}); in one with nothing else: {:.2}; requests p50 {requests_p50} (at most {REQUESTS_MAX})",
+        ratio(&kad),
+        ratio(&alone),
     );
     let seen = |share| percentile(&measured.seen, share).as_secs_f64();
     println!(

@@ -14,6 +14,7 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
 use crate::Times;
+use crate::quiet::{LOOK_AGAIN, quieten};
 use crate::watch::{Watchers, hex, now};
 
 /// Where these nodes listen in memory.
@@ -30,15 +31,6 @@ const DOORS: usize = 8;
 
 /// A network that has not settled by then does not.
 const SETTLED_WITHIN: Duration = Duration::from_secs(900);
-
-/// How often the network is looked at while it settles.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
-
-/// A network that does not fall quiet is measured as it is.
-const QUIET_WITHIN: Duration = Duration::from_secs(90);
-
-/// Quiet is less than this share of one processor, for all nodes together.
-const QUIET_SHARE: f64 = 0.4;
 
 /// Changes that are watched until every node has seen them, or too long.
 const CHANGES_WATCHED: usize = 20;
@@ -137,60 +129,34 @@ async fn join(nodes: usize, connections_max: u32, folder: &Path) -> Vec<Node> {
     eprintln!("{nodes} nodes started");
     let begun = Instant::now();
     loop {
-        let (mut known, mut connected) = (Vec::new(), Vec::new());
+        let mut all = Vec::new();
         for node in &network {
-            let status = node.status().await.expect("the node runs");
-            known.push(status.known_peers);
-            connected.push(status.connected_peers);
+            all.push(node.status().await.expect("the node runs"));
         }
-        known.sort_unstable();
-        connected.sort_unstable();
+        all.sort_unstable_by_key(|status| status.known_peers);
+        let settled = KNOWN_MIN.min(nodes - 1);
+        let lonely = all.partition_point(|status| status.known_peers < settled);
+        let connected = all.iter().map(|status| status.connected_peers).max();
         eprintln!(
-            "after {:.0?}: each knows {} to {} others (median {}), median {} connections",
+            "after {:.0?}: each knows {} to {} others (median {}; {lonely} know fewer than {settled}), at most {} connections",
             begun.elapsed(),
-            known[0],
-            known[nodes - 1],
-            known[nodes / 2],
-            connected[nodes / 2]
+            all[0].known_peers,
+            all[nodes - 1].known_peers,
+            all[nodes / 2].known_peers,
+            connected.unwrap_or_default(),
         );
-        if known[0] >= KNOWN_MIN.min(nodes - 1) {
+        if lonely == 0 {
             break;
         }
         assert!(
             begun.elapsed() < SETTLED_WITHIN,
-            "the network does not settle"
+            "the network does not settle: {:?}",
+            all[0]
         );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     quieten().await;
     network
-}
-
-/// Waits until this process does little: connections are made, tables are full, and what is timed next is not the joining.
-async fn quieten() {
-    let begun = Instant::now();
-    while begun.elapsed() < QUIET_WITHIN {
-        let before = processor_secs();
-        tokio::time::sleep(LOOK_AGAIN).await;
-        if processor_secs() - before < QUIET_SHARE * LOOK_AGAIN.as_secs_f64() {
-            break;
-        }
-    }
-    eprintln!("quiet after {:.0?} more", begun.elapsed());
-}
-
-/// Processor time of this process so far.
-fn processor_secs() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux says");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .expect("fields")
-        .split(' ')
-        .collect();
-    // utime and stime, in hundredths of a second: fields 14 and 15 of the line, whose second ends at the parenthesis.
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    (ticks(12) + ticks(13)) / 100.0
 }
 
 /// Bytes of memory that this process has.

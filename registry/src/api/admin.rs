@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::client::Client;
 use super::problem::{self, Problem};
 use super::put::read;
 use super::request::{self, JSON, Parameters};
@@ -156,6 +157,7 @@ struct Copied {
 /// `POST /v1/backups`.
 pub(crate) async fn backup(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -172,7 +174,7 @@ pub(crate) async fn backup(
     Parameters::read(&uri, &[])?;
     request::accepted(&headers, &[JSON])?;
     request::takes(&headers, JSON)?;
-    let body = read(body, REQUEST_BYTES_MAX, shared.config.limits.body_wait).await?;
+    let body = read(&shared, client, body, REQUEST_BYTES_MAX).await?;
     let to = wanted(&body)?;
     if fs::symlink_metadata(&to).is_ok() {
         return Err(Problem::new(
@@ -195,6 +197,10 @@ fn wanted(body: &[u8]) -> Result<PathBuf, Problem> {
     let wanted: Wanted = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
     if !wanted.to.is_absolute() {
         return Err(wrong(format!("{} is not absolute", wanted.to.display())));
+    }
+    let parent = wanted.to.parent().unwrap_or(&wanted.to);
+    if !parent.is_dir() {
+        return Err(wrong(format!("there is no folder {}", parent.display())));
     }
     Ok(wanted.to)
 }

@@ -7,20 +7,22 @@ use core::convert::Infallible;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::record::{Record, Verified};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use super::client::Client;
 use super::problem::Problem;
 use super::request::{self, EVENTS, Parameters};
+use super::shares::Share;
 use super::shown::Shown;
-use super::state::{Shared, place};
+use super::state::Shared;
 
 /// What a client that comes back saw last.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -148,12 +150,13 @@ impl Ring {
 /// `GET /v1/events`.
 pub(crate) async fn events(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let only = Parameters::read(&uri, &["key"])?.key()?;
     request::accepted(&headers, &[EVENTS])?;
-    let permit = place(&shared.subscribers, "streams of events")?;
+    let share = shared.subscribers.take(client)?;
     let ring = Arc::clone(&shared.events);
     let newest = ring.newest.subscribe();
     let now = *newest.borrow();
@@ -178,7 +181,7 @@ pub(crate) async fn events(
         only,
         stop: shared.stop.clone(),
         until: Instant::now() + limits.stream_life,
-        _permit: permit,
+        _share: share,
     };
     let events = stream::unfold(subscriber, async |mut subscriber| {
         let event = subscriber.next().await?;
@@ -197,7 +200,7 @@ struct Subscriber {
     only: Option<KeyId>,
     stop: watch::Receiver<bool>,
     until: Instant,
-    _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Subscriber {

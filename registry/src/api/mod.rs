@@ -5,6 +5,7 @@
 //! for the node behind [`crate::node::Node`]; a client verifies what it reads here as it would from anyone.
 
 mod admin;
+mod client;
 mod events;
 mod flow;
 mod guard;
@@ -18,6 +19,7 @@ mod records;
 mod request;
 mod routes;
 mod server;
+mod shares;
 mod shown;
 mod stall;
 mod state;
@@ -86,11 +88,13 @@ pub struct Limits {
     pub write_wait: Duration,
     /// The node must have answered after this long. A lookup takes at most ten seconds, a put has one before its writes.
     pub node_wait: Duration,
-    /// Publishes under way.
+    /// Bodies of publishes and transactions that arrive, of which each client has a share.
+    pub bodies: usize,
+    /// Publishes under way, of which each client has a share.
     pub puts: usize,
     /// Questions to the ledger under way, which read the disk or verify signatures.
     pub ledger: usize,
-    /// Streams of events.
+    /// Streams of events, of which each client has a share.
     pub subscribers: usize,
     /// Events that are kept for who comes back.
     pub events: usize,
@@ -112,6 +116,7 @@ impl Default for Limits {
             body_wait: Duration::from_secs(15),
             write_wait: Duration::from_secs(20),
             node_wait: Duration::from_secs(30),
+            bodies: 256,
             puts: 32,
             ledger: 64,
             subscribers: 128,

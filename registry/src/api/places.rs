@@ -5,50 +5,14 @@
 //! the client with most that wait, and of these the one that waits longest. Who fills the server up so displaces itself, and what the node works on is never
 //! cut off for it.
 
-use core::net::{IpAddr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::client::Client;
 use super::flow::Activity;
-use crate::dht::driver::is_local;
-
-/// Of all places, those of one client: an eighth.
-const SHARE: usize = 8;
-
-/// The same of this machine and of private networks, where a proxy may stand before all the world: half.
-const SHARE_OF_MANY: usize = 2;
-
-/// One client's at least: more than a browser opens.
-const PLACES_MIN: usize = 8;
-
-/// Who opens connections: an IPv4 address, or the /64 that one machine has of IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Client(IpAddr);
-
-impl Client {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(ip) if !ip.is_loopback() => {
-                let [a, b, c, d, ..] = ip.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-            other => other,
-        })
-    }
-
-    /// How many it may have of so many.
-    fn share(self, most: usize) -> usize {
-        let share = if is_local(self.0) {
-            SHARE_OF_MANY
-        } else {
-            SHARE
-        };
-        (most / share).max(PLACES_MIN)
-    }
-}
 
 /// The places of a server.
 #[derive(Debug)]
@@ -218,23 +182,6 @@ mod tests {
         let taken = places.lock();
         let seated = |it: &usize| taken.places.contains_key(&of[*it].number);
         (0..of.len()).filter(seated).collect()
-    }
-
-    #[test]
-    fn a_client_is_an_address_or_the_64_bits_that_one_machine_has() {
-        assert_eq!(client("2001:db8::1"), client("2001:db8:0:0:ffff::2"));
-        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
-        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
-        assert_eq!(client("192.0.2.1"), client("::ffff:192.0.2.1"));
-        let check = |address: &str, most: usize, expected: usize| {
-            assert_eq!(client(address).share(most), expected, "{address}");
-        };
-        check("192.0.2.1", 512, 64);
-        check("2001:db8::1", 512, 64);
-        check("192.0.2.1", 16, 8);
-        check("127.0.0.1", 512, 256);
-        check("::1", 512, 256);
-        check("172.17.0.1", 512, 256);
     }
 
     #[tokio::test]

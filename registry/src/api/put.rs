@@ -2,10 +2,9 @@
 
 use core::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State, rejection::PathRejection};
+use axum::extract::{Extension, Path, State, rejection::PathRejection};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,11 +17,13 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use tokio::sync::mpsc;
 
+use super::client::Client;
 use super::problem::{self, Facts, Problem};
 use super::records::{etag, target};
 use super::request::{self, CBOR, EVENTS, JSON, Parameters, Target};
+use super::shares::Share;
 use super::shown::{Current, Placed, Shown, refusals_in_words, refused};
-use super::state::{Shared, place};
+use super::state::Shared;
 use crate::dht::core::Placement;
 use crate::dht::message::{Expected, Refusal};
 use crate::node::Progress;
@@ -33,6 +34,7 @@ const EVENTS_MAX: usize = 32;
 /// `PUT /v1/records/{key_id}`.
 pub(crate) async fn put(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
@@ -42,15 +44,15 @@ pub(crate) async fn put(
     let expected = request::expected(&headers)?;
     let kind = request::accepted(&headers, &[JSON, EVENTS])?;
     request::takes(&headers, CBOR)?;
-    let permit = place(&shared.puts, "publishes")?;
-    let bytes = read(body, RECORD_BYTES_MAX, shared.config.limits.body_wait).await?;
+    let bytes = read(&shared, client, body, RECORD_BYTES_MAX).await?;
+    // Taken only now, so that who sends slowly keeps nobody from publishing.
+    let share = shared.puts.take(client)?;
     let record = verify(&shared, target, bytes).await?;
 
     if kind == EVENTS {
         let (events, answer) = mpsc::channel(EVENTS_MAX);
         tokio::spawn(async move {
-            tell(&shared, record, expected, &events).await;
-            drop(permit);
+            tell(&shared, share, record, expected, &events).await;
         });
         return Ok(stream(answer));
     }
@@ -66,7 +68,13 @@ pub(crate) async fn put(
 }
 
 /// A body of at most `most` bytes that comes in time. One that says it is longer is refused unread.
-pub(crate) async fn read(body: Body, most: usize, wait: Duration) -> Result<Bytes, Problem> {
+pub(crate) async fn read(
+    shared: &Shared,
+    client: Client,
+    body: Body,
+    most: usize,
+) -> Result<Bytes, Problem> {
+    let wait = shared.config.limits.body_wait;
     let too_large = || {
         Problem::new(
             problem::TOO_LARGE,
@@ -77,6 +85,7 @@ pub(crate) async fn read(body: Body, most: usize, wait: Duration) -> Result<Byte
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
+    let _share = shared.bodies.take(client)?;
     let slow = |_| {
         Problem::new(
             problem::SLOW_BODY,
@@ -201,6 +210,7 @@ fn outcome(shown: Shown, expected: Expected, placement: &Placement) -> Result<Pl
 /// Publishes and tells how it goes. A client that leaves does not stop it.
 async fn tell(
     shared: &Shared,
+    share: Share,
     record: Verified<Record>,
     expected: Expected,
     events: &mpsc::Sender<Event>,
@@ -221,6 +231,8 @@ async fn tell(
             placement = &mut publishing => break placement,
         }
     };
+    // Its client may be slow to take the end of it.
+    drop(share);
     let last = match placement.and_then(|placement| outcome(shown, expected, &placement)) {
         Ok(placed) => {
             let data = serde_json::to_string(&placed).expect("strings and numbers are JSON");

@@ -19,11 +19,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::client::Client;
 use super::events::Ring;
 use super::flow::CountedBody;
 use super::metrics::{Flight, HttpMetrics};
-use super::places::{Client, Place, Places};
+use super::places::{Place, Places};
 use super::routes::router;
+use super::shares::Shares;
 use super::stall::Stalling;
 use super::state::Shared;
 use super::{ApiConfig, Limits};
@@ -76,9 +78,10 @@ pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result
         node,
         events: Arc::clone(&events),
         metrics: HttpMetrics::new(),
-        puts: Arc::new(Semaphore::new(config.limits.puts)),
+        bodies: Shares::new("bodies", config.limits.bodies),
+        puts: Shares::new("publishes", config.limits.puts),
         ledger: Arc::new(Semaphore::new(config.limits.ledger)),
-        subscribers: Arc::new(Semaphore::new(config.limits.subscribers)),
+        subscribers: Shares::new("streams of events", config.limits.subscribers),
         stop: stopped.clone(),
         config,
     });
@@ -101,9 +104,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = next(&listener, &places) => accepted,
         };
-        let (stream, place) = match accepted {
-            Ok((stream, Some(place))) => (stream, place),
-            Ok((_, None)) => {
+        let (stream, client, place) = match accepted {
+            Ok((stream, client, Some(place))) => (stream, client, place),
+            Ok((.., None)) => {
                 shared.metrics.cut_off("crowded");
                 continue;
             }
@@ -117,7 +120,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
         tokio::spawn(async move {
             let _counted = Flight::new(&shared.metrics.connections);
             let limits = &shared.config.limits;
-            if let Some(reason) = connection(stream, &place, router, limits, stop).await {
+            let serving = connection(stream, client, &place, router, limits, stop);
+            if let Some(reason) = serving.await {
                 shared.metrics.cut_off(reason);
             }
         });
@@ -131,15 +135,17 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
 async fn next(
     listener: &TcpListener,
     places: &Arc<Places>,
-) -> io::Result<(TcpStream, Option<Place>)> {
+) -> io::Result<(TcpStream, Client, Option<Place>)> {
     let (stream, from) = listener.accept().await?;
-    let place = places.enter(Client::of(from.ip())).await;
-    Ok((stream, place))
+    let client = Client::of(from.ip());
+    let place = places.enter(client).await;
+    Ok((stream, client, place))
 }
 
 /// Serves one connection to its end. Says why, where it was cut off.
 async fn connection(
     stream: TcpStream,
+    client: Client,
     place: &Place,
     router: Router,
     limits: &Limits,
@@ -151,10 +157,11 @@ async fn connection(
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, counted) = (router.clone(), activity.request());
         let arriving = (!request.body().is_end_stream()).then(|| activity.body());
-        let request = request.map(|body| match arriving {
+        let mut request = request.map(|body| match arriving {
             Some(arriving) => Body::new(CountedBody(body, arriving)),
             None => Body::new(body),
         });
+        request.extensions_mut().insert(client);
         async move {
             let response = router.oneshot(request).await;
             response.map(|response| response.map(|body| CountedBody(body, counted)))

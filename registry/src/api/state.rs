@@ -9,7 +9,9 @@ use super::ApiConfig;
 use super::events::Ring;
 use super::metrics::HttpMetrics;
 use super::problem::{self, Problem};
+use super::shares::Shares;
 use crate::node::{Node, NodeError};
+use crate::store::StoreError;
 
 /// One for each server.
 pub(crate) struct Shared {
@@ -17,9 +19,10 @@ pub(crate) struct Shared {
     pub(crate) config: ApiConfig,
     pub(crate) events: Arc<Ring>,
     pub(crate) metrics: HttpMetrics,
-    pub(crate) puts: Arc<Semaphore>,
+    pub(crate) bodies: Arc<Shares>,
+    pub(crate) puts: Arc<Shares>,
     pub(crate) ledger: Arc<Semaphore>,
-    pub(crate) subscribers: Arc<Semaphore>,
+    pub(crate) subscribers: Arc<Shares>,
     /// True from when the server stops.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -75,6 +78,9 @@ pub(crate) fn problem_of(error: &NodeError) -> Problem {
             problem::OVERLOADED,
             "ask again in a few seconds, or ask another node",
         ),
+        NodeError::Store(StoreError::Inside { .. }) => {
+            (problem::BAD_BODY, "name a folder outside the node's store")
+        }
         NodeError::Store(_) => (
             problem::STORE_FAILED,
             "look at the space left on the node's disk; `dotkey node repair` mends a damaged store",

@@ -24,6 +24,7 @@ impl Store {
     /// When `to` exists or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
         refuse_existing(to)?;
+        self.refuse_inside(to)?;
         let partial = beside(to, ".partial");
         let system = |source: io::Error| StoreError::of_system(to, "be written", &source);
         remove_left_over(&partial).map_err(system)?;
@@ -38,6 +39,19 @@ impl Store {
             let _ = remove_left_over(&partial);
         }
         bytes
+    }
+
+    /// A copy in the store's own folder would be taken for a part of it, and be lost with it.
+    fn refuse_inside(&self, to: &Path) -> Result<(), StoreError> {
+        let system = |source: io::Error| StoreError::of_system(to, "be written", &source);
+        let parent = to.parent().unwrap_or(Path::new("/"));
+        let parent = parent.canonicalize().map_err(system)?;
+        let own = self.db().path().canonicalize().map_err(system)?;
+        if parent.starts_with(own) {
+            let folder = to.to_owned();
+            return Err(StoreError::Inside { folder });
+        }
+        Ok(())
     }
 
     fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {

@@ -67,6 +67,14 @@ impl Column {
         }
     }
 
+    /// Whether it can be made anew from the records.
+    pub(super) const fn is_of_records(self) -> bool {
+        matches!(
+            self,
+            Self::Records | Self::RecordExpiries | Self::RecordSummaries
+        )
+    }
+
     fn options(self, cache: &Cache) -> Options {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_checksum_type(ChecksumType::XXH3);

@@ -54,6 +54,14 @@ pub enum StoreError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A backup is to stand in the store that it is of.
+    #[error(
+        "{folder} is inside the store; choose a folder elsewhere, on another disk if there is one"
+    )]
+    Inside {
+        /// The backup's folder.
+        folder: PathBuf,
+    },
     /// What is to be read does not exist.
     #[error("there is no store in {folder}; check the path")]
     Missing {

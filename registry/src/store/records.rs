@@ -177,9 +177,10 @@ impl RecordStore {
                 self.inner.config.bytes_max,
                 now,
             );
-            let all = plan.drop_expired()?;
+            let noted = |error: &StoreError| self.note(error);
+            let all = plan.drop_expired().inspect_err(noted)?;
             if all {
-                plan.drop_excess()?;
+                plan.drop_excess().inspect_err(noted)?;
             }
             let differences = plan.commit().inspect_err(|error| self.note(error))?;
             self.publish(&differences, &index);

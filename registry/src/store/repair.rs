@@ -28,6 +28,16 @@ pub struct RepairReport {
     pub dropped: u64,
     /// Cells of the other columns that are in the store now. Their owners check them when they are read.
     pub cells: u64,
+    /// Whether cells of the other columns may be lost: nothing tells how many.
+    pub cells_lost: bool,
+}
+
+impl RepairReport {
+    /// Whether the log was damaged: what was in its broken part left no trace.
+    #[must_use]
+    pub fn log_damaged(&self) -> bool {
+        self.files.iter().any(|file| file.ends_with(".log"))
+    }
 }
 
 /// The suffixes of the folders of a repair: what it reads, what it writes, what is ready to take the store's name.
@@ -67,6 +77,7 @@ pub fn repair(folder: &Path) -> Result<RepairReport, StoreError> {
             kept: records,
             dropped: 0,
             cells,
+            cells_lost: false,
         });
     }
     let fresh = Store::open(&rebuilding)?;
@@ -88,6 +99,7 @@ pub fn repair(folder: &Path) -> Result<RepairReport, StoreError> {
     drop(hold);
     Ok(RepairReport {
         damaged: Some(damaged),
+        cells_lost: found.cells_lost(),
         files: found.files.into_iter().collect(),
         kept: found.kept,
         dropped: found.dropped,

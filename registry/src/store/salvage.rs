@@ -40,6 +40,17 @@ pub(super) struct Found {
     pub(super) kept: u64,
     pub(super) dropped: u64,
     pub(super) cells: u64,
+    /// Whether something was damaged that is no record.
+    other_damage: bool,
+    /// Whether something was damaged of which nobody can tell what it was.
+    any_damage: bool,
+}
+
+impl Found {
+    /// Whether cells of other columns than those of records may be lost.
+    pub(super) fn cells_lost(&self) -> bool {
+        self.other_damage || self.any_damage && self.cells > 0
+    }
 }
 
 /// A salvage into a fresh store.
@@ -67,7 +78,7 @@ impl<'a> Salvage<'a> {
         match self.open(way, copy) {
             Ok(db) => self.pour_all(&db),
             Err(error) => {
-                self.found.files.extend(file_of(error));
+                self.damaged(error);
                 Ok(())
             }
         }
@@ -94,8 +105,9 @@ impl<'a> Salvage<'a> {
                 // Strictly first, to learn which file it is.
                 let strict = database_options(DBRecoveryMode::TolerateCorruptedTailRecords);
                 let looked = DB::open_cf_descriptors_read_only(&strict, copy, descriptors(), false);
-                let looked = looked.map(drop).map_err(error);
-                self.found.files.extend(looked.err().and_then(file_of));
+                if let Err(source) = looked.map(drop) {
+                    self.damaged(error(source));
+                }
                 let opened =
                     DB::open_cf_descriptors_read_only(&lenient(), copy, descriptors(), false);
                 opened.map_err(error)
@@ -116,8 +128,16 @@ impl<'a> Salvage<'a> {
         }
     }
 
-    fn note(&mut self, copy: &Path, error: &rocksdb::Error) {
+    /// What does not read of a column.
+    fn note(&mut self, copy: &Path, column: Column, error: &rocksdb::Error) {
+        self.found.other_damage |= !column.is_of_records();
         let error = StoreError::of_database(copy, "be read", error);
+        self.found.files.extend(file_of(error));
+    }
+
+    /// What keeps the whole from opening may be of any column.
+    fn damaged(&mut self, error: StoreError) {
+        self.found.any_damage = true;
         self.found.files.extend(file_of(error));
     }
 
@@ -137,7 +157,7 @@ impl<'a> Salvage<'a> {
             });
             failure?;
             for error in broken {
-                self.note(db.path(), &error);
+                self.note(db.path(), column, &error);
             }
         }
         self.pour_known(db)
@@ -155,7 +175,7 @@ impl<'a> Salvage<'a> {
             match db.get_cf(records, position.0) {
                 Ok(Some(value)) => self.take(Column::Records, &position.0, &value)?,
                 Ok(None) => {}
-                Err(error) => self.note(db.path(), &error),
+                Err(error) => self.note(db.path(), Column::Records, &error),
             }
         }
         Ok(())

@@ -131,6 +131,52 @@ async fn who_is_slow_keeps_nobody_out() {
     }
 }
 
+/// What a client at this address is answered.
+async fn answered(from: &str, world: &World, ask: &[u8]) -> String {
+    let mut stream = connect_from(from, world).await;
+    stream.write_all(ask).await.expect("sent");
+    read_until(&mut stream, "\r\n\r\n").await
+}
+
+#[tokio::test]
+async fn who_publishes_slowly_keeps_nobody_from_publishing() {
+    let world = World::with(Mood::Honest, |config| {
+        config.limits.body_wait = NEVER;
+        (config.limits.bodies, config.limits.puts) = (16, 8);
+    });
+    let world = world.await;
+    let record = Draft::default().sign();
+    let put = Ask::put(&path(&record), &record).bytes();
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect_from("127.0.0.1", &world).await;
+        let begin = &put[..=put.len() - record.len()];
+        stream.write_all(begin).await.expect("sent");
+        slow.push(stream);
+    }
+    // Once the server has read all of them, their client has its share. If it never has, this does not end.
+    while !answered("127.0.0.1", &world, &put).await.contains("503") {}
+    let other = answered("127.0.0.2", &world, &put).await;
+    assert!(other.starts_with("HTTP/1.1 200"), "{other}");
+}
+
+#[tokio::test]
+async fn who_listens_to_much_keeps_nobody_from_listening() {
+    let world = World::with(Mood::Honest, |config| config.limits.subscribers = 16).await;
+    let events = Ask::get("/v1/events").bytes();
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect_from("127.0.0.1", &world).await;
+        stream.write_all(&events).await.expect("sent");
+        read_until(&mut stream, "id: ").await;
+        streams.push(stream);
+    }
+    let ninth = answered("127.0.0.1", &world, &events).await;
+    assert!(ninth.starts_with("HTTP/1.1 503"), "{ninth}");
+    let other = answered("127.0.0.2", &world, &events).await;
+    assert!(other.starts_with("HTTP/1.1 200"), "{other}");
+}
+
 #[tokio::test]
 async fn what_is_under_way_is_not_cut_off_for_a_newcomer() {
     let world = World::with(Mood::Honest, |config| config.limits.connections = 8).await;

@@ -142,6 +142,8 @@ fn check(what: &str, like: &str, damage: fn(&Path), lost_max: u16) {
         "{what}: it was changed"
     );
     assert!(report.files.contains(&name), "{what}: {report:?}");
+    assert_eq!(report.log_damaged(), like == ".log", "{what}: {report:?}");
+    assert!(!report.cells_lost, "{what}: there were none");
     // It takes records again, also those that it lost.
     for record in &damaged.records {
         assert!(matches!(
@@ -239,6 +241,66 @@ fn repair_leaves_a_sound_store_as_it_is() {
     check_whole(&open(&sound.folder).expect("it opens"));
 }
 
+/// The ledger cannot be made anew from the records: who repairs is told that parts of it may be gone.
+#[test]
+fn repair_says_that_other_cells_may_be_lost() {
+    let damage = |column: Column| {
+        let damaged = whole();
+        let store = open(&damaged.folder).expect("it opens");
+        let before = files(&damaged.folder, ".sst");
+        let put = |key: u16, value: &[u8]| {
+            let key = key.to_be_bytes();
+            let key = &key[..];
+            let put = store.store().write(&[Change::Put { column, key, value }]);
+            put.expect("written");
+        };
+        (0..64).for_each(|key| put(key << 8, &[key as u8; 512]));
+        store.store().flush().expect("flushed");
+        drop(store);
+        let mut tables = files(&damaged.folder, ".sst");
+        tables.retain(|table| !before.contains(table));
+        // The largest of the new ones: the summaries and expiries of what was in the log are shorter.
+        let of_column = |table: &&PathBuf| {
+            let bytes = fs::read(table).expect("read");
+            bytes
+                .windows(column.name().len())
+                .any(|it| it == column.name().as_bytes())
+        };
+        let table = tables.iter().find(of_column).expect("its table");
+        let mut bytes = fs::read(table).expect("read");
+        bytes[20] ^= 0x10;
+        fs::write(table, bytes).expect("written");
+        let report = repair(&damaged.folder).expect("repaired");
+        assert!(report.damaged.is_some(), "{report:?}");
+        report
+    };
+    let report = damage(Column::Certificates);
+    assert!(report.cells_lost && report.cells < 64, "{report:?}");
+    assert_eq!(report.kept, u64::from(ALL), "the records are whole");
+}
+
+#[test]
+fn damage_among_the_expiries_is_noticed_by_who_looks_for_the_expired() {
+    let damaged = whole();
+    let store = open(&damaged.folder).expect("it opens");
+    store.store().flush().expect("flushed");
+    drop(store);
+    let name = Column::RecordExpiries.name().as_bytes();
+    for table in files(&damaged.folder, ".sst") {
+        let mut bytes = fs::read(&table).expect("read");
+        if bytes.windows(name.len()).any(|it| it == name) {
+            bytes[20] ^= 0x10;
+            fs::write(&table, bytes).expect("written");
+        }
+    }
+    let store = open(&damaged.folder).expect("its summaries are sound");
+    assert_eq!(store.trouble(), None);
+    let late = dotkey_proto::time::Timestamp::MAX;
+    store.expire(late).expect_err("it does not read");
+    let trouble = store.trouble().expect("it says so");
+    assert!(trouble.ends_with("run `dotkey node repair`"), "{trouble}");
+}
+
 /// The files of a store by name, without those that say who had it.
 fn bytes_of(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = files(folder, "");
@@ -310,6 +372,11 @@ fn a_damaged_backup_is_not_restored() {
     let backup = sound.folder.with_file_name("backup");
     let store = open(&sound.folder).expect("it opens");
     store.backup(&backup).expect("written");
+    let inside = store.backup(&sound.folder.join("backup"));
+    assert!(
+        matches!(inside, Err(StoreError::Inside { .. })),
+        "{inside:?}"
+    );
     drop(store);
     flip_middle(&files(&backup, ".sst")[0]);
     let target = sound.folder.with_file_name("restored");

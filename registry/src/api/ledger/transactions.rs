@@ -1,10 +1,8 @@
 //! `POST /v1/transactions`, and what became of one.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dotkey_proto::ledger::SignedTransaction;
@@ -12,10 +10,10 @@ use dotkey_proto::limits::TRANSACTION_BYTES_MAX;
 use serde::Serialize;
 
 use super::{SharedState, ask, problems};
+use crate::api::client::Client;
 use crate::api::problem::{self, Problem};
 use crate::api::put::read;
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
-use crate::api::state::Shared;
 use crate::hex::{hex, unhex};
 use crate::node::ledger::{Ledger, Outcome};
 
@@ -58,6 +56,7 @@ impl Answer {
 /// `POST /v1/transactions`.
 pub(crate) async fn post(
     State(shared): SharedState,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -68,7 +67,7 @@ pub(crate) async fn post(
     if shared.node.ledger().is_none() {
         return Err(problems::no_ledger());
     }
-    let bytes = read_transaction(&shared, body).await?;
+    let bytes = read(&shared, client, body, TRANSACTION_BYTES_MAX).await?;
     let question = move |ledger: Ledger| {
         let transaction = SignedTransaction::decode(&bytes).map_err(problems::malformed)?;
         let id = transaction.digest();
@@ -84,10 +83,6 @@ pub(crate) async fn post(
     };
     let (status, answer) = ask(&shared, question).await?;
     Ok(answer.with(status))
-}
-
-async fn read_transaction(shared: &Arc<Shared>, body: Body) -> Result<bytes::Bytes, Problem> {
-    read(body, TRANSACTION_BYTES_MAX, shared.config.limits.body_wait).await
 }
 
 /// `GET /v1/transactions/{id}`.

@@ -19,7 +19,7 @@ pub enum ChainError {
     NoSpace(String),
     /// The tree in the store is not the one that the last block's header names. The node halts.
     #[error(
-        "the ledger's state does not match its last block ({height}): {why}; restore a backup, or remove the ledger and let it be fetched again"
+        "the ledger's state does not match its last block ({height}): {why}; restore a backup, or move the folder `store` away and start again, if other nodes of the network are there to fetch it from"
     )]
     Audit {
         /// The last block.

@@ -37,7 +37,7 @@ pub enum StateError {
     Unreadable(String),
     /// Bytes in it are not what stands there.
     #[error(
-        "{what} in the ledger's state is damaged: {source}; restore a backup, or remove the ledger and let it be fetched again"
+        "{what} in the ledger's state is damaged: {source}; restore a backup, or move the folder `store` away and start again, if other nodes of the network are there to fetch it from"
     )]
     Damaged {
         /// What was read.
@@ -47,7 +47,7 @@ pub enum StateError {
     },
     /// It is not there, and has to be.
     #[error(
-        "{0} is missing in the ledger's state; restore a backup, or remove the ledger and let it be fetched again"
+        "{0} is missing in the ledger's state; restore a backup, or move the folder `store` away and start again, if other nodes of the network are there to fetch it from"
     )]
     Missing(&'static str),
 }
