@@ -24,7 +24,10 @@ pub(crate) use name::{
     LedgerArgs, NameClaimArgs, NameCommand, NameListArgs, NameReleaseArgs, NameRenewArgs,
     NameShowArgs, NameTransferArgs, NameWatchArgs, TrustArgs,
 };
-pub(crate) use network::{NetworkCommand, NetworkInitArgs};
+pub(crate) use network::{
+    NetworkApproveArgs, NetworkCandidateArgs, NetworkChangeArgs, NetworkCommand, NetworkInitArgs,
+    NetworkShowArgs,
+};
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use resolver::{ResolverArgs, ResolverCommand, ResolverRunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};

@@ -14,6 +14,7 @@ use dotkey_proto::limits::BUNDLE_BYTES_MAX;
 use dotkey_proto::stamp::Beacon;
 use dotkey_proto::words::counted;
 use dotkey_registry::ledger::{Charter, DEMAND_MAX};
+use serde_json::Value;
 
 use super::light::{LightClient, Unproved, genesis_of};
 use super::{NodeClient, number};
@@ -188,6 +189,11 @@ impl Ledger {
             thread::sleep(GONE_PAUSE);
             self.node.find_again();
         }
+    }
+
+    /// What the node says of the network now, which nothing here proves.
+    pub(crate) fn said(&self) -> Result<Value> {
+        self.node.json("ledger")
     }
 
     fn fetch(&mut self, subject: &Subject, whole: bool) -> Result<(Bundle, VerifiedProof)> {

@@ -56,6 +56,8 @@ fn in_words(status: &Value, url: &str) -> String {
     line("ledger", ledger(&status["ledger"]));
     for (label, value) in [
         ("validators", signing(&status["ledger"]["signing"])),
+        ("changes", changes(&status["ledger"]["changes"])),
+        ("faults", accused(&status["ledger"])),
         ("following", following(&status["ledger"])),
     ] {
         if let Some(value) = value {
@@ -140,6 +142,9 @@ fn ledger(ledger: &Value) -> String {
     if ledger["halted"].is_string() {
         return format!("{network} has halted");
     }
+    if ledger["waits"].is_string() {
+        return format!("{network} waits for space on its disk");
+    }
     let count = |field: &str| ledger[field].as_u64().unwrap_or_default();
     let role = match ledger["votes"].as_bool() {
         Some(true) => "votes",
@@ -193,6 +198,46 @@ fn following(ledger: &Value) -> Option<String> {
     };
     let peers = counted(count("peers").unwrap_or_default(), "peer");
     Some(format!("{stage}; {peers} with the ledger"))
+}
+
+/// How the validators are about to change; nothing where they are not.
+fn changes(changes: &Value) -> Option<String> {
+    let of = |field: &str| changes[field].as_array().map_or(0, Vec::len) as u64;
+    let from = changes["from"].as_u64().unwrap_or_default();
+    let decided = [
+        ("joining", "joins"),
+        ("leaving", "leaves"),
+        ("moving", "moves"),
+    ];
+    let decided = decided.iter().filter(|(field, _)| of(field) > 0);
+    let decided = decided.map(|(field, does)| match of(field) {
+        1 => format!("1 {does}"),
+        many => format!("{many} {}", does.trim_end_matches('s')),
+    });
+    let decided: Vec<String> = decided.collect();
+    let mut parts = vec![format!("{} vote", changes["voting"].as_u64()?)];
+    if !decided.is_empty() {
+        parts.push(format!("from block {from} on {}", decided.join(", ")));
+    }
+    if of("proposed") > 0 {
+        parts.push(format!(
+            "{} for approvals: see `dotkey network show`",
+            match of("proposed") {
+                1 => "1 change waits".to_owned(),
+                many => format!("{many} changes wait"),
+            }
+        ));
+    }
+    (parts.len() > 1).then(|| parts.join("; "))
+}
+
+/// Validators that this node saw sign two things.
+fn accused(ledger: &Value) -> Option<String> {
+    let seen = ledger["evidence"].as_u64().filter(|seen| *seen > 0)?;
+    Some(format!(
+        "{} signed two things; the votes are at /v1/evidence",
+        counted(seen, "validator")
+    ))
 }
 
 fn reachability(reachability: &Value) -> String {
@@ -307,6 +352,26 @@ mod tests {
             "stands still: no peer has the next block",
         );
         assert!(!shown(json!(null)).contains("following"));
+    }
+
+    #[test]
+    fn validators_are_a_line_where_something_is_pending() {
+        let check = |told: Value, says: Option<&str>| assert_eq!(changes(&told).as_deref(), says);
+        check(json!(null), None);
+        check(json!({"voting": 4, "from": 80, "proposed": []}), None);
+        check(
+            json!({"voting": 4, "from": 80, "joining": ["a", "b"], "leaving": ["c"], "proposed": [{}]}),
+            Some(
+                "4 vote; from block 80 on 2 join, 1 leaves; 1 change waits for approvals: see `dotkey network show`",
+            ),
+        );
+        check(
+            json!({"voting": 1, "proposed": [{}, {}]}),
+            Some("1 vote; 2 changes wait for approvals: see `dotkey network show`"),
+        );
+        assert_eq!(accused(&json!({"evidence": 0})), None);
+        let seen = accused(&json!({"evidence": 1})).expect("one");
+        assert!(seen.starts_with("1 validator signed") && seen.contains("/v1/evidence"));
     }
 
     #[test]

@@ -286,14 +286,23 @@ fn config(place: &Place, others: &[&str], network: &str) -> String {
     )
 }
 
-/// Whether a data folder has the secrets of a validator, and which.
-pub(crate) fn own_identity(data: &Path) -> Result<Option<[u8; 32]>> {
-    let key = ValidatorKey::load(data).map_err(|error| {
+/// Whether others could reach a validator at an address.
+pub(crate) fn check_address(text: &str) -> Result<()> {
+    place_at(text).map(drop)
+}
+
+/// The secrets of a validator that a data folder has.
+pub(crate) fn own_key(data: &Path) -> Result<Option<ValidatorKey>> {
+    ValidatorKey::load(data).map_err(|error| {
         CliError::failed(
             "bad-validator-key",
             error,
             "restore it, with mode 0600, or move it away",
         )
-    })?;
-    Ok(key.map(|key| key.identity_key()))
+    })
+}
+
+/// Whether a data folder has the secrets of a validator, and which.
+pub(crate) fn own_identity(data: &Path) -> Result<Option<[u8; 32]>> {
+    Ok(own_key(data)?.map(|key| key.identity_key()))
 }

@@ -16,7 +16,7 @@ use dotkey_registry::node::ledger::Network;
 use crate::exit::{CliError, Result};
 use crate::files;
 
-pub(crate) use found::{Founded, found, own_identity};
+pub(crate) use found::{Founded, check_address, found, own_identity, own_key};
 
 /// The genesis in a data folder.
 const NETWORK_FILE: &str = "network.toml";

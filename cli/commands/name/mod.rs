@@ -27,6 +27,7 @@ use crate::files::{self, PUBLIC};
 use crate::keys::{Identity, KeyName};
 use crate::output::Answer;
 
+pub(super) use pace::Pace;
 pub(super) use standing::Standing;
 
 pub(super) fn run(command: &NameCommand, context: &Context<'_>) -> Result<Answer> {

@@ -16,14 +16,14 @@ const HEARTBEATS_MAX: u32 = 12;
 const STILL_MIN: Duration = Duration::from_secs(60);
 
 /// Blocks that come, or do not.
-pub(super) struct Pace {
+pub(in crate::commands) struct Pace {
     pause: Duration,
     still_max: Duration,
     last: Option<(u64, Instant)>,
 }
 
 impl Pace {
-    pub(super) fn of(ledger: &Ledger) -> Self {
+    pub(in crate::commands) fn of(ledger: &Ledger) -> Self {
         let Parameters {
             block_interval_ms,
             heartbeat_ms,
@@ -38,7 +38,7 @@ impl Pace {
     }
 
     /// Waits before the next look. `height` is the newest that was seen.
-    pub(super) fn wait(&mut self, height: u64) -> Result<()> {
+    pub(in crate::commands) fn wait(&mut self, height: u64) -> Result<()> {
         match self.last {
             Some((last, since)) if last == height => {
                 let still = since.elapsed();

@@ -107,7 +107,7 @@ impl Default for Parameters {
             grace_secs: 30 * 24 * HOUR,
             epoch_blocks: 8640,
             block_interval_ms: 1000,
-            heartbeat_ms: 5000,
+            heartbeat_ms: 3000,
         }
     }
 }

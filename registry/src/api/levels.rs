@@ -127,6 +127,11 @@ fn ledger(registry: &mut Registry, status: &LedgerStatus) {
             "Validators that this node saw sign two things",
             Some(status.evidence as u64),
         ),
+        (
+            "ledger_changes_proposed",
+            "Changes of the validators that wait for approvals",
+            status.changes.as_ref().map(|one| one.proposed.len() as u64),
+        ),
     ];
     for (name, help, value) in numbers {
         // What is not known is not there.

@@ -39,6 +39,13 @@ impl Target {
 /// The parameters behind `?`, each at most once.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
+/// A number as CBOR and JSON have it, in digits alone.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok();
+    number.filter(|number| digits && *number <= SEQUENCE_MAX)
+}
+
 impl Parameters {
     /// Reads them; those that are not in `known` are refused, because a misspelt `fresh` would else be a stale answer.
     pub(crate) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
@@ -92,17 +99,26 @@ impl Parameters {
         }
     }
 
+    /// Where a page begins.
+    pub(crate) fn from(&self) -> Result<u64, Problem> {
+        let Some(text) = self.get("from") else {
+            return Ok(0);
+        };
+        number(text).ok_or_else(|| {
+            Problem::new(
+                problem::BAD_PARAMETER,
+                format!("{} is no place to begin", quoted(text)),
+                "give the `next` of the page before, or leave it out to begin with the first",
+            )
+        })
+    }
+
     /// Whose validators a client knows: 0 for those of the genesis.
     pub(crate) fn epoch(&self) -> Result<u64, Problem> {
         let Some(text) = self.get("epoch") else {
             return Ok(0);
         };
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let epoch = text
-            .parse()
-            .ok()
-            .filter(|epoch| digits && *epoch <= SEQUENCE_MAX);
-        epoch.ok_or_else(|| {
+        number(text).ok_or_else(|| {
             Problem::new(
                 problem::BAD_PARAMETER,
                 format!("{} is no epoch", quoted(text)),

@@ -32,6 +32,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/transactions", post(ledger::transactions::post))
         .route("/v1/transactions/{id}", get(ledger::transactions::get))
         .route("/v1/ledger", get(ledger::chain::ledger))
+        .route("/v1/evidence", get(ledger::evidence::evidence))
         .route("/v1/checkpoints/latest", get(ledger::chain::latest))
         .route("/v1/blocks/{height}", get(ledger::chain::block))
         .route("/v1/genesis", get(ledger::chain::genesis))
@@ -73,7 +74,8 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
     let stopping = *shared.stop.borrow();
     let wait = HEALTH_WAIT.min(shared.config.limits.node_wait);
     let status = shared.ask_within(wait, shared.node.status()).await;
-    let ledger = shared.node.ledger().map(Ledger::status);
+    let ahead = status.as_ref().ok().and_then(|one| one.clock_ahead_secs);
+    let ledger = ledger_status(&shared, ahead);
     let mut reasons = ledger
         .as_ref()
         .map(LedgerStatus::warnings)
@@ -124,10 +126,16 @@ async fn status(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
 
 /// What a node says of itself, with what its ledger has to say.
 pub(crate) fn with_ledger(shared: &Shared, mut status: Status) -> (Status, Option<LedgerStatus>) {
-    let ledger = shared.node.ledger().map(Ledger::status);
+    let ledger = ledger_status(shared, status.clock_ahead_secs);
     let warnings = ledger.as_ref().map(LedgerStatus::warnings);
     status.warnings.splice(0..0, warnings.unwrap_or_default());
     (status, ledger)
+}
+
+fn ledger_status(shared: &Shared, ahead_secs: Option<i64>) -> Option<LedgerStatus> {
+    let mut ledger = shared.node.ledger().map(Ledger::status)?;
+    ledger.hear_of_clock(ahead_secs);
+    Some(ledger)
 }
 
 #[derive(Serialize)]

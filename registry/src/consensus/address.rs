@@ -7,13 +7,15 @@ use commonware_utils::Hostname;
 use super::error::ConsensusError;
 use super::library::p2p::{Address, Ingress};
 
+const NOWHERE_SOCKET: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// Nobody is dialled there: a validator without an address dials the others.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+pub(super) const NOWHERE: Address = Address::Symmetric(NOWHERE_SOCKET);
 
 /// Reads `192.0.2.1:4381`, `[2001:db8::1]:4381` or `validator.example.net:4381`; nothing when the validator is not to be dialled.
 pub(super) fn read(text: &str) -> Result<Address, ConsensusError> {
     if text.is_empty() {
-        return Ok(Address::Symmetric(NOWHERE));
+        return Ok(NOWHERE);
     }
     if let Ok(socket) = text.parse() {
         return Ok(Address::Symmetric(socket));
@@ -27,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Address, ConsensusError> {
     // Who connects shows its key; from where does not matter.
     Ok(Address::Asymmetric {
         ingress,
-        egress: NOWHERE,
+        egress: NOWHERE_SOCKET,
     })
 }
 

@@ -32,9 +32,12 @@ pub enum Objection {
     /// The block breaks a rule, for everyone and for ever.
     #[error("{0}")]
     Invalid(String),
-    /// This node cannot tell, now or ever: its state is damaged, or its disk is full. The engine halts.
+    /// This node cannot tell, now or ever: its state is damaged. The engine halts.
     #[error("{0}")]
     Broken(String),
+    /// The disk is full, and nothing was written. The engine waits, and tries again.
+    #[error("{0}")]
+    NoSpace(String),
 }
 
 /// Executes blocks. The engine calls it from its own threads, a few at a time; a call may take as long as a block takes.
@@ -54,6 +57,11 @@ pub trait Application: Send + Sync + 'static {
     /// Who may connect without a vote: those who will vote from the next epoch on, so that they have caught up by then.
     fn observers(&self) -> Vec<Validator> {
         Vec::new()
+    }
+
+    /// Counts the final blocks that changed who that is, so that it need not be asked after each.
+    fn observers_changed(&self) -> u64 {
+        0
     }
 
     /// Whether the state after this block is at hand, so that a block on it can be executed.
@@ -79,7 +87,7 @@ pub trait Application: Send + Sync + 'static {
     /// certificate, a later block's speaks for it: validators may finalise several blocks with one vote.
     ///
     /// # Errors
-    /// See [`Objection`]; either halts the engine, since what is final cannot be refused.
+    /// See [`Objection`]; all but a full disk halt the engine, since what is final cannot be refused.
     fn finalise(&self, block: &Block, certificate: Option<&Certificate>) -> Result<(), Objection>;
 
     /// A transaction came from another validator. Whether it waits now to be put in a block, and did not before.

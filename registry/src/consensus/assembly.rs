@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 
 use super::committee::{Committees, Identity};
 use super::conductor::{
-    Automaton, BUFFER, Conductor, Deliveries, Library, Lines, MAILBOX, Stray, stopped,
+    Automaton, BUFFER, Conductor, Deliveries, Expected, Library, Lines, MAILBOX, Stray, stopped,
 };
 use super::desk::Desk;
 use super::error::ConsensusError;
-use super::evidence::{Keeper, Witness};
 use super::journal::{JournalError, Signed};
+use super::keeper::{Keeper, Witness};
 use super::library::{
     CacheRef, Digest, EightCap, Finalization, Runtime, Sequential, Signer, ValidatorKey, Votes,
     buffered, certificate::Verifier as _, marshal, p2p, prunable,
@@ -79,7 +79,6 @@ where
 {
     let desk = Arc::clone(&parts.desk);
     let stores = Stores::open(&context, &parts).await?;
-    let (keeper, library) = (stores.keeper, stores.library);
     let config = buffer_config(&parts.identity, parts.peers.clone());
     let (sending, buffer) = buffered::Engine::new(context.child("buffer"), config);
     let backfill = marshal::resolver::p2p::init(
@@ -101,14 +100,14 @@ where
     let automaton = Automaton::new(
         context.child("automaton"),
         Proposer::new(Arc::clone(&desk)),
-        library.clone(),
+        stores.library.clone(),
         desk.epocher.clone(),
     );
     let conductor = Conductor {
         context: context.child("conductor"),
         desk: Arc::clone(&desk),
         committees: stores.committees,
-        library,
+        library: stores.library,
         automaton,
         witness: stores.witness,
         signed: stores.signed,
@@ -120,6 +119,7 @@ where
         partitions: parts.partitions,
         voting: None,
         ahead: None,
+        expected: Expected::default(),
     };
     let exchange = context.child("work").dedicated().spawn({
         let desk = Arc::clone(&desk);
@@ -129,7 +129,7 @@ where
         biased;
         reason = desk.halted() => Err(ConsensusError::Ledger(reason)),
         ended = conductor.run(stores.delivered, delivering, strays) => ended,
-        ended = keeper.run() => ended.map_err(ConsensusError::from),
+        ended = stores.keeper.run() => ended.map_err(ConsensusError::from),
         ended = exchange => ended.map_err(|error| stopped(&error.to_string()))?,
         ended = keeping => Err(stopped(&format!("blocks are not kept any more: {ended:?}"))),
         ended = buffering => Err(stopped(&format!("blocks are not sent any more: {ended:?}"))),

@@ -9,6 +9,7 @@ use commonware_utils::acknowledgement::{Acknowledgement as _, Exact};
 use commonware_utils::ordered::Map;
 use commonware_utils::vec::NonEmptyVec;
 use commonware_utils::{NZUsize, NonZeroDuration};
+use dotkey_proto::ledger::Certificate;
 use p2p::utils::mux::MuxHandle;
 use p2p::{Address, AddressableManager, Blocker, Sender};
 use tokio::sync::mpsc;
@@ -16,14 +17,14 @@ use tokio::sync::mpsc;
 use super::committee::{Committees, certificate};
 use super::desk::Desk;
 use super::error::ConsensusError;
-use super::evidence::Witness;
 use super::journal::{JournalError, Signed, votes_partition};
+use super::keeper::Witness;
 use super::library::{
     CacheRef, Digest, Epoch, Epocher, Feedback, FixedEpocher, Handle, Height, Reporter, Reporters,
     Runtime, Sequential, ValidatorKey, Votes, decode, marshal, p2p, simplex,
 };
 use super::proposer::Proposer;
-use super::{Block, address, timing};
+use super::{Block, Objection, Validator, address, timing};
 
 /// Final blocks that other validators may still ask for: a week of heartbeats. Older ones come with a snapshot.
 const BLOCKS_KEPT_MIN: u64 = 200_000;
@@ -88,6 +89,15 @@ pub(super) struct Conductor<E: Runtime, M, B, S: Sender> {
     pub(super) voting: Option<(u64, Handle<()>)>,
     /// The farthest epoch that a validator was heard in, and which one.
     pub(super) ahead: Option<(u64, ValidatorKey)>,
+    pub(super) expected: Expected,
+}
+
+/// Who may connect now.
+#[derive(Default)]
+pub(super) struct Expected {
+    validators: Vec<Validator>,
+    /// See [`super::Application::observers_changed`].
+    changed: u64,
 }
 
 impl<E, M, B, S> Conductor<E, M, B, S>
@@ -166,6 +176,9 @@ where
         acknowledgement.acknowledge();
         if is_new && self.desk.is_border(height) {
             self.enter().await?;
+        } else if is_new && self.desk.application.observers_changed() != self.expected.changed {
+            // One that was just approved catches up before its first epoch begins.
+            self.connect(self.desk.epoch(height + 1), height)?;
         }
         Ok(())
     }
@@ -178,17 +191,7 @@ where
             let committee = self.committees.of(epoch)?;
             certificate(finalization, committee.participants().len())
         });
-        let desk = Arc::clone(&self.desk);
-        let writing = self
-            .context
-            .child("write")
-            .shared(true)
-            .spawn(move |_| async move {
-                desk.application
-                    .finalise(block.inner(), certificate.as_ref())
-            });
-        let written = writing.await.map_err(|error| stopped(&error.to_string()))?;
-        written.map_err(|error| ConsensusError::Ledger(error.to_string()))?;
+        self.write(Arc::new(block), certificate).await?;
         let tip = self.desk.application.tip();
         assert!(tip.height == height, "what is finalised is the tip");
         self.signed.note(epoch).await?;
@@ -205,6 +208,36 @@ where
         let kept = BLOCKS_KEPT_MIN.max(length.get().saturating_mul(2));
         if height.is_multiple_of(PRUNE_EVERY) && height > kept {
             self.library.prune(Height::new(height - kept));
+        }
+        Ok(())
+    }
+
+    /// Lets the application write a final block. A full disk is waited for: nothing is acknowledged before.
+    async fn write(
+        &self,
+        block: Arc<Digested<Block>>,
+        certificate: Option<Certificate>,
+    ) -> Result<(), ConsensusError> {
+        let certificate = Arc::new(certificate);
+        loop {
+            let desk = Arc::clone(&self.desk);
+            let (block, certificate) = (Arc::clone(&block), Arc::clone(&certificate));
+            let writing = self
+                .context
+                .child("write")
+                .shared(true)
+                .spawn(move |_| async move {
+                    let certificate = certificate.as_ref().as_ref();
+                    desk.application.finalise(block.inner(), certificate)
+                });
+            match writing.await.map_err(|error| stopped(&error.to_string()))? {
+                Ok(()) => break self.desk.waits(None),
+                Err(Objection::NoSpace(why)) => {
+                    self.desk.waits(Some(why));
+                    self.context.sleep(timing::NO_SPACE_PAUSE).await;
+                }
+                Err(objection) => return Err(ConsensusError::Ledger(objection.to_string())),
+            }
         }
         Ok(())
     }
@@ -278,15 +311,29 @@ where
         Ok(())
     }
 
-    /// Says who may connect: the epoch's validators, and those to come.
+    /// Says who may connect, where that has changed: the epoch's validators, and those to come.
     fn connect(&mut self, epoch: u64, height: u64) -> Result<(), ConsensusError> {
         let application = &self.desk.application;
+        self.expected.changed = application.observers_changed();
         let mut validators = application.validators(epoch).unwrap_or_default();
-        validators.extend(application.observers());
+        for one in application.observers() {
+            // Where one that moves is now, until its new place holds.
+            if validators
+                .iter()
+                .all(|known| known.identity != one.identity)
+            {
+                validators.push(one);
+            }
+        }
+        if validators == self.expected.validators {
+            return Ok(());
+        }
         let peers = validators.iter().map(|one| {
             let identity = decode::<ValidatorKey>(&one.identity[..]);
-            let address: Address = address::read(&one.address)?;
-            Ok((identity.map_err(|_| super::KeyError::Identity)?, address))
+            Ok((
+                identity.map_err(|_| super::KeyError::Identity)?,
+                address_of(one),
+            ))
         });
         let peers: Vec<_> = peers.collect::<Result<_, ConsensusError>>()?;
         if peers.len() > self.room.get() {
@@ -296,6 +343,7 @@ where
         }
         // Heights grow, as the numbers of these sets must.
         self.peers.track(height, Map::from_iter_dedup(peers));
+        self.expected.validators = validators;
         Ok(())
     }
 
@@ -347,6 +395,14 @@ where
         let lookups = self.lines.lookups.register(epoch).await.map_err(closed)?;
         Ok(engine.start(votes, certificates, lookups))
     }
+}
+
+/// Where a validator is dialled. Two thirds have approved it: an address that does not read must not stop the others.
+fn address_of(validator: &Validator) -> Address {
+    address::read(&validator.address).unwrap_or_else(|error| {
+        tracing::error!(%error, "a validator is not dialled");
+        address::NOWHERE
+    })
 }
 
 pub(super) fn stopped(what: &str) -> ConsensusError {

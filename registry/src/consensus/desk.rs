@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dotkey_proto::ledger::Header;
+use dotkey_proto::time::Timestamp;
 use tokio::sync::watch;
 
-use super::library::{Epocher, FixedEpocher, Height};
+use super::keeper::EVIDENCE_MAX;
+use super::library::{Epocher, FixedEpocher, Height, Runtime};
 use super::{Application, Block, Evidence, Pacing, Tip};
 
 /// How the engine is.
@@ -19,6 +21,8 @@ pub struct Status {
     pub votes: bool,
     /// What is wrong with this machine's clock, or with a proposer's: it costs votes.
     pub clock: Option<String>,
+    /// Why it signs nothing for now, and what to do: it goes on by itself.
+    pub waits: Option<String>,
     /// Why the engine stopped for good, and what to do.
     pub halted: Option<String>,
 }
@@ -32,7 +36,15 @@ pub(super) struct Desk {
     pub(super) work: watch::Sender<u64>,
     pub(super) status: watch::Sender<Status>,
     pub(super) evidence: Mutex<Vec<Evidence>>,
+    /// Until when what was said of a clock stands.
+    pub(super) complaint_ends: Mutex<Option<Timestamp>>,
+    /// How far this validator's calendar is ahead of the runtime's.
+    #[cfg(test)]
+    pub(super) ahead_secs: i64,
 }
+
+/// What is wrong with a clock is said for so long after it was seen: others' blocks, which are right, follow within a view.
+const COMPLAINT_SECS: u64 = 60;
 
 impl Desk {
     /// The epoch that a block of this height belongs to.
@@ -64,6 +76,20 @@ impl Desk {
         });
     }
 
+    /// Says why nothing goes on for now, or that it does.
+    pub(super) fn waits(&self, why: Option<String>) {
+        self.status.send_if_modified(|status| {
+            let differs = status.waits.is_some() != why.is_some();
+            match &why {
+                Some(why) if differs => tracing::warn!("{why}"),
+                None if differs => tracing::info!("there is space again: the ledger goes on"),
+                _ => {}
+            }
+            status.waits = why;
+            differs
+        });
+    }
+
     /// Returns when the engine has to stop for good.
     pub(super) async fn halted(&self) -> String {
         let mut status = self.status.subscribe();
@@ -72,8 +98,25 @@ impl Desk {
         reason.unwrap_or_else(|| "the engine is gone; start the node again".to_owned())
     }
 
-    /// Says what is wrong with the time, or that nothing is any more.
-    pub(super) fn clock(&self, complaint: Option<String>) {
+    /// What the calendar says.
+    pub(super) fn now<E: Runtime>(&self, context: &E) -> Timestamp {
+        let since = context.current().duration_since(std::time::UNIX_EPOCH);
+        let secs = since.unwrap_or_default().as_secs();
+        #[cfg(test)]
+        let secs = secs.saturating_add_signed(self.ahead_secs);
+        Timestamp::from_secs(secs).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Says what is wrong with the time, or that nothing has been for a while.
+    pub(super) fn clock(&self, complaint: Option<String>, now: Timestamp) {
+        let ends = &self.complaint_ends;
+        let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+        match &complaint {
+            Some(_) => *ends = Some(now.saturating_add(COMPLAINT_SECS)),
+            None if ends.is_some_and(|ends| now < ends) => return,
+            None => {}
+        }
+        drop(ends);
         self.status.send_if_modified(|status| {
             let differs = status.clock != complaint;
             if let (true, Some(complaint)) = (differs, &complaint) {
@@ -96,6 +139,18 @@ impl Desk {
         } else {
             Ok(())
         }
+    }
+
+    /// Keeps evidence in memory; whether it is the first of its validator and epoch, and there is room.
+    pub(super) fn note(&self, evidence: &Evidence) -> bool {
+        let mut kept = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let same =
+            |one: &Evidence| one.validator == evidence.validator && one.epoch == evidence.epoch;
+        let is_new = kept.len() < EVIDENCE_MAX && !kept.iter().any(same);
+        if is_new {
+            kept.push(evidence.clone());
+        }
+        is_new
     }
 
     pub(super) fn evidence(&self) -> Vec<Evidence> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::committee::Identity;
 use super::desk::{Desk, Status};
 use super::error::ConsensusError;
 use super::library::FixedEpocher;
-use super::{Application, Evidence, Pacing, network, seal, timing, work};
+use super::{Application, Evidence, Pacing, network, room, seal, timing, work};
 
 /// The folder of the engine's journal and blocks, in the data folder.
 const FOLDER: &str = "consensus";
@@ -65,10 +65,13 @@ impl Settings {
     }
 }
 
+/// Where transactions for the other validators go: to the engine that runs now, which may be another one after a full disk.
+type Outgoing = Arc<Mutex<mpsc::Sender<Bytes>>>;
+
 /// An engine that runs. Dropping it stops it.
 pub struct Engine {
     desk: Arc<Desk>,
-    outgoing: mpsc::Sender<Bytes>,
+    outgoing: Outgoing,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -95,22 +98,31 @@ impl Engine {
                 epoch: 0,
                 votes: false,
                 clock: None,
+                waits: None,
                 halted: None,
             }),
             evidence: Mutex::default(),
+            complaint_ends: Mutex::default(),
+            #[cfg(test)]
+            ahead_secs: 0,
             application,
         };
         let epoch = desk.epoch(tip.height + 1);
         desk.status.send_modify(|status| status.epoch = epoch);
         let desk = Arc::new(desk);
-        let (outgoing, transactions) = mpsc::channel(work::OUTGOING_MAX);
+        let outgoing: Outgoing = Arc::new(Mutex::new(mpsc::channel(1).0));
         let (stop, stopping) = watch::channel(false);
         let thread = thread::Builder::new().name("consensus".to_owned()).spawn({
             let desk = Arc::clone(&desk);
+            let outgoing = Arc::clone(&outgoing);
+            let (listen, identity) = (settings.listen, Arc::new(settings.identity));
             move || {
-                attend(&desk, &folder, || {
-                    work_until_stopped(&desk, &folder, settings, transactions, stopping)
-                })
+                attend(&desk, &folder, &stopping, || {
+                    let (sender, transactions) = mpsc::channel(work::OUTGOING_MAX);
+                    *outgoing.lock().unwrap_or_else(PoisonError::into_inner) = sender;
+                    let place = (folder.as_path(), listen, Arc::clone(&identity));
+                    work_until_stopped(&desk, place, transactions, stopping.clone())
+                });
             }
         });
         let thread = thread.map_err(|error| ConsensusError::Stopped(error.to_string()))?;
@@ -138,7 +150,8 @@ impl Engine {
     pub fn share(&self, transaction: Bytes) {
         self.desk.work_arrived();
         // Too many at once: this node proposes them itself when it leads.
-        let _ = self.outgoing.try_send(transaction);
+        let outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = outgoing.try_send(transaction);
     }
 
     /// Stops the engine and waits for it. Blocks the thread, at most a few seconds.
@@ -161,16 +174,39 @@ impl Drop for Engine {
     }
 }
 
-/// Runs the engine, says why it ended, and seals the folder where it ended well.
-fn attend(desk: &Desk, folder: &Path, run: impl FnOnce() -> Result<(), ConsensusError>) {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(())) => {
-            if let Err(error) = seal::close(folder) {
-                tracing::warn!(%error, "the votes are not sealed");
+/// Runs the engine, says why it ended, and seals the folder where it ended well. One that ended because the disk is full is started again when there is
+/// room, as after a crash: it signs nothing that its journal does not hold.
+fn attend(
+    desk: &Desk,
+    folder: &Path,
+    stopping: &watch::Receiver<bool>,
+    mut run: impl FnMut() -> Result<(), ConsensusError>,
+) {
+    loop {
+        let error = match catch_unwind(AssertUnwindSafe(&mut run)) {
+            Ok(Ok(())) => {
+                if let Err(error) = seal::close(folder) {
+                    tracing::warn!(%error, "the votes are not sealed");
+                }
+                return;
             }
+            Ok(Err(error)) => error,
+            Err(panic) => ConsensusError::Stopped(words(panic.as_ref())),
+        };
+        let halted = desk.status.borrow().halted.is_some();
+        if halted || !room::is_short(folder) {
+            return desk.halt(error.to_string());
         }
-        Ok(Err(error)) => desk.halt(error.to_string()),
-        Err(panic) => desk.halt(ConsensusError::Stopped(words(panic.as_ref())).to_string()),
+        desk.waits(Some(format!(
+            "no space is left for {}; free some, then it votes again by itself",
+            folder.display()
+        )));
+        desk.status.send_modify(|status| status.votes = false);
+        tracing::info!(%error, "the engine ended for want of space");
+        if !room::wait(folder, timing::NO_SPACE_PAUSE, || *stopping.borrow()) {
+            return;
+        }
+        desk.waits(None);
     }
 }
 
@@ -182,8 +218,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 fn work_until_stopped(
     desk: &Arc<Desk>,
-    folder: &Path,
-    settings: Settings,
+    (folder, listen, identity): (&Path, SocketAddr, Arc<Identity>),
     outgoing: mpsc::Receiver<Bytes>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), ConsensusError> {
@@ -196,14 +231,14 @@ fn work_until_stopped(
     runtime::Runner::new(config).start(|context| async move {
         let (channels, oracle, connecting) = network::open(
             context.child("network"),
-            &settings.network,
-            &settings.identity,
-            settings.listen,
+            &desk.network,
+            &identity,
+            listen,
             room,
         );
         let parts = Parts {
             desk: Arc::clone(desk),
-            identity: Arc::new(settings.identity),
+            identity,
             peers: oracle.clone(),
             blocker: oracle,
             outgoing,
@@ -212,7 +247,7 @@ fn work_until_stopped(
         };
         let engine = assembly::run(context.child("engine"), parts, channels);
         let unreachable = || {
-            ConsensusError::Stopped(format!("it cannot listen on {}: another program does, or the address is not this machine's", settings.listen))
+            ConsensusError::Stopped(format!("it cannot listen on {}: another program does, or the address is not this machine's", listen))
         };
         let ended = tokio::select! {
             biased;

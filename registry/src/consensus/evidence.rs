@@ -1,6 +1,4 @@
-//! Validators that signed two things where they may sign one: what shows it is checked, kept, and told to the application.
-
-use std::sync::{Arc, PoisonError};
+//! Validators that signed two things where they may sign one: what shows it, and whether it does. Anyone may bring it, in an accusation.
 
 use bytes::Bytes;
 use commonware_consensus::Epochable;
@@ -9,21 +7,10 @@ use commonware_consensus::simplex::types::{
 };
 use commonware_cryptography::certificate::Scheme as _;
 use rand_core::CryptoRng;
-use tokio::sync::mpsc;
 
 use super::Validator;
-use super::committee::{Committees, committee};
-use super::desk::Desk;
-use super::journal::{Journal, JournalError};
-use super::library::{
-    Activity, Digest, Encode, Feedback, Reporter, Runtime, Sequential, Viewable, Votes, decode,
-};
-
-/// Reports that wait to be checked. A quarter of the largest set may be caught in one view.
-const REPORTS_MAX: usize = 1024;
-
-/// Proofs that are kept: one for each validator and epoch, until an operator removes them.
-const EVIDENCE_MAX: usize = 1024;
+use super::committee::committee;
+use super::library::{Activity, Digest, Encode, Sequential, Viewable, Votes, decode};
 
 /// Two votes of one validator, of which an honest one casts at most one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +26,14 @@ pub struct Evidence {
 }
 
 /// The ways to sign two things.
-enum Conflict {
+pub(super) enum Conflict {
     TwoProposals(ConflictingNotarize<Votes, Digest>),
     TwoFinals(ConflictingFinalize<Votes, Digest>),
     GivenUpAndFinal(NullifyFinalize<Votes, Digest>),
 }
 
 impl Conflict {
-    fn of(activity: Activity) -> Option<Self> {
+    pub(super) fn of(activity: Activity) -> Option<Self> {
         match activity {
             Activity::ConflictingNotarize(votes) => Some(Self::TwoProposals(votes)),
             Activity::ConflictingFinalize(votes) => Some(Self::TwoFinals(votes)),
@@ -55,7 +42,7 @@ impl Conflict {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (tag, votes) = bytes.split_first()?;
         match tag {
             0 => decode(votes).ok().map(Self::TwoProposals),
@@ -74,7 +61,7 @@ impl Conflict {
         [&[tag][..], &votes].concat().into()
     }
 
-    fn verify(&self, rng: &mut impl CryptoRng, votes: &Votes) -> Option<Evidence> {
+    pub(super) fn verify(&self, rng: &mut impl CryptoRng, votes: &Votes) -> Option<Evidence> {
         let (holds, signer, epoch, view) = match self {
             Self::TwoProposals(found) => (
                 found.verify(rng, votes, &Sequential),
@@ -106,7 +93,7 @@ impl Conflict {
         })
     }
 
-    fn epoch(&self) -> u64 {
+    pub(super) fn epoch(&self) -> u64 {
         let epoch = match self {
             Self::TwoProposals(votes) => votes.epoch(),
             Self::TwoFinals(votes) => votes.epoch(),
@@ -154,100 +141,41 @@ pub(crate) fn contradiction(
     found.expect("they contradict each other")
 }
 
-/// Takes what the engine sees, and keeps what shows a fault.
-#[derive(Clone)]
-pub(super) struct Witness {
-    reports: mpsc::Sender<Conflict>,
-}
-
-impl Reporter for Witness {
-    type Activity = Activity;
-
-    fn report(&mut self, activity: Activity) -> Feedback {
-        let Some(conflict) = Conflict::of(activity) else {
-            return Feedback::Ok;
-        };
-        match self.reports.try_send(conflict) {
-            Ok(()) => Feedback::Ok,
-            // The first reports are as good as the last.
-            Err(mpsc::error::TrySendError::Full(_)) => Feedback::Backoff,
-            Err(mpsc::error::TrySendError::Closed(_)) => Feedback::Closed,
-        }
-    }
-}
-
-/// Checks what the witnesses report, and keeps it on disk.
-pub(super) struct Keeper<E: Runtime> {
-    desk: Arc<Desk>,
-    committees: Committees,
-    journal: Journal<E>,
-    reports: mpsc::Receiver<Conflict>,
-}
-
-impl<E: Runtime> Keeper<E> {
-    /// Reads what was kept.
-    pub(super) async fn open(
-        context: E,
-        partition: &str,
-        desk: Arc<Desk>,
-        committees: Committees,
-    ) -> Result<(Self, Witness), JournalError> {
-        let journal = Journal::open(context, partition).await?;
-        let kept = journal.values().filter_map(|votes| {
-            let conflict = Conflict::decode(&votes)?;
-            let committee = committees.of(conflict.epoch())?;
-            conflict.verify(&mut commonware_utils::sys_rng(), &committee)
-        });
-        *desk.evidence.lock().unwrap_or_else(PoisonError::into_inner) = kept.collect();
-        let (sender, reports) = mpsc::channel(REPORTS_MAX);
-        let keeper = Self {
-            desk,
-            committees,
-            journal,
-            reports,
-        };
-        Ok((keeper, Witness { reports: sender }))
-    }
-
-    /// Works until the engine stops.
-    pub(super) async fn run(mut self) -> Result<(), JournalError> {
-        while let Some(conflict) = self.reports.recv().await {
-            let Some(committee) = self.committees.of(conflict.epoch()) else {
-                continue;
-            };
-            let found = conflict.verify(&mut commonware_utils::sys_rng(), &committee);
-            let Some(evidence) = found else {
-                continue;
-            };
-            let count = {
-                let mut kept = self
-                    .desk
-                    .evidence
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let same = |one: &Evidence| {
-                    one.validator == evidence.validator && one.epoch == evidence.epoch
-                };
-                if kept.len() >= EVIDENCE_MAX || kept.iter().any(same) {
-                    continue;
-                }
-                kept.push(evidence.clone());
-                kept.len() as u64
-            };
-            tracing::error!(epoch = evidence.epoch, view = evidence.view, validator = ?evidence.validator, "a validator signed two things");
-            self.journal = self.journal.keep(count, evidence.votes.to_vec()).await?;
-            self.desk.application.accuse(&evidence);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::consensus::Identity;
+
+    #[test]
+    fn who_voted_twice_is_shown_and_with_one_byte_changed_nobody() {
+        let secret = |seed: u8| {
+            // A voting secret is a number below the order of the group.
+            let mut secret = [seed; 32];
+            secret[0] = 0;
+            secret
+        };
+        let four = [1, 2, 3, 4].map(|seed| Identity::new(&secret(seed), &secret(seed)));
+        let four = four.map(|one| one.expect("secrets"));
+        let validators = four.each_ref().map(|one| one.validator(""));
+        let network = [7; 32];
+        let evidence = contradiction(&network, &validators, &four[2], 5);
+        assert_eq!(evidence.validator, validators[2].identity);
+        assert_eq!(evidence.epoch, 5);
+        let verify = |votes: &[u8]| Evidence::verify(votes, &network, &validators);
+        assert_eq!(verify(&evidence.votes).as_ref(), Some(&evidence));
+        assert_eq!(
+            Evidence::verify(&evidence.votes, &[8; 32], &validators),
+            None
+        );
+        let mut votes = evidence.votes.to_vec();
+        for at in 0..votes.len() {
+            votes[at] ^= 1;
+            assert_eq!(verify(&votes), None, "byte {at}");
+            votes[at] ^= 1;
+        }
+    }
 
     proptest! {
         #[test]

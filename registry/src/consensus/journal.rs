@@ -87,6 +87,11 @@ impl<E: Runtime> Journal<E> {
         keys.filter_map(|key| self.values.get(key).cloned())
     }
 
+    /// The highest key that there is.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.values.keys().map(u64::from).max()
+    }
+
     pub(super) async fn keep(mut self, key: u64, value: Vec<u8>) -> Result<Self, JournalError> {
         self.values = self.values.put_sync(U64::new(key), value).await?;
         Ok(self)

@@ -10,6 +10,7 @@
 mod address;
 mod application;
 mod assembly;
+mod batch;
 mod block;
 mod committee;
 mod conductor;
@@ -18,9 +19,11 @@ mod engine;
 mod error;
 mod evidence;
 mod journal;
+mod keeper;
 mod library;
 mod network;
 mod proposer;
+mod room;
 mod seal;
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use commonware_cryptography::Digested;
 use dotkey_proto::ledger::Header;
-use dotkey_proto::time::Timestamp;
 use futures_util::StreamExt;
 
 use super::desk::Desk;
-use super::library::{Digest, Runtime, ValidatorKey, Votes, engine, marshal, simplex};
+use super::library::{Digest, Encode, Runtime, ValidatorKey, Votes, engine, marshal, simplex};
 use super::timing::{self, Timeliness};
 use super::{Block, Objection};
+use crate::hex::hex;
 use marshal::ancestry::Ancestry;
 
 /// Blocks between the final one and the newest: far more than views that are open at a time.
@@ -89,6 +89,7 @@ impl Proposer {
                         }
                         // A quorum thinks otherwise of this one. When it becomes final, this node halts.
                         Err(Objection::Invalid(why)) => return Err(Abstention::Silent(why)),
+                        Err(Objection::NoSpace(why)) => return Err(Abstention::Silent(why)),
                         Err(Objection::Broken(why)) => {
                             desk.halt(why.clone());
                             return Err(Abstention::Silent(why));
@@ -104,6 +105,7 @@ impl Proposer {
     async fn look<E: Runtime>(
         &self,
         context: &E,
+        leader: &ValidatorKey,
         mut ancestry: impl Ancestry<Block>,
     ) -> Result<(), Abstention> {
         let gone = || Abstention::Silent("its ancestors are not to be had".to_owned());
@@ -111,7 +113,8 @@ impl Proposer {
         let parent = ancestry.next().await.ok_or_else(gone)?.inner().clone();
         let shape = self.desk.shape(&block, parent.header());
         shape.map_err(|why| Abstention::Refused(why.to_owned()))?;
-        self.be_timely(context, &block, parent.header()).await?;
+        self.be_timely(context, leader, &block, parent.header())
+            .await?;
         if self.desk.application.executed(&block.digest()) {
             return Ok(());
         }
@@ -125,14 +128,17 @@ impl Proposer {
     async fn be_timely<E: Runtime>(
         &self,
         context: &E,
+        leader: &ValidatorKey,
         block: &Block,
         parent: &Header,
     ) -> Result<(), Abstention> {
         let time = block.header().time;
+        let whose = || format!("validator {}", hex(&leader.encode()));
         loop {
-            match timing::timeliness(parent.time, time, now(context)) {
+            let now = self.desk.now(context);
+            match timing::timeliness(parent.time, time, now) {
                 Timeliness::Fair => {
-                    self.desk.clock(None);
+                    self.desk.clock(None, now);
                     return Ok(());
                 }
                 Timeliness::BeforeParent => {
@@ -142,13 +148,19 @@ impl Proposer {
                 }
                 Timeliness::Behind(secs) => {
                     let complaint = format!(
-                        "a block was made {secs} s ago by this clock and gets no vote; set this machine's clock, or its proposer's"
+                        "a block of {} was made {secs} s ago by this clock and gets no vote; set this machine's clock, or that one's",
+                        whose()
                     );
-                    self.desk.clock(Some(complaint.clone()));
+                    self.desk.clock(Some(complaint.clone()), now);
                     return Err(Abstention::Silent(complaint));
                 }
                 Timeliness::Ahead(secs) => {
-                    self.desk.clock(Some(format!("a block is {} s ahead of this clock and gets no vote until then; set this machine's clock, or its proposer's", secs + timing::CLOCK_AHEAD_SECS_MAX)));
+                    let complaint = format!(
+                        "a block of {} is {} s ahead of this clock and gets no vote until then; set this machine's clock, or that one's",
+                        whose(),
+                        secs + timing::CLOCK_AHEAD_SECS_MAX
+                    );
+                    self.desk.clock(Some(complaint), now);
                     context.sleep(Duration::from_secs(secs)).await;
                 }
             }
@@ -193,7 +205,7 @@ impl Proposer {
             self.execute(context, path).await.ok()?;
         }
         self.pace(context, parent.header()).await;
-        let time = now(context).max(parent.header().time);
+        let time = self.desk.now(context).max(parent.header().time);
         let desk = Arc::clone(&self.desk);
         let making = context.child("make").shared(true).spawn(move |_| async move {
             let block = desk.application.propose(parent.header(), time);
@@ -205,7 +217,7 @@ impl Proposer {
                         None
                     }
                 },
-                Err(Objection::Invalid(why)) => {
+                Err(Objection::Invalid(why) | Objection::NoSpace(why)) => {
                     tracing::warn!(%why, "no block is proposed in this view");
                     None
                 }
@@ -217,12 +229,6 @@ impl Proposer {
         });
         making.await.ok().flatten()
     }
-}
-
-fn now<E: Runtime>(context: &E) -> Timestamp {
-    let since = context.current().duration_since(std::time::UNIX_EPOCH);
-    let secs = since.unwrap_or_default().as_secs();
-    Timestamp::from_secs(secs).unwrap_or(Timestamp::MAX)
 }
 
 impl<E: Runtime> engine::Application<E> for Proposer {
@@ -243,7 +249,7 @@ impl<E: Runtime> engine::Application<E> for Proposer {
     }
 
     async fn verify(&mut self, (context, view): (E, View), ancestry: impl Ancestry<Block>) -> bool {
-        match self.look(&context, ancestry).await {
+        match self.look(&context, &view.leader, ancestry).await {
             Ok(()) => true,
             Err(Abstention::Refused(why)) => {
                 tracing::warn!(round = %view.round, leader = ?view.leader, %why, "a block is refused");

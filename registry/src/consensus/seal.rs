@@ -3,12 +3,15 @@
 //! is no seal, and the journal's own checksums have the word.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::journal::JournalError;
 
 const SEAL: &str = "seal";
+
+/// What becomes the seal when it is whole.
+const UNFINISHED: &str = "seal.new";
 
 /// Checks the seal, where there is one, and breaks it.
 pub(super) fn open(folder: &Path) -> Result<(), JournalError> {
@@ -29,11 +32,19 @@ pub(super) fn open(folder: &Path) -> Result<(), JournalError> {
 
 /// Seals the journal of an engine that has stopped.
 pub(super) fn close(folder: &Path) -> Result<(), JournalError> {
+    let unfinished = folder.join(UNFINISHED);
     let sealed = digest(folder).and_then(|digest| {
-        fs::write(folder.join(SEAL), digest.as_bytes())?;
+        let mut file = fs::File::create(&unfinished)?;
+        file.write_all(digest.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, folder.join(SEAL))?;
         sync(folder)
     });
-    sealed.map_err(|error| storage(&error))
+    sealed.map_err(|error| {
+        // Half a seal, as on a full disk, would say that the votes are damaged. It may not have come about.
+        let _ = fs::remove_file(&unfinished);
+        storage(&error)
+    })
 }
 
 fn storage(error: &io::Error) -> JournalError {

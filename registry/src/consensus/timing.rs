@@ -51,6 +51,9 @@ pub const INACTIVE_LEADER: Duration = Duration::from_secs(8);
 /// How long a validator waits for another's answer before it asks the next.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often a write is tried again while the disk is full.
+pub const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
+
 /// Views that votes are still counted for below the last final one: evidence of signing twice may come late.
 pub(super) const VIEW_RETENTION: ViewDelta = ViewDelta::new(64);
 

@@ -1,12 +1,16 @@
 //! Whether blocks follow each other, and whose word there is for them. Section 11.4.
 
 use dotkey_proto::ledger::{Body, Certificate, Header, ValidatorSet};
+use dotkey_proto::limits::TRUST_SECS_MAX;
+use dotkey_proto::time::Timestamp;
 use thiserror::Error;
 
 use super::message::Block;
 
 /// Certificates of blocks between are kept at heights that are multiples of this, where states are offered. The others cost as much to verify as they are worth little.
 const KEPT_EVERY: u64 = 64;
+
+const DAY_SECS: u64 = 86_400;
 
 /// What blocks have to follow.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,24 @@ pub enum Flaw {
 
 fn given(why: impl ToString) -> Flaw {
     Flaw::Given(why.to_string())
+}
+
+/// Whether the validators who certified the last block here can still be believed about the next. Those that left can sell their keys, and there is no
+/// stake to take from them. `heard` is when they were last heard of; at the first block it is the genesis that is believed, by whoever named it.
+///
+/// # Errors
+/// Why not, and what to do.
+pub fn trust(heard: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
+    let age_secs = heard.map_or(0, |heard| now.secs_since(heard));
+    if age_secs <= TRUST_SECS_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "the validators were last heard of {} days ago, and those that left since then could deceive who comes back after more than {}. \
+         Compare the network's genesis with somebody whom you trust, move `store/` of the data folder away and start again: the ledger is fetched anew",
+        age_secs / DAY_SECS,
+        TRUST_SECS_MAX / DAY_SECS
+    ))
 }
 
 /// Checks blocks that were given, and gives back those that have bodies.

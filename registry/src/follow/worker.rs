@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dotkey_proto::ledger::{Certificate, Handover, Header, Trusted};
+use dotkey_proto::time::Timestamp;
 
 use super::core::{Done, Fault, Work};
 use super::message::Block;
@@ -18,18 +19,34 @@ pub struct Worker {
     write: Option<Write>,
     trusted: Trusted,
     import: Option<Import>,
+    clock: Option<Clock>,
+    /// When the validators of now were last heard of; nothing where the genesis is all that is known.
+    heard: Option<Timestamp>,
 }
+
+/// What the calendar says.
+pub type Clock = Box<dyn Fn() -> Timestamp + Send>;
 
 impl Worker {
     /// A worker on a chain, which believes these validators.
     #[must_use]
     pub fn new(chain: Arc<Chain>, trusted: Trusted) -> Self {
+        let tip = chain.tip();
         Self {
+            heard: (tip.height > 0).then_some(tip.time),
             chain,
             write: None,
             trusted,
             import: None,
+            clock: None,
         }
+    }
+
+    /// One that does not go on from validators whom it has last heard of too long ago.
+    #[must_use]
+    pub fn minding(self, clock: Clock) -> Self {
+        let clock = Some(clock);
+        Self { clock, ..self }
     }
 
     /// One whose blocks another writes on the same chain, who has more to do with them.
@@ -78,6 +95,9 @@ impl Worker {
 
     fn blocks(&mut self, blocks: Vec<Block>) -> Result<Done, Fault> {
         let tip = self.chain.tip();
+        if let Some(clock) = &self.clock {
+            verify::trust(self.heard, clock()).map_err(Fault::Halt)?;
+        }
         let epoch = self.chain.charter().epoch(tip.height + 1);
         let validators = self.chain.validators(epoch).map_err(|error| halt(&error))?;
         let validators =
@@ -102,6 +122,8 @@ impl Worker {
             let written = self.chain.finalise(&digest, block.certificate.as_ref());
             written.map_err(|error| halt(&error))?;
         }
+        // Blocks may be older than this on the way from an old genesis.
+        self.heard = self.clock.as_ref().map(|clock| clock()).or(self.heard);
         Ok(self.written())
     }
 

@@ -73,6 +73,7 @@ async fn the_server_keeps_to_its_file() {
         ("GET", "/v1/names/{name}", 200),
         ("GET", "/v1/identities/{key_id}", 200),
         ("GET", "/v1/ledger", 200),
+        ("GET", "/v1/evidence", 200),
         ("GET", "/v1/genesis", 200),
         ("GET", "/v1/checkpoints/latest", 200),
         ("GET", "/v1/blocks/{height}", 200),

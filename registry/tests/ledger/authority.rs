@@ -9,7 +9,7 @@ use super::broken::{NAME, alone, check};
 use super::world::{DAY, Person, World, candidate, charter, code, secret};
 
 /// A policy with a key of its own and one that recovers.
-fn policy(seed: u8, before: Option<&Policy>) -> Policy {
+pub(crate) fn policy(seed: u8, before: Option<&Policy>) -> Policy {
     let public = PublicKey::Ed25519(secret(seed).public());
     let previous = before
         .map(|before| dotkey_proto::identity::policy_digest(&before.encode().expect("sound")));
@@ -34,7 +34,7 @@ fn policy(seed: u8, before: Option<&Policy>) -> Policy {
 }
 
 /// The chain to `new`, signed by these.
-fn updated(person: &Person, new: &Policy, seed: u8, signers: &[u8]) -> Person {
+pub(crate) fn updated(person: &Person, new: &Policy, seed: u8, signers: &[u8]) -> Person {
     let mut draft = policy_update(person.key_id, new).expect("sound");
     for signer in signers {
         draft.sign(&secret(*signer));
@@ -49,7 +49,7 @@ fn updated(person: &Person, new: &Policy, seed: u8, signers: &[u8]) -> Person {
     }
 }
 
-fn owner() -> (Policy, Person) {
+pub(crate) fn owner() -> (Policy, Person) {
     let first = policy(10, None);
     let bytes = first.encode().expect("sound");
     let key_id = dotkey_proto::identity::key_id_of(&bytes);

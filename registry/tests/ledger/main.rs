@@ -5,6 +5,7 @@ mod broken;
 mod chain;
 mod crash;
 mod followers;
+mod full;
 mod model;
 mod network;
 mod snapshot;

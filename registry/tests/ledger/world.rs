@@ -118,7 +118,7 @@ impl World {
         world
     }
 
-    fn write(&mut self, changes: Changes) {
+    pub(crate) fn write(&mut self, changes: Changes) {
         for (place, value) in changes {
             match value {
                 Some(value) => self.state.insert(place, value),

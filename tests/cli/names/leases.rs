@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use super::{Place, Running, text};
+use super::super::nodes::eventually;
+use super::{Place, Running, failed, text};
 
 /// A network whose leases are over soon and can be renewed at once.
-fn with_short_leases() -> (Place, Running) {
+fn with_leases(lease: &str, grace: &str) -> (Place, Running) {
     let place = Place::with_alice();
     let found = ["network", "init", "--validators", "1", "--out", "net"];
     let more = ["--ports", "auto", "--stamp-bits", "4"];
@@ -14,9 +15,9 @@ fn with_short_leases() -> (Place, Running) {
     let genesis = fs::read_to_string(&file).expect("a genesis");
     let lines = genesis.lines().filter(|line| !line.starts_with("id ="));
     let lines = lines.map(|line| match line.split(' ').next() {
-        Some("lease") => "lease = \"48h\"",
-        Some("renewal") => "renewal = \"48h\"",
-        _ => line,
+        Some(word @ ("lease" | "renewal")) => format!("{word} = \"{lease}\""),
+        Some("grace") => format!("grace = \"{grace}\""),
+        _ => line.to_owned(),
     });
     let genesis = lines.collect::<Vec<_>>().join("\n");
     fs::write(&file, &genesis).expect("written");
@@ -29,7 +30,7 @@ fn with_short_leases() -> (Place, Running) {
 
 #[test]
 fn what_is_due_is_renewed_and_its_end_is_told_wherever_the_name_is_used() {
-    let (place, node) = with_short_leases();
+    let (place, node) = with_leases("48h", "720h");
     let with = |args: &[&str]| place.run(&[args, &["--node", node.api()]].concat());
     with(&["name", "claim", "mysite.key", "--json"]).ok();
     with(&["name", "claim", "other-site.key", "--json"]).ok();
@@ -68,6 +69,59 @@ fn what_is_due_is_renewed_and_its_end_is_told_wherever_the_name_is_used() {
     let again = with(&["name", "renew", "mysite.key", "--json"]).ok().json();
     assert_eq!(again["renewed"], false);
     assert_eq!(again["lease_ends"], after["lease_ends"]);
+}
+
+#[test]
+fn in_its_grace_only_the_holder_renews_and_after_it_anybody_claims() {
+    let (place, node) = with_leases("60s", "60s");
+    place.run(&["key", "new", "bob", "--bare"]).ok();
+    let with = |args: &[&str]| place.run(&[args, &["--json", "--node", node.api()]].concat());
+    for name in ["kept-one.key", "let-go-1.key"] {
+        with(&["name", "claim", name, "--key", "alice"]).ok();
+    }
+    let shown = |name: &str| {
+        let run = with(&["name", "show", name]);
+        (run.status() == 0).then(|| run.json())
+    };
+    let held = shown("let-go-1.key").expect("it was claimed");
+    assert_eq!(held["state"], "held");
+    let in_grace = |name: &str| {
+        eventually("its lease ends", || {
+            shown(name).filter(|shown| shown["state"] == "grace")
+        })
+    };
+    in_grace("kept-one.key");
+    let renewed = with(&["name", "renew", "kept-one.key"]).ok().json();
+    assert_eq!(
+        (&renewed["renewed"], &renewed["state"]),
+        (&true.into(), &"held".into())
+    );
+    in_grace("let-go-1.key");
+    let claim = || with(&["name", "claim", "let-go-1.key", "--key", "bob"]);
+    let refused = failed(claim(), 1, "taken");
+    assert_eq!(refused["owner"], held["owner"]);
+    assert_eq!(refused["free_at"], held["free_at"]);
+
+    eventually("it is free", || {
+        shown("let-go-1.key").is_none().then_some(())
+    });
+    failed(
+        with(&["name", "renew", "let-go-1.key", "--key", "alice"]),
+        3,
+        "not-found",
+    );
+    let claimed = claim().ok().json();
+    assert_eq!(
+        (text(&claimed["key"]), &claimed["state"]),
+        ("bob", &"held".into())
+    );
+    assert_ne!(claimed["owner"], held["owner"]);
+    let lost = with(&["name", "list", "--key", "alice"]).ok().json();
+    let names = lost["names"].as_array().expect("a list");
+    assert!(
+        names.iter().all(|one| one["name"] != "let-go-1.key"),
+        "{lost}"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use dotkey_proto::identity::{Policy, PublicKey};
 use dotkey_proto::record::Claims;
 use dotkey_proto::signature::SecretKey;
 use dotkey_proto::time::Timestamp;
+use serde_json::Value;
 
 use super::super::run;
 use super::machines::is_root;
@@ -20,6 +21,9 @@ use super::{Place, Running, agent, eventually, get, text};
 
 /// The disk's size: RocksDB sets files of a few MiB aside in advance.
 const DISK: &str = "size=48m";
+
+/// A ledger's journals and blocks besides.
+const LEDGER_DISK: &str = "size=160m";
 
 /// Records of this size use up what was set aside before.
 const BODY_BYTES: u16 = 60_000;
@@ -34,7 +38,8 @@ fn a_full_disk_refuses_writes_and_reads_on() {
     }
     let place = Place::with_alice();
     let name = place.name_of("alice");
-    let node = on_a_disk_of_its_own(&place);
+    // This is about records.
+    let node = on_a_disk_of_its_own(&place, DISK, &["--no-ledger"]);
     let disk = disk_of(&node);
     place.publish(&node, "alice");
     let kept = place.shown(&node, &name, &[]).expect("published");
@@ -93,25 +98,74 @@ fn a_full_disk_refuses_writes_and_reads_on() {
     assert!(shown.is_some_and(|shown| shown != kept));
 }
 
+#[test]
+fn the_ledger_waits_for_space_and_goes_on_by_itself() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::with_alice();
+    let node = on_a_disk_of_its_own(&place, LEDGER_DISK, &[]);
+    let disk = disk_of(&node);
+    let genesis = fs::read(disk.join("network.toml")).expect("its network");
+    place.write("network.toml", genesis);
+    let with = |args: &[&str]| {
+        let asked = ["--json", "--node", node.api(), "--genesis", "network.toml"];
+        place.run(&[args, &asked].concat())
+    };
+    let before = with(&["name", "claim", "before-1.key"]).ok().json();
+    let ledger = || place.status(&node)["ledger"].clone();
+
+    let filler = Filler::of(&disk);
+    let waiting = eventually("it waits for space", || {
+        let ledger = ledger();
+        assert_eq!(ledger["halted"], Value::Null, "{ledger}");
+        ledger["waits"].is_string().then_some(ledger)
+    });
+    assert!(
+        text(&waiting["waits"]).contains("no space is left"),
+        "{waiting}"
+    );
+    assert_eq!(
+        waiting["votes"], false,
+        "it signs nothing that it cannot keep"
+    );
+    let (_, health) = get(&node, "/v1/health");
+    let health = String::from_utf8(health).expect("text");
+    assert!(
+        health.contains("degraded") && health.contains("the ledger waits"),
+        "{health}"
+    );
+    let words = place.run(&["status", "--node", node.api()]).ok().stdout();
+    assert!(words.contains("waits for space"), "{words}");
+    // What is final is still proved.
+    let shown = with(&["name", "show", "before-1.key"]).ok().json();
+    assert_eq!(shown["owner"], before["owner"]);
+
+    drop(filler);
+    let height = waiting["height"].as_u64().expect("a height");
+    eventually("it goes on", || {
+        let ledger = ledger();
+        assert_eq!(ledger["halted"], Value::Null, "{ledger}");
+        let further = ledger["height"].as_u64() > Some(height + 1);
+        (further && ledger["waits"].is_null() && ledger["votes"] == true).then_some(())
+    });
+    with(&["name", "claim", "after-01.key"]).ok();
+    for name in ["before-1.key", "after-01.key"] {
+        let shown = with(&["name", "show", name]).ok().json();
+        assert_eq!(shown["owner"], before["owner"]);
+    }
+}
+
 /// Starts a node with its data folder on a small disk that nobody else sees: it goes with the process.
-fn on_a_disk_of_its_own(place: &Place) -> Running {
+fn on_a_disk_of_its_own(place: &Place, size: &str, more: &[&str]) -> Running {
     fs::create_dir(place.path("small")).expect("made");
-    // The ledger of a full disk halts until a restart: this is about records.
-    let node = [
-        "node",
-        "--data",
-        "small",
-        "--ports",
-        "auto",
-        "--no-ledger",
-        "--json",
-    ];
-    let node = place.command(&node);
+    let node = ["node", "--data", "small", "--ports", "auto", "--json"];
+    let node = place.command(&[&node[..], more].concat());
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh", "-c"])
         .arg(format!(
-            "mount -t tmpfs -o {DISK},mode=700 none small && exec \"$0\" \"$@\""
+            "mount -t tmpfs -o {size},mode=700 none small && exec \"$0\" \"$@\""
         ))
         .arg(node.get_program())
         .args(node.get_args())

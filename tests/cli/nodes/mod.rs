@@ -1,9 +1,11 @@
 //! Nodes as processes: what `dotkey node` and `dotkey up` promise to whoever runs one, and to the others.
 
 mod asked;
+mod changes;
 mod cut;
 mod followers;
 mod full;
+mod halves;
 mod kept;
 mod life;
 mod machines;

@@ -425,8 +425,8 @@ mod text {
             "whole seconds",
         );
         check(
-            "heartbeat = \"5s\"",
-            "heartbeat = 5",
+            "heartbeat = \"3s\"",
+            "heartbeat = 3",
             "toml-wrong-type",
             "a time with its unit",
         );

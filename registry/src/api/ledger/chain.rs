@@ -8,6 +8,7 @@ use dotkey_proto::cbor::MapWriter;
 use dotkey_proto::ledger::Candidate;
 use serde::Serialize;
 
+use super::evidence::Accused;
 use super::{FOR_EVER, SharedState, ask, problems, tagged, until_next_block};
 use crate::api::problem::{self, Problem};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
@@ -104,6 +105,9 @@ fn encode_block(chain: &Chain, height: u64) -> Result<Option<Vec<u8>>, ChainErro
     Ok(Some(map.to_bytes()))
 }
 
+/// Proofs of faults that stand beside the rest: all of them are at `/v1/evidence`.
+const ACCUSED_MAX: usize = 16;
+
 /// How the network is, as this node sees it.
 #[derive(Serialize)]
 struct LedgerView {
@@ -139,15 +143,6 @@ struct Costs {
 struct BeaconView {
     hour: u64,
     digest: String,
-}
-
-/// A validator that this node's engine saw sign two things.
-#[derive(Serialize)]
-struct Accused {
-    validator: String,
-    epoch: u64,
-    view: u64,
-    votes: String,
 }
 
 /// `GET /v1/ledger`.
@@ -192,12 +187,8 @@ fn view_of(ledger: &Ledger) -> Result<LedgerView, Unanswered> {
             });
         }
     }
-    let accused = ledger.evidence().into_iter().map(|one| Accused {
-        validator: hex(&one.validator),
-        epoch: one.epoch,
-        view: one.view,
-        votes: hex(&one.votes),
-    });
+    let evidence = ledger.evidence();
+    let accused = evidence.iter().take(ACCUSED_MAX).map(Accused::of);
     Ok(LedgerView {
         status,
         epoch_blocks: charter.epoch_blocks,

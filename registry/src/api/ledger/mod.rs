@@ -1,6 +1,7 @@
 //! The ledger's paths: proofs of names and identities, transactions, blocks. What is binary is proved; what is JSON is this node's word.
 
 pub(crate) mod chain;
+pub(crate) mod evidence;
 mod problems;
 pub(crate) mod proofs;
 pub(crate) mod transactions;

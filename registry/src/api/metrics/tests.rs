@@ -4,7 +4,7 @@ use super::*;
 use crate::dht::core::{Failure, Offence};
 use crate::dht::driver::metrics::{Levels, Metrics};
 use crate::dht::message::Response;
-use crate::node::ledger::LedgerStatus;
+use crate::node::ledger::{Changes, LedgerStatus};
 use crate::node::{Health, Reachability, RecordStatus, Replication, Status};
 
 #[test]
@@ -83,7 +83,9 @@ fn ledger() -> LedgerStatus {
         waiting: 1,
         waiting_bytes: 1,
         evidence: 0,
+        changes: Some(Changes::default()),
         clock: None,
+        waits: None,
         halted: None,
     }
 }

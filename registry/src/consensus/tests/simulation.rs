@@ -14,7 +14,7 @@ use crate::consensus::{Evidence, Validator};
 const SEEDS: u64 = 4;
 
 /// Virtual time in which four validators, three of them honest, agree once messages arrive.
-const PROGRESS: Duration = Duration::from_secs(300);
+pub(super) const PROGRESS: Duration = Duration::from_secs(300);
 
 /// Numbers that follow from a seed: splitmix64.
 struct Dice(u64);
@@ -33,7 +33,7 @@ impl Dice {
     }
 }
 
-const CALM: Weather = Weather {
+pub(super) const CALM: Weather = Weather {
     latency_ms: 20,
     jitter_ms: 5,
     arrive_percent: 100,

@@ -58,6 +58,8 @@ pub(super) enum Conduct {
 struct Place {
     log: Arc<Log>,
     conduct: Conduct,
+    /// How far its clock is ahead.
+    ahead_secs: i64,
     runs: u32,
     running: Option<(Handle<()>, Arc<Desk>, mpsc::Sender<bytes::Bytes>)>,
     failure: Arc<Mutex<Option<String>>>,
@@ -102,6 +104,7 @@ impl World {
         let place = |conduct: &Conduct| Place {
             log: Arc::new(Log::new(validators.clone(), count, epoch_length)),
             conduct: *conduct,
+            ahead_secs: 0,
             runs: 0,
             running: None,
             failure: Arc::default(),
@@ -170,9 +173,12 @@ impl World {
                 epoch: 0,
                 votes: false,
                 clock: None,
+                waits: None,
                 halted: None,
             }),
             evidence: Mutex::default(),
+            complaint_ends: Mutex::default(),
+            ahead_secs: place.ahead_secs,
             application: log,
         });
         let (outgoing, transactions) = mpsc::channel(64);
@@ -198,6 +204,18 @@ impl World {
             })
         };
         place.running = Some((handle, desk, outgoing));
+    }
+
+    /// Sets the clock of one that does not run.
+    pub(super) fn set_clock(&mut self, at: usize, ahead_secs: i64) {
+        assert!(!self.is_running(at), "it is set before it starts");
+        self.places[at].ahead_secs = ahead_secs;
+    }
+
+    /// What one says of the clocks.
+    pub(super) fn complaint(&self, at: usize) -> Option<String> {
+        let (_, desk, _) = self.places[at].running.as_ref().expect("it runs");
+        desk.status.borrow().clock.clone()
     }
 
     /// To whom one that signs twice says what.

@@ -14,6 +14,9 @@ pub enum ChainError {
     /// The state is damaged or cannot be read. The node halts.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The disk is full: nothing was written, and the same can be tried again.
+    #[error("{0}")]
+    NoSpace(String),
     /// The tree in the store is not the one that the last block's header names. The node halts.
     #[error(
         "the ledger's state does not match its last block ({height}): {why}; restore a backup, or move the folder `store` away and start again, if other nodes of the network are there to fetch it from"

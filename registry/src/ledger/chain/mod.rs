@@ -489,6 +489,9 @@ fn check_head(charter: &Charter, parent: &Tip, header: &Header) -> Result<(), Ch
 
 impl From<StoreError> for ChainError {
     fn from(error: StoreError) -> Self {
-        Self::State(StateError::Unreadable(error.to_string()))
+        match error {
+            StoreError::NoSpace { .. } => Self::NoSpace(error.to_string()),
+            error => Self::State(StateError::Unreadable(error.to_string())),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Executes the engine's blocks on the chain, and keeps what waits for one.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 use super::outcomes::{Outcome, Outcomes};
 use super::{Clock, ValidatorKey};
 use crate::consensus::{Application, Block, Evidence, Objection, Tip, Validator};
-use crate::ledger::rules::{Setback, free_at};
+use crate::ledger::rules::{Receipt, Setback, free_at};
 use crate::ledger::state::StateError;
 use crate::ledger::{
     CLAIM_BLOCKS_MIN, Chain, ChainError, Judge, Pool, PoolRefusal, Refusal, VERSIONS_KEPT, Voter,
@@ -28,6 +29,9 @@ pub(super) struct Executor {
     key: Option<ValidatorKey>,
     clock: Clock,
     broken: OnceLock<String>,
+    waits: Mutex<Option<String>>,
+    /// Final blocks after which others may vote next.
+    observers_changed: AtomicU64,
     tips: watch::Sender<u64>,
     taken: broadcast::Sender<Bytes>,
 }
@@ -71,6 +75,8 @@ impl Executor {
             key,
             clock,
             broken: OnceLock::new(),
+            waits: Mutex::default(),
+            observers_changed: AtomicU64::new(0),
             tips,
             taken: broadcast::Sender::new(TAKEN_MAX),
         })
@@ -168,6 +174,20 @@ impl Executor {
         self.broken.get().cloned()
     }
 
+    /// Why the last final block is not written yet, where the disk has no room for it.
+    pub(super) fn waits(&self) -> Option<String> {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.clone()
+    }
+
+    fn note_space(&self, objection: Option<&Objection>) {
+        let why = match objection {
+            Some(Objection::NoSpace(why)) => Some(why.clone()),
+            _ => None,
+        };
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     /// From now on nothing is executed, proposed or written. The first reason stays.
     pub(super) fn halt(&self, why: &impl ToString) -> String {
         let why = why.to_string();
@@ -196,6 +216,7 @@ impl Executor {
             error @ (ChainError::NotExecuted | ChainError::TooManyUnfinished(_)) => {
                 Objection::Invalid(error.to_string())
             }
+            ChainError::NoSpace(why) => Objection::NoSpace(why),
             error => Objection::Broken(self.halt(&error)),
         }
     }
@@ -355,6 +376,10 @@ impl Application for Executor {
         next.into_iter().map(validator).collect()
     }
 
+    fn observers_changed(&self) -> u64 {
+        self.observers_changed.load(Ordering::Acquire)
+    }
+
     fn executed(&self, digest: &[u8; 32]) -> bool {
         self.chain.is_executed(digest)
     }
@@ -431,7 +456,13 @@ impl Application for Executor {
             self.execute(block)?;
         }
         let receipts = self.chain.finalise(&digest, certificate);
-        let receipts = receipts.map_err(|error| self.objection(error))?;
+        let receipts = receipts.map_err(|error| self.objection(error));
+        self.note_space(receipts.as_ref().err());
+        let receipts = receipts?;
+        let changes = |one: &Receipt| matches!(one.word, "validator-change" | "accuse");
+        if receipts.iter().any(changes) {
+            self.observers_changed.fetch_add(1, Ordering::Release);
+        }
         let taken: Vec<_> = receipts
             .iter()
             .map(|one| (one.key_id, one.transaction))
@@ -458,11 +489,11 @@ impl Application for Executor {
     fn accuse(&self, evidence: &Evidence) {
         match self.accusation(evidence) {
             Ok(None) => {}
-            Ok(Some(transaction)) => {
-                if let Err(why) = self.take(Arc::new(transaction)) {
-                    tracing::warn!(%why, "an accusation does not wait for a block");
-                }
-            }
+            Ok(Some(transaction)) => match self.take(Arc::new(transaction)) {
+                // Another validator was first.
+                Ok(_) | Err(NotTaken::Refused(Refusal::Barred)) => {}
+                Err(why) => tracing::warn!(%why, "an accusation does not wait for a block"),
+            },
             Err(error) => drop(self.halt(&error)),
         }
     }

@@ -6,6 +6,7 @@
 //! calls [`Ledger::finalise`].
 
 mod application;
+mod changes;
 mod key;
 mod outcomes;
 mod signing;
@@ -38,6 +39,7 @@ use crate::store::Store;
 use application::Executor;
 
 pub use application::NotTaken;
+pub use changes::{Changes, Proposed};
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
 pub use signing::Signing;
@@ -305,8 +307,14 @@ impl Ledger {
         let broken = executor.as_ref().and_then(|one| one.broken());
         let halted = engine_status.as_ref().and_then(|one| one.halted.clone());
         let halted = self.0.failed.clone().or(broken).or(halted);
+        let waits = executor.as_ref().and_then(|one| one.waits());
+        let waits = waits.or_else(|| engine_status.as_ref().and_then(|one| one.waits.clone()));
         let tip = executor.as_ref().map(|one| one.chain.tip());
         let (waiting, waiting_bytes) = executor.as_ref().map_or((0, 0), |one| one.load());
+        let changes = self.read(|chain| {
+            let (seats, height) = (chain.seats()?, chain.tip().height);
+            Ok(Changes::of(&seats, chain.charter().epoch_blocks, height))
+        });
         let epoch = executor.as_ref().zip(tip.as_ref());
         LedgerStatus {
             network: hex(&self.0.genesis.network()),
@@ -318,7 +326,9 @@ impl Ledger {
                 .as_ref()
                 .map(|tip| (self.0.clock)().secs_since(tip.time)),
             epoch: epoch.map(|(one, tip)| one.chain.charter().epoch(tip.height + 1)),
-            votes: halted.is_none() && engine_status.as_ref().is_some_and(|one| one.votes),
+            votes: halted.is_none()
+                && waits.is_none()
+                && engine_status.as_ref().is_some_and(|one| one.votes),
             // What does not read is for whoever needs it to say.
             signing: executor
                 .as_ref()
@@ -327,7 +337,9 @@ impl Ledger {
             waiting,
             waiting_bytes,
             evidence,
+            changes: changes.ok(),
             clock: engine_status.and_then(|one| one.clock),
+            waits: waits.filter(|_| halted.is_none()),
             halted,
         }
     }
@@ -349,6 +361,11 @@ impl Ledger {
             drop(running.take());
         })
         .await;
+    }
+
+    /// What the calendar says.
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock
     }
 
     /// Whether an engine brings it its blocks.

@@ -43,3 +43,18 @@ pub fn found_solo(data: &Path, now: Timestamp) -> Result<Genesis, StartError> {
     };
     Ok(Genesis::new(&terms).expect("its own key and numbers are in order"))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_engine_takes_what_networks_are_founded_with() {
+        for parameters in [near_parameters(8), Parameters::default()] {
+            let heartbeat = Duration::from_millis(parameters.heartbeat_ms);
+            assert!(heartbeat <= timing::HEARTBEAT_MAX, "{heartbeat:?}");
+        }
+    }
+}

@@ -3,7 +3,8 @@
 use dotkey_proto::words::counted;
 use serde::Serialize;
 
-use super::Signing;
+use super::{Changes, Signing};
+use crate::consensus::timing::CLOCK_AHEAD_SECS_MAX;
 use crate::follow::core::{Progress, Stage};
 
 /// How a node's ledger does.
@@ -35,8 +36,12 @@ pub struct LedgerStatus {
     pub waiting_bytes: usize,
     /// Validators that were shown to have signed two things.
     pub evidence: usize,
+    /// How the validators are about to change; absent where the ledger cannot be read.
+    pub changes: Option<Changes>,
     /// What is wrong with this machine's clock, or with another validator's.
     pub clock: Option<String>,
+    /// Why it signs and writes nothing for now, and what to do: it goes on by itself.
+    pub waits: Option<String>,
     /// Why it signs nothing any more, and what to do.
     pub halted: Option<String>,
 }
@@ -80,12 +85,27 @@ impl From<&Progress> for Following {
 const AGE_SECONDS_MAX: u64 = 60;
 
 impl LedgerStatus {
+    /// Adds what the node's peers say of its clock: validators whose clocks are too far apart do not connect, so that nobody's block tells.
+    pub(crate) fn hear_of_clock(&mut self, ahead_secs: Option<i64>) {
+        let off = ahead_secs.filter(|secs| secs.unsigned_abs() > CLOCK_AHEAD_SECS_MAX);
+        let (Some(secs), true, true) = (off, self.votes, self.clock.is_none()) else {
+            return;
+        };
+        let way = if secs > 0 { "ahead of" } else { "behind" };
+        self.clock = Some(format!(
+            "this clock is {} s {way} most peers', and validators whose clocks are more than {CLOCK_AHEAD_SECS_MAX} s apart do not connect; set it",
+            secs.unsigned_abs()
+        ));
+    }
+
     /// What someone should look at, worst first.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(why) = &self.halted {
             warnings.push(format!("the ledger has halted: {why}"));
+        } else if let Some(why) = &self.waits {
+            warnings.push(format!("the ledger waits: {why}"));
         } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX) {
             warnings.push(format!(
                 "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them",
@@ -139,10 +159,34 @@ mod tests {
             waiting: 0,
             waiting_bytes: 0,
             evidence: 0,
+            changes: None,
             clock: None,
+            waits: None,
             halted: None,
         };
         assert!(well.warnings().is_empty());
+        for (ahead, says) in [
+            (None, None),
+            (Some(10), None),
+            (Some(-10), None),
+            (Some(11), Some("11 s ahead of most")),
+            (Some(-11), Some("11 s behind most")),
+        ] {
+            let mut heard = well.clone();
+            heard.hear_of_clock(ahead);
+            assert_eq!(heard.clock.is_some(), says.is_some(), "{ahead:?}");
+            assert!(
+                heard
+                    .clock
+                    .is_none_or(|clock| clock.contains(says.unwrap_or_default()))
+            );
+            let mut follower = LedgerStatus {
+                votes: false,
+                ..well.clone()
+            };
+            follower.hear_of_clock(ahead);
+            assert_eq!(follower.clock, None, "it has no vote to lose");
+        }
         let old = LedgerStatus {
             age_seconds: Some(61),
             clock: Some("this clock".to_owned()),
@@ -150,6 +194,12 @@ mod tests {
         };
         assert!(old.warnings()[0].contains("61 seconds old"));
         assert_eq!(old.warnings()[1], "this clock");
+        let waits = LedgerStatus {
+            waits: Some("no space".to_owned()),
+            ..old.clone()
+        };
+        assert_eq!(waits.warnings()[0], "the ledger waits: no space");
+        assert_eq!(waits.warnings().len(), 2, "its age is no news then");
         let halted = LedgerStatus {
             halted: Some("why".to_owned()),
             ..old

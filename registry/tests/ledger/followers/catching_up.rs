@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use dotkey_proto::ledger::{Freshness, Subject};
+use dotkey_proto::limits::TRUST_SECS_MAX;
+use dotkey_proto::time::Timestamp;
 use dotkey_registry::follow::core::Stage;
 use dotkey_registry::follow::message::{Question, Response, Tip};
 use dotkey_registry::ledger::{Chain, VERSIONS_KEPT};
@@ -248,6 +250,38 @@ fn when_nobody_has_the_state_any_more_another_is_begun() {
     assert_eq!(world.chain.tip(), new.header);
     assert_eq!(world.chain.entry("name-250"), Ok(None));
     world.chain.audit(usize::MAX).expect("it is whole");
+}
+
+#[test]
+fn who_was_away_for_more_than_ninety_days_does_not_go_on_and_says_why() {
+    let mut there = There::new(10);
+    for (late, goes_on) in [(0, true), (1, false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut world = world(&folder, &there.node.network);
+        // A genesis is believed at any age, for somebody named it; and so is all that follows from it at once.
+        world.set_calendar(Timestamp::MAX);
+        let height = there.node.chain.tip().height;
+        let peer = world.join(1, there.honest());
+        world.until("it has caught up", 5_000, |world| world.height() == height);
+        world.leave(peer);
+        let last = there.node.chain.tip().time;
+        there.node.block(&[]);
+        world.set_calendar(last.saturating_add(TRUST_SECS_MAX + late));
+        world.join(2, there.honest());
+        if goes_on {
+            world.until("it goes on", 60_000, |world| world.height() == height + 1);
+            continue;
+        }
+        let halts = |world: &World| world.stage() == Stage::Halted;
+        world.until("it halts", 60_000, halts);
+        let why = world.progress().halted.expect("it says why");
+        assert!(
+            why.contains("90 days ago") && why.contains("start again"),
+            "{why}"
+        );
+        assert_eq!(world.height(), height);
+        assert!(world.blamed.is_empty(), "no peer is to blame");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use dotkey_proto::ledger::Trusted;
+use dotkey_proto::time::Timestamp;
 use dotkey_registry::dht::core::{Failure, Offence};
 use dotkey_registry::dht::peer::Peer;
 use dotkey_registry::follow::core::{
@@ -73,6 +75,7 @@ pub(crate) struct World {
     pub(crate) chain: Arc<Chain>,
     core: Core,
     worker: Worker,
+    trusted: Trusted,
     peers: BTreeMap<Peer, Box<dyn Double>>,
     events: BTreeMap<(u64, u64), Event>,
     numbered: u64,
@@ -92,7 +95,8 @@ impl World {
         Self {
             now_ms: 0,
             core: Core::new(seed, first, at, trusted.epoch, begun),
-            worker: Worker::new(Arc::clone(&chain), trusted),
+            worker: Worker::new(Arc::clone(&chain), trusted.clone()),
+            trusted,
             chain,
             peers: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -100,6 +104,13 @@ impl World {
             blamed: BTreeMap::new(),
             asked: Vec::new(),
         }
+    }
+
+    /// From now on the calendar says this.
+    pub(crate) fn set_calendar(&mut self, now: Timestamp) {
+        let trusted = self.trusted.clone();
+        let worker = Worker::new(Arc::clone(&self.chain), trusted);
+        self.worker = worker.minding(Box::new(move || now));
     }
 
     pub(crate) fn join(&mut self, number: u8, double: impl Double + 'static) -> Peer {

@@ -18,7 +18,8 @@ use super::actions::{peer, peer_id};
 use super::actor::Actor;
 use super::exchange::{self, Channel, RequestId};
 use super::protocols::failure;
-use crate::consensus::Block;
+use crate::consensus::timing::NO_SPACE_PAUSE;
+use crate::consensus::{Block, Objection};
 use crate::dht::core::{self as dht, Offence};
 use crate::dht::peer::Peer;
 use crate::follow::core::{Action, Asked, Core, Done, Fault, Input, Progress, Stage, Work};
@@ -145,14 +146,16 @@ impl Following {
         let first = self.chain.genesis().digest();
         let at = (tip.height, tip.digest());
         self.core = Some(Core::new(seed, first, at, trusted.epoch, begun));
-        let ledger = self.ledger.clone();
-        let write = move |block: &Certified| write(&ledger, block);
+        let (ledger, clock) = (self.ledger.clone(), self.ledger.clock());
         let chain = Arc::clone(&self.chain);
         let (work, waiting) = sync_channel(1);
         let events = self.events.clone();
+        let loop_events = self.events.clone();
+        let write = move |block: &Certified| write(&ledger, block, &|| loop_events.is_closed());
         let thread = std::thread::Builder::new().name("follower".to_owned());
         let thread = thread.spawn(move || {
             let worker = Worker::new(chain, trusted).writing(Box::new(write));
+            let worker = worker.minding(Box::new(clock));
             run(worker, &waiting, &events);
         });
         self.thread = Some(thread.expect("the system gives a thread at start-up"));
@@ -217,12 +220,17 @@ fn run(mut worker: Worker, waiting: &Receiver<Work>, events: &mpsc::Sender<Event
 }
 
 /// By the node's ledger, which has to know what waits no more.
-fn write(ledger: &Ledger, block: &Certified) -> Result<(), Fault> {
+fn write(ledger: &Ledger, block: &Certified, is_over: &dyn Fn() -> bool) -> Result<(), Fault> {
     let bytes = block.body.encode().into();
     let whole = Block::new(block.header.clone(), bytes);
     let whole = whole.map_err(|error| Fault::Peer(error.to_string()))?;
-    let written = ledger.finalise(&whole, block.certificate.as_ref());
-    written.map_err(|objection| Fault::Halt(objection.to_string()))
+    loop {
+        match ledger.finalise(&whole, block.certificate.as_ref()) {
+            // This thread has nothing else to do than to write it.
+            Err(Objection::NoSpace(_)) if !is_over() => std::thread::sleep(NO_SPACE_PAUSE),
+            written => return written.map_err(|objection| Fault::Halt(objection.to_string())),
+        }
+    }
 }
 
 /// Tells the loop of new tips and transactions, until it has ended.

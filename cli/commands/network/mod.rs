@@ -1,4 +1,8 @@
-//! `dotkey network`: a network's genesis, its validators' folders, and which network a data folder follows.
+//! `dotkey network`: a network's genesis, its validators' folders, which network a data folder follows, and who is to vote.
+
+mod candidate;
+mod changes;
+mod now;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +13,8 @@ use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{NetworkCommand, NetworkInitArgs};
+use crate::args::{NetworkCommand, NetworkInitArgs, NetworkShowArgs};
+use crate::client::NodeClient;
 use crate::exit::{CliError, Result};
 use crate::files;
 use crate::network;
@@ -19,7 +24,11 @@ pub(super) fn run(command: &NetworkCommand, context: &Context<'_>) -> Result<Ans
     match command {
         NetworkCommand::Init(args) => init(args),
         NetworkCommand::Join { file } => join(file, context),
-        NetworkCommand::Show { file } => show(file.as_deref(), context),
+        NetworkCommand::Show(args) => show(args, context),
+        NetworkCommand::Candidate(args) => candidate::run(args, context),
+        NetworkCommand::Add { file, change } => changes::add(file, change, context),
+        NetworkCommand::Remove { identity, change } => changes::remove(identity, change, context),
+        NetworkCommand::Approve(args) => changes::approve(args, context),
     }
 }
 
@@ -87,9 +96,9 @@ fn join(file: &Path, context: &Context<'_>) -> Result<Answer> {
     Ok(Answer::new(object, text))
 }
 
-fn show(file: Option<&Path>, context: &Context<'_>) -> Result<Answer> {
+fn show(args: &NetworkShowArgs, context: &Context<'_>) -> Result<Answer> {
     let data = &context.settings.data;
-    let genesis = match file {
+    let genesis = match args.file.as_deref() {
         Some(file) => network::read(file)?,
         None => network::of(data)?.ok_or_else(|| {
             CliError::not_found(
@@ -125,11 +134,33 @@ fn show(file: Option<&Path>, context: &Context<'_>) -> Result<Answer> {
         };
         let _ = writeln!(text, "  {}  {address}{mine}", HEXLOWER.encode(identity));
     }
-    text.push_str(
-        "These are the first validators; a running node says at /v1/ledger who votes now.\n",
-    );
-    object["own_identity"] = own.map(|own| HEXLOWER.encode(&own)).into();
+    let own = own.map(|own| HEXLOWER.encode(&own));
+    let said = said(args, &genesis, context)?;
+    text.push_str(&match &said {
+        Some(said) => now::in_words(said, own.as_deref()),
+        None => "These are the first validators; who votes now is shown while a node runs here, or with --node.\n".to_owned(),
+    });
+    object["own_identity"] = own.into();
+    object["now"] = said.map_or(Value::Null, |said| {
+        json!({
+            "height": said["height"], "epoch": said["epoch"], "validators": said["validators"],
+            "changes": said["changes"], "barred": said["barred"],
+        })
+    });
     Ok(Answer::new(object, text))
+}
+
+/// What the node of the data folder says of the network, where one runs and follows it; of one that is named, it has to.
+fn said(args: &NetworkShowArgs, genesis: &Genesis, context: &Context<'_>) -> Result<Option<Value>> {
+    let settings = &context.settings;
+    let asked = args.ask.node.is_some() || settings.node.url.is_some();
+    let said =
+        NodeClient::find(args.ask.node.as_deref(), settings).and_then(|node| node.json("ledger"));
+    match said {
+        Ok(said) if said["network"] == network::id(genesis) => Ok(Some(said)),
+        Err(error) if asked => Err(error),
+        _ => Ok(None),
+    }
 }
 
 fn days(secs: u64) -> String {
