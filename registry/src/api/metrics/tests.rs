@@ -76,6 +76,7 @@ fn ledger() -> LedgerStatus {
         block: None,
         time: Some(1),
         age_seconds: Some(1),
+        open_seconds: 1,
         epoch: Some(1),
         votes: true,
         signing: None,

@@ -21,6 +21,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use dotkey_proto::ledger::{Bundle, Certificate, Genesis, Proof, SignedTransaction, Subject};
@@ -82,6 +83,7 @@ struct Inner {
     following: Mutex<Option<Following>>,
     /// Why it did not begin.
     failed: Option<String>,
+    opened: Instant,
 }
 
 /// Why the ledger gives no answer.
@@ -145,6 +147,7 @@ impl Ledger {
             engine: Mutex::new(None),
             following: Mutex::default(),
             failed: None,
+            opened: Instant::now(),
         };
         let judge = application::judge(inner.genesis.network());
         let opened = Chain::open(store, &inner.genesis, judge)
@@ -325,6 +328,7 @@ impl Ledger {
             age_seconds: tip
                 .as_ref()
                 .map(|tip| (self.0.clock)().secs_since(tip.time)),
+            open_seconds: self.0.opened.elapsed().as_secs(),
             epoch: epoch.map(|(one, tip)| one.chain.charter().epoch(tip.height + 1)),
             votes: halted.is_none()
                 && waits.is_none()

@@ -22,6 +22,9 @@ pub struct LedgerStatus {
     pub time: Option<u64>,
     /// Seconds since then.
     pub age_seconds: Option<u64>,
+    /// Since when the ledger is open here: whoever was away for longer than a block takes has an old one at first.
+    #[serde(skip)]
+    pub open_seconds: u64,
     /// The epoch of the next block.
     pub epoch: Option<u64>,
     /// Whether this node votes on blocks now.
@@ -106,7 +109,9 @@ impl LedgerStatus {
             warnings.push(format!("the ledger has halted: {why}"));
         } else if let Some(why) = &self.waits {
             warnings.push(format!("the ledger waits: {why}"));
-        } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX) {
+        } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX)
+            && self.open_seconds > AGE_SECONDS_MAX
+        {
             warnings.push(format!(
                 "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them",
                 counted(*age, "second")
@@ -152,6 +157,7 @@ mod tests {
             block: Some("07".repeat(32)),
             time: Some(1_800_000_000),
             age_seconds: Some(60),
+            open_seconds: 1000,
             epoch: Some(0),
             votes: true,
             signing: None,
@@ -193,6 +199,11 @@ mod tests {
             ..well.clone()
         };
         assert!(old.warnings()[0].contains("61 seconds old"));
+        let back = LedgerStatus {
+            open_seconds: 60,
+            ..old.clone()
+        };
+        assert_eq!(back.warnings(), ["this clock"], "it was away");
         assert_eq!(old.warnings()[1], "this clock");
         let waits = LedgerStatus {
             waits: Some("no space".to_owned()),
