@@ -36,12 +36,13 @@ pub struct Claim {
     pub fetched_at: Timestamp,
     /// When the sources were asked last, whether or not they answered.
     looked_at: Timestamp,
+    stale: bool,
 }
 
 impl Claim {
     /// Whether the sources were asked since and none gave a proof that holds.
     pub(crate) fn is_stale(&self) -> bool {
-        self.looked_at > self.fetched_at
+        self.stale
     }
 }
 
@@ -66,6 +67,7 @@ impl Resolver {
                 let looked_at = self.now();
                 let claim = Arc::new(Claim {
                     looked_at,
+                    stale: true,
                     ..(*claim).clone()
                 });
                 self.keep(&label, &claim);
@@ -99,6 +101,7 @@ impl Resolver {
             origin: won.origin,
             fetched_at: self.now(),
             looked_at: self.now(),
+            stale: false,
         });
         self.keep(label, &claim);
         Ok(claim)

@@ -31,6 +31,7 @@ pub struct Held {
     pub fetched_at: Timestamp,
     /// When the sources were asked last, whether or not they answered.
     looked_at: Timestamp,
+    stale: bool,
     /// What it was verified against.
     anchor: Option<Anchor>,
 }
@@ -38,7 +39,7 @@ pub struct Held {
 impl Held {
     /// Whether the sources were asked since and none gave one that holds.
     pub(crate) fn is_stale(&self) -> bool {
-        self.looked_at > self.fetched_at
+        self.stale
     }
 
     /// Whether it still holds, for who knows as much of its identity as then.
@@ -76,6 +77,7 @@ impl Resolver {
             // Nobody waits for the silent ones again and again.
             (Err(_), Some(kept)) => Arc::new(Held {
                 looked_at: self.now(),
+                stale: true,
                 ..(*kept).clone()
             }),
             (Err(error), None) => return Err(error),
@@ -83,6 +85,7 @@ impl Resolver {
             (Ok(held), Some(kept)) if held.record.cmp_age(&kept.record).is_lt() => Arc::new(Held {
                 fetched_at: held.fetched_at,
                 looked_at: held.looked_at,
+                stale: false,
                 ..(*kept).clone()
             }),
             (Ok(held), _) => held,
@@ -117,6 +120,7 @@ impl Resolver {
             origin: won.origin,
             fetched_at: self.now(),
             looked_at: self.now(),
+            stale: false,
             anchor: anchor.copied(),
         }))
     }

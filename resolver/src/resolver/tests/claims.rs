@@ -108,7 +108,7 @@ async fn a_claimed_name_leads_to_its_holders_record_or_to_nothing() {
     };
     check("with-record", Ok(())).await;
     check("record-rolled-back", Err("rolled-back")).await;
-    check("record-of-another", Err("other-record")).await;
+    check("record-of-another", Err("key-id")).await;
     check("record-changed", Err("bad-signature")).await;
     let vectors = vectors();
     let absent = vectors
