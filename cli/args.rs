@@ -17,6 +17,7 @@ use crate::output::Output;
 mod name;
 mod network;
 mod node;
+mod resolver;
 mod values;
 
 pub(crate) use name::{
@@ -28,7 +29,8 @@ pub(crate) use network::{
     NetworkShowArgs,
 };
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
-pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words, counted};
+pub(crate) use resolver::{ResolverArgs, ResolverCommand, ResolverRunArgs};
+pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
 ///
@@ -63,10 +65,12 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run what there is in one process: a registry node and its API
+    /// Run what there is in one process: a registry node, its API, and a resolver
     Up(RunArgs),
     /// Run a registry node, or look after the one that runs
     Node(NodeArgs),
+    /// Run a resolver by itself, which asks nodes and believes none; or show the anchor of what it signs
+    Resolver(ResolverArgs),
     /// How the running node does: peers, records, whether they are safe, whether others reach it
     Status {
         #[command(flatten)]
@@ -353,6 +357,9 @@ pub(crate) struct ResolveArgs {
     /// Ask every node that should have it
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Show each step on the way to the answer, with its time
+    #[arg(long)]
+    pub(crate) trace: bool,
     #[command(flatten)]
     pub(crate) ledger: LedgerArgs,
     /// As if it were this time, such as 2026-12-24T18:00:00Z

@@ -1,6 +1,7 @@
 //! Settings: a flag wins over an environment variable, that over the configuration file, that over the default.
 
 mod node;
+mod resolver;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use crate::args::{Global, LogFormat};
 use crate::exit::{CliError, Result};
 use crate::files;
 
+use node::one_of;
 pub(crate) use node::{LogSettings, NodeSettings, bad};
+pub(crate) use resolver::ResolverSettings;
 
 /// Nobody writes more than this by hand.
 const CONFIG_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) suffix: Suffix,
     /// The node that runs here, or is asked.
     pub(crate) node: NodeSettings,
+    /// The resolver that runs here.
+    pub(crate) resolver: ResolverSettings,
     /// What it logs.
     pub(crate) log: LogSettings,
 }
@@ -43,6 +48,8 @@ struct File {
     log_format: Option<LogFormat>,
     #[serde(default)]
     node: NodeSettings,
+    #[serde(default)]
+    resolver: ResolverSettings,
 }
 
 impl Settings {
@@ -69,6 +76,7 @@ impl Settings {
             data,
             suffix,
             node: file.node.over()?,
+            resolver: file.resolver.over()?,
             log: LogSettings::over(file.log, file.log_format)?,
         })
     }

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use dotkey_proto::words::counted;
+
 use crate::exit::{CliError, Result};
 
 /// What only its owner may read.
@@ -47,7 +49,7 @@ pub(crate) fn text(path: &Path, bytes: Vec<u8>, max: usize, what: &str) -> Resul
     if bytes.len() > max {
         return Err(CliError::failed(
             "too-large",
-            format!("{} has more than {max} bytes", path.display()),
+            format!("{} has more than {}", path.display(), counted(max, "byte")),
             next,
         ));
     }
@@ -70,8 +72,9 @@ pub(crate) fn check_size(path: &Path, bytes: &[u8], max: usize, what: &str) -> R
     Err(CliError::invalid(
         "too-large",
         format!(
-            "{}: not valid (too-large): it has more than {max} bytes",
-            path.display()
+            "{}: not valid (too-large): it has more than {}",
+            path.display(),
+            counted(max, "byte")
         ),
         format!("check that it is {what}"),
     ))
@@ -257,7 +260,7 @@ fn copy_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A name that nobody else uses, in the same folder and so on the same file system.
-fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"))?;
@@ -273,7 +276,7 @@ pub(crate) fn random_word() -> io::Result<String> {
     Ok(format!("{word:016x}"))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

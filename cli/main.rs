@@ -12,6 +12,7 @@ mod names;
 mod network;
 mod node;
 mod output;
+mod resolver;
 
 use std::process::ExitCode;
 

@@ -33,6 +33,7 @@ impl Answer {
 }
 
 /// Where answers, messages and errors go.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
     colour: bool,
@@ -83,16 +84,21 @@ impl Output {
 
     /// Shows a person how far something is, in a line that the next one replaces.
     pub(crate) fn progress(&self, text: &str) {
-        if std::io::stderr().is_terminal() {
+        if self.is_watched() {
             let _ = write!(std::io::stderr(), "\r\x1b[K{}", printable(text));
         }
     }
 
     /// Takes that line away.
     pub(crate) fn end_progress(&self) {
-        if std::io::stderr().is_terminal() {
+        if self.is_watched() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
+    }
+
+    /// Whether somebody may see a line that changes.
+    pub(crate) fn is_watched(&self) -> bool {
+        std::io::stderr().is_terminal()
     }
 
     /// Whether there is a person who can be asked.

@@ -81,6 +81,39 @@ fn proto_stays_free_of_io_and_std() {
     none(cores::impure_dependencies(&tree));
 }
 
+/// An application that resolves names brings no store and no peers along, and without the servers nothing of DNS or TLS either.
+#[test]
+fn the_resolver_is_light_to_depend_on() {
+    let check = |more: &[&str], banned: &[&str]| {
+        let tree = [
+            "tree",
+            "--offline",
+            "--locked",
+            "--package=dotkey-resolver",
+            "--edges=normal,build",
+            "--prefix=none",
+            "--format={p}",
+        ];
+        let tree = cargo(&[&tree[..], more].concat());
+        let names: Vec<&str> = tree
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert!(names.contains(&"dotkey-proto"), "{tree}");
+        for name in banned {
+            let found = names.iter().find(|found| found.starts_with(name));
+            assert_eq!(found, None, "{more:?}");
+        }
+    };
+    let heavy = ["rocksdb", "librocksdb", "libp2p", "commonware", "axum"];
+    check(&[], &heavy);
+    check(&["--no-default-features"], &heavy);
+    check(
+        &["--no-default-features"],
+        &["hickory", "rustls", "quinn", "aws-lc", "ring"],
+    );
+}
+
 /// What the compiler then holds; without these lines it would hold nothing.
 #[test]
 fn crates_keep_their_promises() {

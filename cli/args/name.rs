@@ -88,7 +88,7 @@ pub(crate) struct NameTransferArgs {
     /// Whose it is [default: whoever of those here holds it]
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Option<KeyName>,
-    /// Without being asked
+    /// Agree beforehand: it is not asked for, and has to be given where nobody can be asked
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub(crate) struct NameReleaseArgs {
     /// Whose it is [default: whoever of those here holds it]
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Option<KeyName>,
-    /// Without being asked
+    /// Agree beforehand: it is not asked for, and has to be given where nobody can be asked
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

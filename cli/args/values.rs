@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 
 /// A time, as RFC 3339 in UTC, as a date, or as seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,20 +124,12 @@ impl FromStr for Bytes {
     }
 }
 
-/// `1 record`, `2 records`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
-    }
-}
-
 /// As it is read again: 1.5 GiB is shown rounded.
 pub(crate) fn bytes_in_words(bytes: u64) -> String {
     let unit = UNITS[..4].iter().rev().find(|(_, times)| bytes >= *times);
     match unit {
         Some((unit, times)) => format!("{:.1} {unit}", bytes as f64 / *times as f64),
-        None => format!("{bytes} bytes"),
+        None => counted(bytes, "byte").to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::{Bundle, BundleError, Genesis, Subject, VerifiedProof};
 use dotkey_proto::limits::BUNDLE_BYTES_MAX;
 use dotkey_proto::stamp::Beacon;
+use dotkey_proto::words::counted;
 use dotkey_registry::ledger::{Charter, DEMAND_MAX};
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ use crate::commands::now;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::names::claim::View;
+use crate::output::Output;
 
 /// How long a node that lags gets to catch up with what was seen elsewhere.
 const BEHIND: Duration = Duration::from_secs(10);
@@ -35,6 +37,12 @@ const UNCERTIFIED: &str = "uncertified";
 /// Between two looks at it.
 const BEHIND_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a node is waited for that was there and is gone: it may be started anew.
+const GONE: Duration = Duration::from_secs(30);
+
+/// Between two looks whether it is back.
+const GONE_PAUSE: Duration = Duration::from_millis(500);
+
 /// A bundle has at most 256 handovers, which at an epoch of half a day are months.
 const WALKS_MAX: usize = 64;
 
@@ -43,6 +51,10 @@ pub(crate) struct Ledger {
     node: NodeClient,
     light: LightClient,
     charter: Charter,
+    /// Who hears that a node is waited for, where it is.
+    waits: Option<Output>,
+    /// Whether the node has answered yet: one that was never there is not waited for.
+    heard: bool,
 }
 
 impl Ledger {
@@ -56,7 +68,14 @@ impl Ledger {
             node,
             light,
             charter,
+            waits: None,
+            heard: false,
         })
+    }
+
+    /// From now on a node that goes away is waited for, for commands that are in the middle of something.
+    pub(crate) fn wait_for_node(&mut self, output: &Output) {
+        self.waits = Some(*output);
     }
 
     pub(crate) fn genesis(&self) -> &Genesis {
@@ -121,8 +140,8 @@ impl Ledger {
     }
 
     /// What a stamp is made for now, as the node says: the newest beacon and the demand.
-    pub(crate) fn beacon(&self) -> Result<(Beacon, u64)> {
-        let said = self.node.json("ledger")?;
+    pub(crate) fn beacon(&mut self) -> Result<(Beacon, u64)> {
+        let said = self.ask(|node| node.json("ledger"))?;
         let costs = &said["costs"];
         let beacon = &costs["beacon"];
         let digest = beacon["digest"].as_str().unwrap_or_default();
@@ -139,21 +158,42 @@ impl Ledger {
         Ok((Beacon { hour, digest }, demand))
     }
 
+    /// Sends a transaction. A refusal is the node's word. Sent again after an answer that was lost, it counts once.
+    pub(crate) fn submit(&mut self, transaction: &[u8]) -> Result<()> {
+        self.ask(|node| node.take(transaction))
+    }
+
+    /// Asks the node, again and again while it is gone and is waited for.
+    fn ask<T>(&mut self, question: impl Fn(&NodeClient) -> Result<T>) -> Result<T> {
+        let mut gone: Option<Instant> = None;
+        loop {
+            let error = match question(&self.node) {
+                Err(error) if is_gone(&error) => error,
+                answer => {
+                    // A refusal shows as well that a node is there.
+                    self.heard = true;
+                    return answer;
+                }
+            };
+            let Some(output) = self.waits.as_ref().filter(|_| self.heard) else {
+                return Err(error);
+            };
+            if gone.is_none() {
+                output.end_progress();
+                let patience = counted(GONE.as_secs(), "second");
+                output.note(&format!("{}; asking again for {patience}", error.message));
+            }
+            if gone.get_or_insert_with(Instant::now).elapsed() > GONE {
+                return Err(error);
+            }
+            thread::sleep(GONE_PAUSE);
+            self.node.find_again();
+        }
+    }
+
     /// What the node says of the network now, which nothing here proves.
     pub(crate) fn said(&self) -> Result<Value> {
         self.node.json("ledger")
-    }
-
-    /// Sends a transaction. A refusal is the node's word.
-    pub(crate) fn submit(&self, transaction: &[u8]) -> Result<()> {
-        let request = self
-            .node
-            .agent
-            .post(format!("{}/v1/transactions", self.node.url))
-            .content_type("application/cbor")
-            .header("accept", "application/json, application/problem+json");
-        let sent = self.node.sent(request.send(transaction))?;
-        self.node.good(sent).map(drop)
     }
 
     fn fetch(&mut self, subject: &Subject, whole: bool) -> Result<(Bundle, VerifiedProof)> {
@@ -161,7 +201,7 @@ impl Ledger {
         let mut walks = 0;
         loop {
             let epoch = if whole { 0 } else { self.light.epoch() };
-            let bytes = match self.node.proof_bytes(subject, epoch) {
+            let bytes = match self.ask(|node| node.proof_bytes(subject, epoch)) {
                 // A network that has just begun has its first block in a moment.
                 Err(error)
                     if refusal(&error) == Some(UNCERTIFIED) && begun.elapsed() < BEGINNING =>
@@ -229,6 +269,17 @@ impl Ledger {
 }
 
 impl NodeClient {
+    /// Lets it take a transaction.
+    fn take(&self, transaction: &[u8]) -> Result<()> {
+        let request = self
+            .agent
+            .post(format!("{}/v1/transactions", self.url))
+            .content_type("application/cbor")
+            .header("accept", "application/json, application/problem+json");
+        let sent = self.sent(request.send(transaction))?;
+        self.good(sent).map(drop)
+    }
+
     /// What a node gives as proof, from an epoch on.
     fn proof_bytes(&self, subject: &Subject, epoch: u64) -> Result<Vec<u8>> {
         let what = match subject {
@@ -246,6 +297,19 @@ impl NodeClient {
         let bytes = response.body_mut().with_config().limit(limit).read_to_vec();
         bytes.map_err(|error| self.broken(&error))
     }
+}
+
+/// Whether there is no node that works, now: none answers, or it says that it stops or has too much to do.
+fn is_gone(error: &CliError) -> bool {
+    let code = refusal(error).unwrap_or(&error.code);
+    [
+        "no-node",
+        "node-silent",
+        "stopping",
+        "overloaded",
+        "timed-out",
+    ]
+    .contains(&code)
 }
 
 /// The code of a node's refusal, where it is one: not of a node that does not answer.

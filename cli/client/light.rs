@@ -6,39 +6,26 @@
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
-use dotkey_proto::ledger::{
-    Bundle, BundleError, Freshness, Genesis, ProofError, Subject, Trusted, VerifiedProof, WalkError,
-};
+use dotkey_proto::ledger::{Bundle, Freshness, Genesis, Subject, Trusted, VerifiedProof};
 use dotkey_proto::limits::{CHECKPOINT_BYTES_MAX, FRESHNESS_SECS_MAX, TRUST_SECS_MAX};
 use dotkey_proto::time::Timestamp;
+pub(crate) use dotkey_resolver::light::Unproved;
 
 use crate::args::TrustArgs;
 use crate::exit::{CliError, Result};
 use crate::files;
 use crate::network;
 
-/// What a light client knows.
+/// A light client, and where what it knows is kept.
 #[derive(Debug)]
 pub(crate) struct LightClient {
-    genesis: Genesis,
-    trusted: Trusted,
+    client: dotkey_resolver::light::LightClient,
     path: PathBuf,
     age_secs_max: u64,
 }
 
-/// What a bundle did not show.
-#[derive(Debug)]
-pub(crate) enum Unproved {
-    /// It is of a time before what was seen already: its node lags, or hides what came since.
-    Behind(BundleError),
-    /// It has not all the handovers up to its proof, but brought the client on.
-    Further,
-    /// It is not valid.
-    Invalid(BundleError),
-}
-
 /// The network that a data folder is part of, unless a flag names another.
-pub(super) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
+pub(crate) fn genesis_of(data: &Path, flag: Option<&Path>) -> Result<Genesis> {
     let genesis = match flag {
         Some(path) => Some(network::read(path)?),
         None => network::of(data)?,
@@ -75,21 +62,31 @@ impl LightClient {
                 )
             })?;
         }
+        let client = dotkey_resolver::light::LightClient::resume(genesis, trusted);
         Ok(Self {
-            genesis,
-            trusted,
+            client: client.expect("`kept` gives this network's"),
             path,
             age_secs_max: trust.max_age.unwrap_or(FRESHNESS_SECS_MAX),
         })
     }
 
     pub(crate) fn genesis(&self) -> &Genesis {
-        &self.genesis
+        self.client.genesis()
+    }
+
+    /// What is known of the validators.
+    pub(crate) fn trusted(&self) -> &Trusted {
+        self.client.trusted()
+    }
+
+    /// Takes over what a resolver that began with this has verified since.
+    pub(crate) fn learn(&mut self, client: dotkey_resolver::light::LightClient) {
+        self.client = client;
     }
 
     /// From which epoch on handovers are needed.
     pub(crate) fn epoch(&self) -> u64 {
-        self.trusted.epoch
+        self.client.epoch()
     }
 
     pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
@@ -106,50 +103,27 @@ impl LightClient {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<VerifiedProof, Unproved> {
-        let mut walked = self.trusted.clone();
-        let mut steps = 0;
-        for (handover, number) in bundle.handovers.iter().zip(1..) {
-            // A bundle that begins at the genesis goes through what is known already.
-            if handover.header.epoch < walked.epoch {
-                continue;
-            }
-            let next = walked.follow(handover);
-            walked = next.map_err(|error| sort(BundleError::Handover { number, error }))?;
-            steps += 1;
-        }
-        let proved = bundle.proof.verify(subject, &walked, self.freshness(now));
-        match proved {
-            Ok(proof) => {
-                let header = proof.header();
-                (walked.epoch, walked.since) = (header.epoch, header.time);
-                self.trusted = walked;
-                Ok(proof)
-            }
-            Err(ProofError::Walk(WalkError::OtherValidators { .. })) if steps > 0 => {
-                self.trusted = walked;
-                Err(Unproved::Further)
-            }
-            Err(error) => Err(sort(error.into())),
-        }
+        let freshness = self.freshness(now);
+        self.client.verify(bundle, subject, freshness)
     }
 
     /// Writes down what is known now, unless somebody else has written something newer.
     pub(crate) fn keep(&self) -> Result<()> {
-        let older =
-            |one: &Trusted| (one.epoch, one.since) < (self.trusted.epoch, self.trusted.since);
+        let trusted = self.client.trusted();
+        let older = |one: &Trusted| (one.epoch, one.since) < (trusted.epoch, trusted.since);
         let Some(folder) = self.path.parent() else {
             return Ok(());
         };
-        if self.trusted == self.genesis.trusted() {
+        if *trusted == self.genesis().trusted() {
             return Ok(());
         }
         files::make_private_folder(folder)?;
         // Between the look and the writing nobody else writes.
         let _lock = files::lock(&folder.join("lock"), || {})?;
-        if kept(&self.path, &self.genesis)?.is_some_and(|one| !older(&one)) {
+        if kept(&self.path, self.genesis())?.is_some_and(|one| !older(&one)) {
             return Ok(());
         }
-        files::write_private(&self.path, &self.trusted.encode())
+        files::write_private(&self.path, &trusted.encode())
     }
 }
 
@@ -166,19 +140,6 @@ fn is_validator(data: &Path, genesis: &Genesis) -> Result<bool> {
     let own = network::own_identity(data)?;
     let mut validators = genesis.validators.iter();
     Ok(validators.any(|one| own == Some(*one.validator.identity.as_bytes())))
-}
-
-fn sort(error: BundleError) -> Unproved {
-    match error {
-        BundleError::Handover {
-            error: WalkError::Backwards { .. } | WalkError::EpochPassed { .. },
-            ..
-        }
-        | BundleError::Proof(ProofError::Walk(
-            WalkError::Backwards { .. } | WalkError::EpochPassed { .. },
-        )) => Unproved::Behind(error),
-        error => Unproved::Invalid(error),
-    }
 }
 
 /// What was written down, if it is this network's.
@@ -319,12 +280,9 @@ mod tests {
         let earlier = ask(&mut client, vectors.named("held"));
         assert!(matches!(earlier, Err(Unproved::Behind(_))), "{earlier:?}");
         // Neither does who knows less write over it.
-        let genesis = vectors.genesis();
-        let trusted = genesis.trusted();
         let (path, age_secs_max) = (client.path.clone(), 60);
         drop(LightClient {
-            genesis,
-            trusted,
+            client: dotkey_resolver::light::LightClient::new(vectors.genesis()),
             path: path.clone(),
             age_secs_max,
         });

@@ -7,7 +7,7 @@ mod light;
 mod problem;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dotkey_proto::identity::{Branch, KeyId};
@@ -22,6 +22,7 @@ use crate::exit::{CliError, Result};
 use crate::node::RunFile;
 
 pub(crate) use ledger::{Ledger, refusal};
+pub(crate) use light::{LightClient, genesis_of};
 
 /// A node on another continent still answers a connection in this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub(crate) struct NodeClient {
     url: String,
     /// Where its address comes from, for messages: the data folder's node, or nothing where it was named.
     from: String,
+    /// The data folder, where the node is the one that runs there.
+    data: Option<PathBuf>,
 }
 
 /// Where a record that was published is.
@@ -61,18 +64,10 @@ impl NodeClient {
         let asked = flag
             .map(str::to_owned)
             .or_else(|| settings.node.url.clone());
-        let (url, from) = match asked {
-            Some(url) => (url, String::new()),
-            None => {
-                let path = RunFile::path(&settings.data);
-                let run = RunFile::read(&path)?.ok_or_else(|| none_runs(&settings.data))?;
-                let from = format!(
-                    ", where {} says that process {} runs one",
-                    path.display(),
-                    run.pid
-                );
-                (run.api.ok_or_else(|| none_runs(&settings.data))?, from)
-            }
+        let data = asked.is_none().then(|| settings.data.clone());
+        let (url, from) = match (asked, &data) {
+            (None, Some(data)) => running_in(data)?,
+            (asked, _) => (asked.unwrap_or_default(), String::new()),
         };
         let url = url.trim_end_matches('/').to_owned();
         if !url.starts_with("http://") {
@@ -94,7 +89,16 @@ impl NodeClient {
             agent: Agent::new_with_config(config),
             url,
             from,
+            data,
         })
+    }
+
+    /// Finds the node of the data folder where it is now: started anew, it may be elsewhere.
+    fn find_again(&mut self) {
+        let found = self.data.as_deref().map(running_in);
+        if let Some(Ok((url, from))) = found {
+            (self.url, self.from) = (url.trim_end_matches('/').to_owned(), from);
+        }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -278,6 +282,18 @@ impl NodeClient {
             "see how it does with `dotkey status`, and whether that is the address of a node's API",
         )
     }
+}
+
+/// Where the node of a data folder is, and how that is known.
+fn running_in(data: &Path) -> Result<(String, String)> {
+    let path = RunFile::path(data);
+    let run = RunFile::read(&path)?.ok_or_else(|| none_runs(data))?;
+    let from = format!(
+        ", where {} says that process {} runs one",
+        path.display(),
+        run.pid
+    );
+    Ok((run.api.ok_or_else(|| none_runs(data))?, from))
 }
 
 fn none_runs(data: &Path) -> CliError {

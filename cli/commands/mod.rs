@@ -6,9 +6,11 @@ mod name;
 mod network;
 mod node;
 mod resolve;
+mod resolver;
 mod shell;
 mod signing;
 mod status;
+mod trace;
 mod verify;
 mod verify_proof;
 mod zone;
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
     match &args.command {
         Command::Up(args) => node::up(args, &context()?),
         Command::Node(args) => node::run(args, &context()?),
+        Command::Resolver(args) => resolver::run(args, &context()?),
         Command::Status { ask } => status::run(ask, &context()?),
         Command::Network(command) => network::run(command, &context()?),
         Command::Key(command) => key::run(command, &context()?),

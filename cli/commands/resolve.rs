@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::fetch::{Holding, Wanted, fetch};
 use super::name::{Standing, save_proof};
+use super::trace::Trace;
 use super::verify::{belongs_to, parse_name, record_json, signers, verify_file};
 use super::{Context, now};
 use crate::args::ResolveArgs;
@@ -48,13 +49,15 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
     let rtype = rtype.filter(|rtype| *rtype != ANY);
     let at = args.now.map_or_else(now, |moment| moment.0);
     let source = Source::of(args, &name);
+    let mut trace = Trace::begin();
     let (record, zone, holding) = match &args.record {
         Some(path) => {
             let (record, zone) = verify_file(path, at)?;
+            trace.note(&format!("read and verified {}", source.shown));
             (record, zone, None)
         }
         None => {
-            let (record, zone, holding) = fetched(args, &name, at, context)?;
+            let (record, zone, holding) = fetched(args, &name, (at, &mut trace), context)?;
             (record, zone, Some(holding))
         }
     };
@@ -67,22 +70,13 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
         ));
     }
     let owner = owner_of(&name)?;
-    if let Some(branch) = record.branch()
-        && !owner.is_at_or_below(branch.owner())
-    {
-        return Err(CliError::not_found(
-            format!(
-                "{} is the record of the branch `{branch}` only",
-                source.shown
-            ),
-            "give the record of the whole zone",
-        ));
-    }
+    check_branch(&record, &owner, &source)?;
     let asked = Asked {
         apex: wire(name.apex().as_ascii())?,
         suffix: context.settings.suffix.as_ascii(),
     };
     let found = look_up(&zone, &owner, rtype, &asked)?;
+    trace.note("looked the name up in its zone");
     let mut json = json!({
         "name": name.as_ascii(),
         "type": rtype.map(|rtype| rtype.to_string()),
@@ -98,16 +92,36 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
         .map(|path| path.display().to_string())
         .into();
     let mut lines = Vec::new();
+    if args.trace {
+        json["trace"] = trace.json();
+    }
     if let Some(standing) = standing {
         standing.warn(context);
         json["holding"] = standing.json(context);
         lines = heading(&name, standing, &record, context);
     }
     lines.extend(found.lines);
+    lines.extend(trace.lines().filter(|_| args.trace));
     match found.outcome {
         "no-name" | "no-data" => Err(nothing(&name, rtype, &zone, json, &source)),
         _ => Ok(Answer::new(json, lines.join("\n"))),
     }
+}
+
+/// A record of one branch says nothing of names outside of it.
+fn check_branch(record: &Record, owner: &Owner, source: &Source) -> Result<()> {
+    if let Some(branch) = record.branch()
+        && !owner.is_at_or_below(branch.owner())
+    {
+        return Err(CliError::not_found(
+            format!(
+                "{} is the record of the branch `{branch}` only",
+                source.shown
+            ),
+            "give the record of the whole zone",
+        ));
+    }
+    Ok(())
 }
 
 /// The record of the name from the network, and whose it is. What proves both is saved where that was asked for, also where there is
@@ -115,18 +129,37 @@ pub(super) fn run(args: &ResolveArgs, context: &Context<'_>) -> Result<Answer> {
 fn fetched(
     args: &ResolveArgs,
     name: &Name,
-    at: Timestamp,
+    (at, trace): (Timestamp, &mut Trace),
     context: &Context<'_>,
 ) -> Result<(Verified<Record>, Zone, Holding)> {
     let node = NodeClient::find(args.ledger.ask.node.as_deref(), &context.settings)?;
     let mut holding = Holding::find(name, &args.ledger, args.proof.is_some(), context)?;
+    trace.note(match holding.standing {
+        Some(_) => "asked for and verified the proof of who holds the name",
+        None => "read whose the name is from the name itself",
+    });
     let wanted = Wanted::whole(name, args.fresh);
     let fetched = fetch(&node, &wanted, &holding, (context, at));
+    trace.note(&format!(
+        "fetched and verified the record, from {}",
+        node.url()
+    ));
+    let mut saved = None;
     if let (Some(path), Some(bundle)) = (&args.proof, &mut holding.bundle) {
         let record = fetched.as_ref().ok();
         bundle.record = record.map(|(record, _)| record.as_bytes().to_vec());
         save_proof(path, bundle)?;
+        context.output.note(&format!(
+            "saved what proves it; `dotkey verify {} --genesis GENESIS` checks it",
+            files::quoted(path)
+        ));
+        saved = Some(path.display().to_string());
     }
+    // That nothing is there was proved as well.
+    let fetched = fetched.map_err(|error| match saved {
+        Some(file) => error.with("proof_file", file),
+        None => error,
+    });
     let (record, zone) = fetched?;
     Ok((record, zone, holding))
 }

@@ -1,14 +1,16 @@
 //! `dotkey status` and `dotkey node peers`: what the running node says of itself, in one glance.
 
+use dotkey_proto::words::counted;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{AskArgs, bytes_in_words, counted};
+use crate::args::{AskArgs, bytes_in_words};
 use crate::client::NodeClient;
 use crate::exit::Result;
+use crate::names::lease::span;
 use crate::output::Answer;
 
 pub(super) fn run(ask: &AskArgs, context: &Context<'_>) -> Result<Answer> {
@@ -52,11 +54,15 @@ fn in_words(status: &Value, url: &str) -> String {
     line("records", records(&status["records"]));
     line("replication", replication(status));
     line("ledger", ledger(&status["ledger"]));
-    if let Some(changes) = changes(&status["ledger"]["changes"]) {
-        line("validators", changes);
-    }
-    if let Some(accused) = accused(&status["ledger"]) {
-        line("faults", accused);
+    for (label, value) in [
+        ("validators", signing(&status["ledger"]["signing"])),
+        ("changes", changes(&status["ledger"]["changes"])),
+        ("faults", accused(&status["ledger"])),
+        ("following", following(&status["ledger"])),
+    ] {
+        if let Some(value) = value {
+            line(label, value);
+        }
     }
     line("reachability", reachability(&status["reachability"]));
     if let Some(ahead) = status["clock_ahead_secs"].as_i64() {
@@ -108,7 +114,9 @@ fn replication(status: &Value) -> String {
     let neighbours = counted(count("cell_nodes").saturating_sub(1), "neighbour");
     let in_step = format!("{} of {neighbours} in step", count("in_step"));
     let compared = replication["last_compared_secs"].as_u64();
-    let compared = compared.map_or(String::new(), |secs| format!(", compared {secs} s ago"));
+    let compared = compared.map_or(String::new(), |secs| {
+        format!(", compared {} ago", span(secs))
+    });
     let health = replication["health"].as_str().unwrap_or("unknown");
     match (
         health,
@@ -147,10 +155,49 @@ fn ledger(ledger: &Value) -> String {
         some => format!(", {} waiting", counted(some, "transaction")),
     };
     format!(
-        "{network}: block {}, {} s old; {role}{waiting}",
+        "{network}: block {}, {} old; {role}{waiting}",
         count("height"),
-        count("age_seconds")
+        span(count("age_seconds"))
     )
+}
+
+/// Which validators take part, as this node has seen it.
+fn signing(signing: &Value) -> Option<String> {
+    let count = |field: &str| signing[field].as_u64();
+    let (all, signed, blocks) = (count("validators")?, count("signed")?, count("blocks")?);
+    let of = match blocks {
+        1 => "the newest block".to_owned(),
+        _ => format!("one of the newest {}", counted(blocks, "block")),
+    };
+    Some(format!("{all}, of which {signed} signed {of}"))
+}
+
+/// How far a node without a vote is.
+fn following(ledger: &Value) -> Option<String> {
+    let following = &ledger["following"];
+    let count = |field: &str| following[field].as_u64();
+    let own = ledger["height"].as_u64().unwrap_or_default();
+    let highest = count("highest").unwrap_or_default();
+    let stage = match following["stage"].as_str()? {
+        "looking" => "finds out how far behind it is".to_owned(),
+        "walking" => "walks to the validators of now".to_owned(),
+        "choosing" => "asks which state it can take over".to_owned(),
+        "taking-over" => format!(
+            "takes over the state after block {}, and has {}% of it",
+            count("taking_over").unwrap_or_default(),
+            count("percent").unwrap_or_default()
+        ),
+        "following" if following["unserved"].as_bool() == Some(true) => {
+            "stands still: no peer has the next block; connect to one that has more, or start with a new data folder".to_owned()
+        }
+        "following" => match highest.saturating_sub(own) {
+            0 => "block by block, up to date".to_owned(),
+            behind => format!("block by block, {} behind", counted(behind, "block")),
+        },
+        other => other.to_owned(),
+    };
+    let peers = counted(count("peers").unwrap_or_default(), "peer");
+    Some(format!("{stage}; {peers} with the ledger"))
 }
 
 /// How the validators are about to change; nothing where they are not.
@@ -200,7 +247,7 @@ fn reachability(reachability: &Value) -> String {
     match (verdict, relays.len()) {
         ("private", 0) => "private: others cannot reach it; no relay was found".to_owned(),
         ("private", count) => {
-            let through = counted(count as u64, "relay");
+            let through = counted(count, "relay");
             format!("private: through {through}: {}", relays.join(", "))
         }
         ("unknown", _) if addresses.is_empty() => "unknown: nobody has tried yet".to_owned(),
@@ -216,8 +263,8 @@ fn reachability(reachability: &Value) -> String {
 fn clock(ahead: i64) -> String {
     match ahead {
         0 => "as most peers' clocks".to_owned(),
-        1.. => format!("{ahead} s ahead of most peers"),
-        _ => format!("{} s behind most peers", ahead.unsigned_abs()),
+        1.. => format!("{} ahead of most peers", span(ahead.unsigned_abs())),
+        _ => format!("{} behind most peers", span(ahead.unsigned_abs())),
     }
 }
 
@@ -266,8 +313,45 @@ mod tests {
             "ledger": {"name": "solo", "network": "0123456789abcdef01", "height": 7, "age_seconds": 2, "votes": true, "waiting": 1, "halted": null},
             "clock_ahead_secs": -2, "warnings": ["look here"],
         });
-        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 s ago; records are safer with 20 nodes\n  ledger       solo (0123456789abcdef…): block 7, 2 s old; votes, 1 transaction waiting\n  reachability local\n  clock        2 s behind most peers\n  warning      look here\n";
+        let expected = "Node 12D3\n  api          http://node\n  listens      /ip4/127.0.0.1/tcp/4380\n  peers        3 connected, 4 known, 1 cut off\n  records      12 in 4.0 KiB of at most 1.0 GiB\n  replication  thin: 4 of 4 neighbours in step, compared 12 seconds ago; records are safer with 20 nodes\n  ledger       solo (0123456789abcdef…): block 7, 2 seconds old; votes, 1 transaction waiting\n  reachability local\n  clock        2 seconds behind most peers\n  warning      look here\n";
         assert_eq!(in_words(&status, "http://node"), expected);
+    }
+
+    #[test]
+    fn who_signs_and_how_far_a_follower_is_stand_below_the_ledger() {
+        let shown = |ledger: Value| in_words(&json!({"ledger": ledger}), "http://node");
+        let validators = |signed, blocks| {
+            let signing = json!({"validators": 4, "signed": signed, "blocks": blocks});
+            shown(json!({"name": "alpha", "signing": signing}))
+        };
+        let says = |shown: &str, line: &str| assert!(shown.contains(line), "{line}: {shown}");
+        says(
+            &validators(3, 32),
+            "  validators   4, of which 3 signed one of the newest 32 blocks\n",
+        );
+        says(&validators(4, 1), "4, of which 4 signed the newest block\n");
+        let check = |stage: &str, unserved: bool, line: &str| {
+            let following = json!({"stage": stage, "taking_over": 640, "percent": 37, "highest": 12, "peers": 1, "unserved": unserved});
+            let shown = shown(json!({"name": "alpha", "height": 11, "following": following}));
+            says(&shown, &format!("  following    {line}"));
+        };
+        check(
+            "looking",
+            false,
+            "finds out how far behind it is; 1 peer with the ledger\n",
+        );
+        check(
+            "taking-over",
+            false,
+            "takes over the state after block 640, and has 37% of it",
+        );
+        check("following", false, "block by block, 1 block behind");
+        check(
+            "following",
+            true,
+            "stands still: no peer has the next block",
+        );
+        assert!(!shown(json!(null)).contains("following"));
     }
 
     #[test]

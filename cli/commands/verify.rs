@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use dotkey_proto::identity::{Anchor, KeyId, Policy, PublicKey};
-use dotkey_proto::ledger::Bundle;
+use dotkey_proto::ledger::{Bundle, LedgerError};
 use dotkey_proto::limits::{BUNDLE_BYTES_MAX, RECORD_BYTES_MAX};
 use dotkey_proto::name::{Name, Root};
 use dotkey_proto::record::{Claims, Record, SignedRecord, Verified};
 use dotkey_proto::signature::Ed25519Key;
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use dotkey_proto::zone::Zone;
 use serde_json::{Value, json};
 
@@ -54,22 +55,39 @@ pub(super) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Answer> {
 /// A record that holds at `now`, with a valid zone in it. Anything else in the file is a failed verification.
 pub(super) fn verify_file(path: &Path, now: Timestamp) -> Result<(Verified<Record>, Zone)> {
     let bytes = files::read(path, BUNDLE_BYTES_MAX, "the record")?;
-    // The two are saved beside one another, and a sound proof must not be called a bad record.
-    if Bundle::decode(&bytes).is_ok() {
-        return Err(CliError::usage(
-            format!(
-                "{} is not a record but a proof, which is checked from a genesis on",
-                path.display()
-            ),
-            format!(
-                "say whose with `dotkey verify {} --genesis FILE`",
-                files::quoted(path)
-            ),
-        ));
+    // The two are saved beside one another, and a proof must not be called a bad record.
+    if Bundle::is_meant(&bytes) {
+        return Err(instead_of_record(path, &bytes));
     }
     files::check_size(path, &bytes, RECORD_BYTES_MAX, "a record")
         .map_err(|error| error.with("valid", false))?;
     verify_bytes(bytes, &path.display().to_string(), now)
+}
+
+/// What a proof is told as that was given as a record: sound, it lacks its genesis; damaged, no genesis helps.
+fn instead_of_record(path: &Path, bytes: &[u8]) -> CliError {
+    let shown = path.display();
+    match Bundle::decode(bytes) {
+        Ok(_) => CliError::usage(
+            format!("{shown} is not a record but a proof, which is checked from a genesis on"),
+            format!(
+                "say whose with `dotkey verify {} --genesis FILE`",
+                files::quoted(path)
+            ),
+        ),
+        Err(error) => damaged_proof(path, &error),
+    }
+}
+
+/// A file that is no proof, or not any more.
+pub(super) fn damaged_proof(path: &Path, error: &LedgerError) -> CliError {
+    let (shown, code) = (path.display(), error.code());
+    CliError::invalid(
+        code,
+        format!("{shown}: not valid ({code}): it is a proof that was damaged or cut off: {error}"),
+        "get it anew with `dotkey resolve NAME --proof FILE`, or another copy of it",
+    )
+    .with("valid", false)
 }
 
 /// As [`verify_file`], from anywhere; `shown` says where.
@@ -99,6 +117,7 @@ pub(super) fn verify_against(
         let next = match code {
             _ if unsigned => "it is a draft that nobody has signed; sign it with `dotkey zone sign FILE --key NAME`",
             _ if toml => "it is TOML as people write it, not a record; make one with `dotkey zone sign FILE --key NAME`",
+            "wrong-tag" => "it is neither a record nor a proof, or its beginning is damaged: check where it comes from",
             "expired" | "rolled-back" => "ask its owner for a newer record",
             "not-yet-valid" => "check this machine's clock, or try again later",
             "threshold" => "let another of its keys sign it with `dotkey zone sign FILE --key NAME`",
@@ -237,8 +256,7 @@ pub(super) fn zone_counts(zone: &Zone) -> Value {
 pub(super) fn count_words(zone: &Zone) -> String {
     let count = |number: usize, one: &str| match number {
         0 => format!("no {one}s"),
-        1 => format!("1 {one}"),
-        number => format!("{number} {one}s"),
+        number => counted(number, one).to_string(),
     };
     [
         count(zone.rrsets().len(), "record set"),

@@ -3,16 +3,22 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use dotkey_proto::ledger::{Bundle, BundleError, Freshness, Genesis, Subject, VerifiedBundle};
+use dotkey_proto::ledger::{
+    Bundle, BundleError, Freshness, Genesis, Phase, Subject, Tenure, VerifiedBundle, VerifiedProof,
+};
 use dotkey_proto::limits::{BUNDLE_BYTES_MAX, FRESHNESS_SECS_MAX};
 use dotkey_proto::name::Root;
+use dotkey_proto::record::Claims;
+use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
-use super::verify::{parse_name, record_json};
+use super::verify::{damaged_proof, parse_name, record_json};
 use super::{Context, now};
 use crate::args::VerifyArgs;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::names::lease::distance;
 use crate::network;
 use crate::output::Answer;
 
@@ -39,13 +45,22 @@ fn read_bundle(path: &Path) -> Result<Bundle> {
     files::check_size(path, &bytes, BUNDLE_BYTES_MAX, "a proof")
         .map_err(|error| error.with("valid", false))?;
     Bundle::decode(&bytes).map_err(|error| {
+        if Bundle::is_meant(&bytes) {
+            return damaged_proof(path, &error);
+        }
         let (shown, code) = (path.display(), error.code());
-        CliError::invalid(
-            code,
-            format!("{shown}: not valid ({code}): {error}"),
-            "check that it is a proof that `dotkey resolve NAME --proof FILE` has saved",
-        )
-        .with("valid", false)
+        let (why, next) = match Claims::resume(&bytes) {
+            Ok(_) => (
+                "it is a record, not a proof".to_owned(),
+                "leave out --genesis to check the record alone, or save a proof with `dotkey resolve NAME --proof FILE`",
+            ),
+            Err(_) => (
+                format!("it does not begin as a proof does: {error}"),
+                "check that it is a proof that `dotkey resolve NAME --proof FILE` has saved",
+            ),
+        };
+        let message = format!("{shown}: not valid ({code}): {why}");
+        CliError::invalid(code, message, next).with("valid", false)
     })
 }
 
@@ -69,8 +84,14 @@ fn refusal(path: &Path, error: &BundleError) -> CliError {
         }
         "ahead" | "not-yet-valid" => "check this machine's clock",
         "network" => "give the genesis of the network that the proof is of",
+        "path" | "certificate" | "signers" | "quorum" | "other-leaf" | "handover" | "backwards" => {
+            "do not use it: it was changed or made up. Get it anew with `dotkey resolve NAME --proof FILE`"
+        }
         "other-validators" => {
-            "get it again: the changes of the validators since the genesis are not all in it"
+            "do not use it. Get it anew with `dotkey resolve NAME --proof FILE`, which takes all handovers since the genesis along"
+        }
+        "nobody-holds" => {
+            "nobody's record counts under this name; claim it with `dotkey name claim NAME`, or get a newer proof if its holder has renewed it since"
         }
         "other-subject" => "check the name, or get the proof of that name",
         "rolled-back" => "ask for its owner's newest record",
@@ -93,6 +114,9 @@ fn as_json(
         Subject::Identity(key_id) => key_id.to_string(),
     };
     let entry = proof.entry();
+    let tenure = shown.tenure.as_ref();
+    let holder = tenure.and_then(Tenure::holder);
+    let ends = tenure.and_then(Tenure::ends);
     json!({
         "valid": true,
         "about": about,
@@ -103,8 +127,13 @@ fn as_json(
         "signed": signed,
         "validators": validators,
         "handovers": shown.walked.len() - 1,
-        "holder": entry.map(|entry| entry.key_id.to_string()),
-        "lease_ends": entry.map(|entry| entry.lease_ends.to_string()),
+        "checked_at": freshness.now.to_string(),
+        "state": tenure.map(|tenure| tenure.now.word()),
+        "state_in_block": tenure.map(|tenure| tenure.proved.word()),
+        "holder": holder.map(|holder| holder.to_string()),
+        "claimed": entry.map(|entry| entry.claimed.to_string()),
+        "lease_ends": ends.map(|(ends, _)| ends.to_string()),
+        "free_at": ends.map(|(_, free)| free.to_string()),
         "record": shown.record.as_ref().map(|record| record_json(record, context)),
     })
 }
@@ -118,7 +147,7 @@ fn in_words(
 ) -> String {
     let proof = &shown.proof;
     let (signed, all) = proof.signers();
-    let all = validators_in_words(all);
+    let all = counted(all, "validator");
     let mut lines = vec![
         format!("{}: valid", path.display()),
         format!("  about      {}", proof.subject()),
@@ -129,40 +158,32 @@ fn in_words(
         ),
         format!(
             "  genesis    {}, of {}",
-            validators_in_words(genesis.validators.len()),
+            counted(genesis.validators.len(), "validator"),
             genesis.began
         ),
     ];
     for trusted in &shown.walked[1..] {
-        let count = validators_in_words(trusted.validators.validators().len());
+        let count = counted(trusted.validators.validators().len(), "validator");
         let (epoch, since) = (trusted.epoch, trusted.since);
         lines.push(format!(
             "  handover   to {count} from epoch {epoch} on, at {since}"
         ));
     }
-    let age = freshness.now.secs_since(proof.time());
     lines.push(format!(
-        "  block      {} of {}, {age} seconds ago",
+        "  block      {} of {}, {}",
         proof.header().height,
-        proof.time()
+        proof.time(),
+        distance(proof.time(), freshness.now)
     ));
     lines.push(format!("  signed by  {signed} of {all}"));
-    match (proof.entry(), proof.account()) {
-        (Some(entry), _) => {
-            lines.push(format!("  holder     {}", entry.key_id));
-            lines.push(format!(
-                "  lease      {} to {}",
-                entry.claimed, entry.lease_ends
-            ));
-        }
+    match (&shown.tenure, proof.account()) {
+        (Some(tenure), _) => lines.extend(tenure_in_words(tenure, proof, freshness.now)),
         (None, Some(account)) => lines.push(format!(
-            "  account    {} transactions, {} names",
-            account.nonce,
-            account.names.len()
+            "  account    {}, {}",
+            counted(account.nonce, "transaction"),
+            counted(account.names.len(), "name")
         )),
-        (None, None) => {
-            lines.push("  holder     nobody: the ledger holds nothing for it".to_owned())
-        }
+        (None, None) => lines.push("  account    none: it has done nothing yet".to_owned()),
     }
     if let Some(pin) = proof.anchor() {
         let least = pin.least_sequence.map_or(String::new(), |least| {
@@ -180,9 +201,33 @@ fn in_words(
     lines.join("\n")
 }
 
-fn validators_in_words(count: usize) -> String {
-    match count {
-        1 => "1 validator".to_owned(),
-        count => format!("{count} validators"),
-    }
+/// Whose the name is, by the block and now.
+fn tenure_in_words(tenure: &Tenure, proof: &VerifiedProof, now: Timestamp) -> Vec<String> {
+    let holder = match tenure.holder() {
+        Some(holder) => holder.to_string(),
+        None => "nobody".to_owned(),
+    };
+    let mut lines = vec![format!("  holder     {holder}")];
+    let (Some(entry), Some((ends, free))) = (proof.entry(), tenure.ends()) else {
+        lines.push("  state      free: the ledger holds nothing for it".to_owned());
+        return lines;
+    };
+    let in_block = match tenure.proved == tenure.now {
+        true => String::new(),
+        false => format!(
+            "; in the block it was {}, and a renewal since then does not show here",
+            tenure.proved.word()
+        ),
+    };
+    let state = match tenure.now {
+        Phase::Held => format!("held until {ends}, {}", distance(ends, now)),
+        Phase::Grace => format!(
+            "in grace until {free}, {}: its holder alone can renew it",
+            distance(free, now)
+        ),
+        Phase::Free => format!("free since {free}, {}", distance(free, now)),
+    };
+    lines.push(format!("  state      {state}{in_block}"));
+    lines.push(format!("  lease      {} to {ends}", entry.claimed));
+    lines
 }

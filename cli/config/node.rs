@@ -114,7 +114,7 @@ fn word<T: Copy>(key: &str, words: &[(&str, T)]) -> Result<Option<T>> {
     one_of(&format!("DOTKEY_NODE_{key}"), words)
 }
 
-fn one_of<T: Copy>(name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+pub(super) fn one_of<T: Copy>(name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
     let Some(text) = variable(name) else {
         return Ok(None);
     };

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use dotkey_proto::identity::KeyId;
+use dotkey_proto::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, Signed};
@@ -197,7 +198,7 @@ fn array<const N: usize>(text: &str) -> Result<[u8; N], String> {
     let bytes = unhex(text)?;
     bytes
         .try_into()
-        .map_err(|bytes: Vec<u8>| format!("{} bytes stand where {N} should", bytes.len()))
+        .map_err(|bytes: Vec<u8>| format!("{} where {N} should be", counted(bytes.len(), "byte")))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! How long a name is held, and what is due when. Pure: the time is handed in.
 
-use dotkey_proto::ledger::Entry;
+use dotkey_proto::ledger::{Entry, Phase};
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use dotkey_registry::ledger::Charter;
 use dotkey_registry::ledger::rules::free_at;
 
@@ -23,17 +24,6 @@ pub(crate) struct Lease {
     pub(crate) free: Timestamp,
 }
 
-/// Where in its lease a name is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Its lease runs.
-    Held,
-    /// Its lease has ended, and only its holder can renew it.
-    Grace,
-    /// Anybody may claim it.
-    Free,
-}
-
 impl Lease {
     pub(crate) fn of(entry: &Entry, charter: &Charter) -> Self {
         let ends = entry.lease_ends;
@@ -48,13 +38,7 @@ impl Lease {
     }
 
     pub(crate) fn phase(&self, now: Timestamp) -> Phase {
-        if now < self.ends {
-            Phase::Held
-        } else if now < self.free {
-            Phase::Grace
-        } else {
-            Phase::Free
-        }
+        Phase::at(self.ends, self.free, now)
     }
 
     /// Whether it can be renewed.
@@ -83,17 +67,6 @@ impl Lease {
     }
 }
 
-impl Phase {
-    /// Its one word.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Grace => "grace",
-            Self::Free => "free",
-        }
-    }
-}
-
 /// `in 12 days`, `3 hours ago`.
 pub(crate) fn distance(time: Timestamp, now: Timestamp) -> String {
     if time >= now {
@@ -105,13 +78,10 @@ pub(crate) fn distance(time: Timestamp, now: Timestamp) -> String {
 
 /// A number of seconds in the largest unit of which there are two or more.
 pub(crate) fn span(secs: u64) -> String {
-    let units = [(DAY_SECS, "days"), (3600, "hours"), (60, "minutes")];
-    let unit = units.iter().find(|(unit, _)| secs >= 2 * unit);
-    match unit {
-        Some((unit, word)) => format!("{} {word}", secs / unit),
-        None if secs == 1 => "1 second".to_owned(),
-        None => format!("{secs} seconds"),
-    }
+    let units = [(DAY_SECS, "day"), (3600, "hour"), (60, "minute")];
+    let unit = units.into_iter().find(|(unit, _)| secs >= 2 * unit);
+    let (unit, noun) = unit.unwrap_or((1, "second"));
+    counted(secs / unit, noun).to_string()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dotkey_proto::stamp::{Memory, Puzzle, Stamp};
+use dotkey_proto::words::counted;
 
 use crate::exit::{CliError, Result};
 
@@ -22,8 +23,14 @@ const PROGRESS: Duration = Duration::from_millis(100);
 /// Cells of the bar.
 const BAR: usize = 20;
 
-/// Makes a stamp. `show` gets a line for a person, again and again.
-pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&str)) -> Result<Stamp> {
+/// A search that takes longer is spoken of: by then it is known how fast this machine is.
+const MEASURED_SECS: f64 = 1.0;
+
+/// Between two lines where no bar is shown, as in a log.
+const SAID_EVERY_SECS: f64 = 30.0;
+
+/// Makes a stamp. `show` hears how far the search is, again and again.
+pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&Search)) -> Result<Stamp> {
     let first = getrandom::u64().map_err(|error| {
         CliError::failed(
             "no-randomness",
@@ -32,6 +39,7 @@ pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&str)) -> Result<Stamp>
         )
     })?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = cores.min(THREADS_MAX);
     // Each tries numbers of its own, from a place that nobody else begins at.
     let (next, tries, over) = (
         AtomicU64::new(first),
@@ -54,7 +62,7 @@ pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&str)) -> Result<Stamp>
     let begin = Instant::now();
     thread::scope(|scope| {
         let (found, stamps) = mpsc::channel();
-        for _ in 0..cores.min(THREADS_MAX) {
+        for _ in 0..threads {
             let found = found.clone();
             scope.spawn(move || found.send(search()));
         }
@@ -65,8 +73,13 @@ pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&str)) -> Result<Stamp>
                 // Another has found one.
                 Ok(None) => {}
                 Err(RecvTimeoutError::Timeout) => {
-                    let tried = tries.load(Ordering::Relaxed);
-                    show(&line(tried, begin.elapsed().as_secs_f64(), puzzle.odds()));
+                    show(&Search {
+                        bits: puzzle.bits(),
+                        odds: puzzle.odds(),
+                        threads,
+                        tries: tries.load(Ordering::Relaxed),
+                        secs: begin.elapsed().as_secs_f64(),
+                    });
                 }
                 Err(RecvTimeoutError::Disconnected) => unreachable!("one of them finds a stamp"),
             }
@@ -74,19 +87,94 @@ pub(crate) fn make(puzzle: &Puzzle, show: &mut dyn FnMut(&str)) -> Result<Stamp>
     })
 }
 
-/// How far it is: the bar is the chance that it would have been over by now.
-fn line(tries: u64, secs: f64, odds: f64) -> String {
-    let over = 1.0 - (1.0 - odds).powf(tries as f64);
-    let filled = (over * BAR as f64 + 1e-6) as usize;
-    let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
-    let left = match tries {
-        0 => "measuring".to_owned(),
-        tries => format!("about {} left", span(secs / tries as f64 / odds)),
-    };
-    format!(
-        "working for the stamp  {bar}  {} so far, {left}",
-        span(secs)
-    )
+/// How far a search is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    /// What the stamp costs.
+    bits: u32,
+    /// The chance of each try.
+    odds: f64,
+    threads: usize,
+    tries: u64,
+    secs: f64,
+}
+
+impl Search {
+    /// What is left on average, at any moment; unknown before the first try is over.
+    fn left(&self) -> Option<String> {
+        let tries = (self.tries > 0).then_some(self.tries as f64)?;
+        Some(span(self.secs / tries / self.odds))
+    }
+
+    /// The bar is the chance that it would have been over by now.
+    fn bar(&self) -> String {
+        let over = 1.0 - (1.0 - self.odds).powf(self.tries as f64);
+        let filled = (over * BAR as f64 + 1e-6) as usize;
+        let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
+        let left = match self.left() {
+            None => "measuring".to_owned(),
+            Some(left) => format!("about {left} left"),
+        };
+        let so_far = span(self.secs);
+        format!("working for the stamp  {bar}  {so_far} so far, {left}")
+    }
+}
+
+/// What people are told of a search, with somebody who watches or without: what it costs as soon as that is measured, and then how far it is.
+/// Of one that is over before, nothing.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    /// What the stamp is for.
+    what: String,
+    /// Whether a bar is shown.
+    watched: bool,
+    said_secs: Option<f64>,
+}
+
+/// One thing that they are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A line that stays.
+    Line(String),
+    /// A line in the place of the last bar.
+    Bar(String),
+}
+
+impl Teller {
+    pub(crate) fn new(what: String, watched: bool) -> Self {
+        Self {
+            what,
+            watched,
+            said_secs: None,
+        }
+    }
+
+    /// What is due to be said.
+    pub(crate) fn hear(&mut self, search: &Search) -> Option<Said> {
+        let Search {
+            bits,
+            threads,
+            secs,
+            ..
+        } = *search;
+        let left = search.left().filter(|_| secs >= MEASURED_SECS);
+        let line = match (self.said_secs, left) {
+            (None, Some(left)) => format!(
+                "{}: a stamp of {}, about {left} of work for {} of this machine",
+                self.what,
+                counted(bits, "bit"),
+                counted(threads, "core"),
+            ),
+            (Some(said), Some(left)) if !self.watched && secs >= said + SAID_EVERY_SECS => format!(
+                "{}: {} of work so far, about {left} left",
+                self.what,
+                span(secs)
+            ),
+            _ => return self.watched.then(|| Said::Bar(search.bar())),
+        };
+        self.said_secs = Some(secs);
+        Some(Said::Line(line))
+    }
 }
 
 fn span(secs: f64) -> String {
@@ -109,15 +197,59 @@ mod tests {
         let key_id = KeyId::from_bytes([2; 32]);
         let terms = (Grid::Tiny, 16);
         let puzzle = Puzzle::new(&[3; 32], key_id, Purpose::Claim("mysite"), &beacon, terms);
+        assert_eq!(puzzle.bits(), 12);
         let stamp = make(&puzzle, &mut |_| {}).expect("a stamp");
         assert_eq!(puzzle.check(&stamp), Ok(()));
         assert_eq!(stamp.hour, 7);
     }
 
+    fn search(tries: u64, secs: f64, odds: f64) -> Search {
+        Search {
+            bits: 24,
+            odds,
+            threads: 2,
+            tries,
+            secs,
+        }
+    }
+
+    #[test]
+    fn the_price_is_said_once_and_then_now_and_then() {
+        let mut teller = Teller::new("a claim".to_owned(), false);
+        let mut check = |tries, secs, expected: Option<&str>| {
+            let said = teller.hear(&search(tries, secs, 0.1));
+            let expected = expected.map(|line| Said::Line(line.to_owned()));
+            assert_eq!(said, expected, "{secs}");
+        };
+        check(5, 0.9, None);
+        // A machine that is so slow has measured nothing yet.
+        check(0, 1.0, None);
+        let price =
+            "a claim: a stamp of 24 bits, about 20 seconds of work for 2 cores of this machine";
+        check(1, 2.0, Some(price));
+        check(2, 4.0, None);
+        check(15, 31.9, None);
+        check(
+            16,
+            32.0,
+            Some("a claim: 32 seconds of work so far, about 20 seconds left"),
+        );
+        check(17, 34.0, None);
+    }
+
+    #[test]
+    fn who_watches_sees_the_price_and_a_bar() {
+        let mut teller = Teller::new("a claim".to_owned(), true);
+        let mut hear = |tries, secs| teller.hear(&search(tries, secs, 0.1));
+        assert!(matches!(hear(0, 0.1), Some(Said::Bar(_))));
+        assert!(matches!(hear(1, 1.0), Some(Said::Line(_))));
+        assert!(matches!(hear(99, 99.0), Some(Said::Bar(_))));
+    }
+
     #[test]
     fn what_is_left_does_not_depend_on_what_was_tried() {
         let check = |tries, secs, odds, expected: &str| {
-            let line = line(tries, secs, odds);
+            let line = search(tries, secs, odds).bar();
             assert!(line.contains(expected), "{line}");
         };
         check(

@@ -1,10 +1,12 @@
 //! Founding a network: the genesis, and a data folder for each validator that is ready to be started.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use dotkey_proto::ledger::{Genesis, Parameters, Terms};
 use dotkey_proto::text::toml::write_genesis;
+use dotkey_proto::words::counted;
 use dotkey_registry::node::{
     ledger::{ValidatorKey, near_parameters},
     peer_id,
@@ -22,6 +24,9 @@ const PORT_STEP: u16 = 10;
 const PEER_PORT: u16 = 4380;
 const CONSENSUS_PORT: u16 = 4381;
 const API_PORT: u16 = 5380;
+
+/// What founders give out.
+const GENESIS_FILE: &str = "genesis.toml";
 
 /// With more, the ports of one kind would meet those of another.
 const ON_DEFAULT_PORTS_MAX: usize = 64;
@@ -58,19 +63,70 @@ struct Place {
     api: u16,
 }
 
-/// Makes a network in a folder that must not exist.
+/// Makes a network in a folder that must not exist: all of it, or nothing.
 pub(crate) fn found(args: &NetworkInitArgs) -> Result<Founded> {
     let count = usize::from(args.validators);
     let places = places(args, count)?;
-    if args.out.exists() {
+    if fs::symlink_metadata(&args.out).is_ok() {
         return Err(files::exists(&args.out));
     }
-    files::make_private_folder(&args.out)?;
+    let aside = Aside::of(&args.out)?;
+    let mut founded = found_in(&aside.folder, places, args)?;
+    aside.place()?;
+    for member in &mut founded.members {
+        // They are where they belong now.
+        let name = member.folder.file_name().unwrap_or_default();
+        member.folder = args.out.join(name);
+    }
+    founded.file = args.out.join(GENESIS_FILE);
+    Ok(founded)
+}
+
+/// A folder beside the one that is wanted, with secrets, which goes again unless it is put in its place.
+struct Aside<'a> {
+    folder: PathBuf,
+    place: &'a Path,
+    placed: bool,
+}
+
+impl<'a> Aside<'a> {
+    fn of(place: &'a Path) -> Result<Self> {
+        let folder = files::temporary_beside(place);
+        let folder = folder.map_err(|error| files::unwritable(place, &error))?;
+        files::make_private_folder(&folder)?;
+        Ok(Self {
+            folder,
+            place,
+            placed: false,
+        })
+    }
+
+    /// What is in it is on the disk already; its name follows.
+    fn place(mut self) -> Result<()> {
+        let placed = files::sync_folder(&self.folder)
+            .and_then(|()| fs::rename(&self.folder, self.place))
+            .and_then(|()| files::sync_folder(files::folder_of(self.place)));
+        placed.map_err(|error| files::unwritable(self.place, &error))?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        if !self.placed {
+            // What cannot be removed is in nobody's way, and of a network that nobody has heard of.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn found_in(out: &Path, places: Vec<Place>, args: &NetworkInitArgs) -> Result<Founded> {
     let mut members = Vec::new();
     let mut candidates = Vec::new();
     let mut peers = Vec::new();
     for (place, number) in places.into_iter().zip(1..) {
-        let folder = args.out.join(format!("validator-{number}"));
+        let folder = out.join(format!("validator-{number}"));
         files::make_private_folder(&folder)?;
         let failed =
             |error| CliError::failed("no-validator", error, "check the disk, then begin anew");
@@ -112,7 +168,7 @@ pub(crate) fn found(args: &NetworkInitArgs) -> Result<Founded> {
         let file = member.folder.join(CONFIG_FILE);
         files::write_new(&file, config.as_bytes(), files::PUBLIC)?;
     }
-    let file = args.out.join("genesis.toml");
+    let file = out.join(GENESIS_FILE);
     files::write_new(&file, write_genesis(&genesis).as_bytes(), files::PUBLIC)?;
     Ok(Founded {
         genesis,
@@ -125,7 +181,11 @@ fn places(args: &NetworkInitArgs, count: usize) -> Result<Vec<Place>> {
     if !args.address.is_empty() {
         if args.address.len() != count {
             return Err(CliError::usage(
-                format!("{} addresses for {count} validators", args.address.len()),
+                format!(
+                    "{} for {}",
+                    counted(args.address.len(), "address"),
+                    counted(count, "validator")
+                ),
                 "give --address once for each validator, or leave it out for a network on this machine",
             ));
         }
@@ -133,7 +193,10 @@ fn places(args: &NetworkInitArgs, count: usize) -> Result<Vec<Place>> {
     }
     match args.ports.unwrap_or_default() {
         Ports::Default if count > ON_DEFAULT_PORTS_MAX => Err(CliError::usage(
-            format!("{count} validators on one machine are too many for the default ports"),
+            format!(
+                "{} on one machine are too many for the default ports",
+                counted(count, "validator")
+            ),
             "add --ports auto, or name an --address for each",
         )),
         Ports::Default => {

@@ -9,8 +9,9 @@ mod run_file;
 mod serve;
 
 pub(crate) use offline::{repair, restore};
+pub(crate) use plan::log_begin;
 pub(crate) use run_file::RunFile;
-pub(crate) use serve::{Extent, serve};
+pub(crate) use serve::{Extent, Stop, serve};
 
 use std::path::{Path, PathBuf};
 

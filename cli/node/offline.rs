@@ -1,12 +1,13 @@
 //! Looking after the records of a node that does not run: bringing back a backup, mending a damaged store.
 
+use dotkey_proto::words::counted;
 use std::path::Path;
 
 use dotkey_registry::store::{self, RepairReport, StoreError};
 use serde_json::json;
 
 use super::{failures, store_of};
-use crate::args::{bytes_in_words, counted};
+use crate::args::bytes_in_words;
 use crate::exit::Result;
 use crate::files;
 use crate::output::Answer;

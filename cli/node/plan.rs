@@ -82,11 +82,7 @@ impl Plan {
             listen,
             store_max,
             connections_max: connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT),
-            log: args
-                .log
-                .clone()
-                .or_else(|| settings.log.filter.clone())
-                .unwrap_or_else(|| LOG_DEFAULT.to_owned()),
+            log: log_filter(args.log.as_ref(), settings),
             log_format: args.log_format.or(settings.log.format).unwrap_or_default(),
         };
         plan.check()
@@ -112,6 +108,21 @@ impl Plan {
         }
         Ok(self)
     }
+}
+
+fn log_filter(flag: Option<&String>, settings: &Settings) -> String {
+    let set = flag.or(settings.log.filter.as_ref());
+    set.map_or_else(|| LOG_DEFAULT.to_owned(), Clone::clone)
+}
+
+/// Begins to log as the flags and the settings say.
+pub(crate) fn log_begin(
+    filter: Option<&String>,
+    format: Option<LogFormat>,
+    settings: &Settings,
+) -> Result<()> {
+    let format = format.or(settings.log.format).unwrap_or_default();
+    super::log::begin(&log_filter(filter, settings), format)
 }
 
 fn several(flags: &[String], set: Option<&Vec<String>>) -> Option<Vec<String>> {
@@ -243,9 +254,8 @@ mod tests {
             assert!(error.message.contains(says), "{error:?}");
         }
         let run = RunFile {
-            pid: 1,
-            api: None,
             peers: vec![with_id.to_owned()],
+            ..RunFile::of_this_process()
         };
         let _placed = run.write(&path).expect("written");
         assert_eq!(check(&shown).expect("a run.json"), [with_id]);

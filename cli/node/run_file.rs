@@ -21,9 +21,49 @@ pub(crate) struct RunFile {
     /// Addresses with the peer id in them, as `--join` takes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers: Vec<String>,
+    /// DNS over UDP and TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dot: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) doq: Option<String>,
+    /// The URL of DNS over HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) doh: Option<String>,
 }
 
 impl RunFile {
+    /// That of a process that serves nothing yet.
+    pub(crate) fn of_this_process() -> Self {
+        Self {
+            pid: std::process::id(),
+            api: None,
+            peers: Vec::new(),
+            dns: None,
+            dot: None,
+            doq: None,
+            doh: None,
+        }
+    }
+
+    /// Where everything is, in one line.
+    pub(crate) fn shown(&self) -> String {
+        let peers = (!self.peers.is_empty()).then(|| self.peers.join(","));
+        let all = [
+            ("api", self.api.clone()),
+            ("peers", peers),
+            ("dns", self.dns.clone()),
+            ("dot", self.dot.clone()),
+            ("doq", self.doq.clone()),
+            ("doh", self.doh.clone()),
+        ];
+        let shown = all
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
     pub(crate) fn path(data: &Path) -> PathBuf {
         data.join("run.json")
     }
@@ -74,8 +114,8 @@ mod tests {
         assert_eq!(RunFile::read(&path).expect("nothing is fine"), None);
         let run = RunFile {
             pid: 7,
-            api: None,
             peers: vec!["/ip4/127.0.0.1/tcp/1/p2p/x".to_owned()],
+            ..RunFile::of_this_process()
         };
         let placed = run.write(&path).expect("written");
         assert_eq!(RunFile::read(&path).expect("read"), Some(run));

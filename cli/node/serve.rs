@@ -1,11 +1,13 @@
 //! Running a node until someone says stop.
 
+use dotkey_proto::words::counted;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use dotkey_proto::name::Suffix;
 use dotkey_registry::api::{self, ApiConfig, Server, Token};
 use dotkey_registry::node::ledger::{Ledger, LedgerConfig, LedgerStatus};
 use dotkey_registry::node::{self, Node, NodeConfig, Status};
@@ -20,13 +22,14 @@ use super::failures;
 use super::log;
 use super::plan::Plan;
 use super::run_file::{Placed, RunFile};
-use crate::args::{RunArgs, bytes_in_words, counted};
+use crate::args::{RunArgs, bytes_in_words};
 use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;
 use crate::files;
 use crate::network;
 use crate::output::{Answer, Output};
+use crate::resolver;
 
 /// A node waits for peers and for its disk, not for processors; each thread costs memory.
 const WORKERS: usize = 2;
@@ -63,11 +66,16 @@ pub(crate) fn serve(
     extent: Extent,
 ) -> Result<Answer> {
     let plan = Plan::new(args, settings)?;
+    let beside = match extent {
+        Extent::Node => None,
+        Extent::Everything => Some(resolver::Plan::beside_a_node(args.ports, settings)?),
+    };
+    let beside = beside.map(|plan| (plan, settings.suffix.clone()));
     log::begin(&plan.log, plan.log_format)?;
     files::check_folder(&plan.data)?;
     files::make_private_folder(&plan.data)?;
     let runtime = runtime().map_err(|error| failures::system("no thread can be made", &error))?;
-    let ended = runtime.block_on(run(&plan, output, extent));
+    let ended = runtime.block_on(run(&plan, beside.as_ref(), output, extent));
     // What still writes to the disk is done; what waits for peers is not waited for.
     runtime.shutdown_timeout(STOP_REST);
     ended.map(|()| Answer::said())
@@ -82,11 +90,14 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-async fn run(plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
+/// A resolver to run beside the node, and the suffix that it answers under.
+type Beside = (resolver::Plan, Suffix);
+
+async fn run(plan: &Plan, beside: Option<&Beside>, output: &Output, extent: Extent) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| failures::system("no signal is heard", &error))?;
     let listener = bind(plan.api).await?;
     let started = tokio::select! {
-        started = Running::start(plan, listener) => started?,
+        started = Running::start(plan, beside, listener) => started?,
         () = stop.asked() => return Ok(()),
     };
     let (mut running, placed) = started;
@@ -105,20 +116,20 @@ async fn run(plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
 }
 
 /// The two signals that say stop.
-struct Stop {
+pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => (),
             _ = self.interrupt.recv() => (),
@@ -138,10 +149,15 @@ struct Running {
     task: JoinHandle<()>,
     server: Server,
     api: String,
+    resolver: Option<resolver::Running>,
 }
 
 impl Running {
-    async fn start(plan: &Plan, listener: TcpListener) -> Result<(Self, Placed)> {
+    async fn start(
+        plan: &Plan,
+        beside: Option<&Beside>,
+        listener: TcpListener,
+    ) -> Result<(Self, Placed)> {
         let address = listener
             .local_addr()
             .map_err(|error| failures::system("the API has no address", &error))?;
@@ -158,11 +174,15 @@ impl Running {
         config.hosts.clone_from(&plan.hosts);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;
+        let resolver = beside
+            .map(|(beside, suffix)| resolver::Running::beside(beside, &node, (&plan.data, suffix)))
+            .transpose()?;
         let running = Self {
             node,
             task,
             server,
             api: format!("http://{address}"),
+            resolver,
         };
         let placed = running
             .run_file()
@@ -183,17 +203,28 @@ impl Running {
             true => address.clone(),
             false => format!("{address}{peer}"),
         };
-        Ok(RunFile {
-            pid: std::process::id(),
+        let mut run = RunFile {
             api: Some(self.api.clone()),
             peers: status.listening.iter().map(with_id).collect(),
-        })
+            ..RunFile::of_this_process()
+        };
+        if let Some(resolver) = &self.resolver {
+            resolver.write_into(&mut run);
+        }
+        Ok(run)
     }
 
     async fn stop(self) {
         let Self {
-            node, task, server, ..
+            node,
+            task,
+            server,
+            resolver,
+            ..
         } = self;
+        if let Some(resolver) = resolver {
+            resolver.stop().await;
+        }
         let left = async {
             node.leave().await;
             // A task that has given its result must not be asked again.
@@ -253,11 +284,11 @@ async fn announce(running: &Running, plan: &Plan, output: &Output, extent: Exten
     let run = running.run_file().await?;
     let ledger = running.node.ledger().map(Ledger::status);
     let shown = (&status, ledger.as_ref());
-    output.note(&start_in_words(shown, plan, &running.api, extent));
+    output.note(&start_in_words(shown, plan, &run, extent));
     let mut json = json!(run);
     json["network"] = ledger.map(|ledger| ledger.network).into();
     json["ready"] = true.into();
-    let text = format!("ready api={} peers={}", running.api, run.peers.join(","));
+    let text = format!("ready {}", run.shown());
     output.answer(&Answer::new(json, text))
 }
 
@@ -278,7 +309,7 @@ fn ledger_in_words(ledger: Option<&LedgerStatus>) -> String {
 fn start_in_words(
     (status, ledger): (&Status, Option<&LedgerStatus>),
     plan: &Plan,
-    api: &str,
+    run: &RunFile,
     extent: Extent,
 ) -> String {
     let mut text = format!("dotkey {}\n", env!("CARGO_PKG_VERSION"));
@@ -287,7 +318,17 @@ fn start_in_words(
     for (index, address) in status.listening.iter().enumerate() {
         line(if index == 0 { "peers" } else { "" }, address);
     }
-    line("api", api);
+    line("api", run.api.as_deref().unwrap_or_default());
+    for (label, address) in [
+        ("dns", &run.dns),
+        ("dot", &run.dot),
+        ("doq", &run.doq),
+        ("doh", &run.doh),
+    ] {
+        if let Some(address) = address {
+            line(label, address);
+        }
+    }
     let records = status.records;
     let held = format!(
         "{}, with {} in {}",
@@ -302,7 +343,7 @@ fn start_in_words(
     if extent == Extent::Everything {
         line(
             "runs",
-            "registry node and API; the resolver and the gateway come with later versions",
+            "registry node, API and resolver; the gateway comes with a later version",
         );
     }
     text

@@ -1,4 +1,5 @@
-//! Verifying a name's proof, from bytes to holder, and what it costs beside the BLS verification that nobody can leave out.
+//! Verifying the proof of a name, from bytes to holder, and that of a name's absence, and what each costs beside the BLS verification that nobody can
+//! leave out.
 
 mod support;
 
@@ -64,18 +65,26 @@ fn entry() -> Entry {
     }
 }
 
-fn case() -> Case {
+/// A proof of a name's holder, or that it has none: then another leaf is alone where it would stand.
+fn case(is_held: bool) -> Case {
     let members = members();
     let validators = members.iter().map(|(validator, _)| *validator).collect();
     let validators = ValidatorSet::new(validators).expect("sound");
     let entry = entry();
     let siblings: Vec<_> = (0..SIBLINGS).map(|at| [at as u8; 32]).collect();
+    let mut key = name_leaf("mysite");
+    key[31] ^= u8::from(!is_held);
+    let value = *blake3::hash(&entry.encode()).as_bytes();
+    let finding = match is_held {
+        true => Finding::Held(entry.encode()),
+        false => Finding::OtherLeaf { key, value },
+    };
     let header = Header {
         network: [1; 32],
         height: 1 << 30,
         time: time(NOW),
         parent: [2; 32],
-        state_root: root(&name_leaf("mysite"), &entry.encode(), &siblings),
+        state_root: root(&key, &value, &siblings),
         transactions: [4; 32],
         epoch: 4000,
         validators: validators.digest(),
@@ -106,7 +115,7 @@ fn case() -> Case {
         header,
         certificate,
         siblings: siblings.into_iter().map(Some).collect(),
-        finding: Finding::Held(entry.encode()),
+        finding,
     };
     Case {
         bytes: proof.encode(),
@@ -124,10 +133,10 @@ fn case() -> Case {
     }
 }
 
-/// The root that this path leads to.
-fn root(key: &[u8; 32], value: &[u8], siblings: &[[u8; 32]]) -> [u8; 32] {
+/// The root that this path leads to, from a leaf with a value of this digest.
+fn root(key: &[u8; 32], value: &[u8; 32], siblings: &[[u8; 32]]) -> [u8; 32] {
     let hash = |parts: &[&[u8]]| *blake3::hash(&parts.concat()).as_bytes();
-    let leaf = hash(&[b"JMT::LeafNode", key, &hash(&[value])]);
+    let leaf = hash(&[b"JMT::LeafNode", key, value]);
     let depths = (0..siblings.len()).rev();
     siblings
         .iter()
@@ -159,7 +168,7 @@ fn bare(case: &Case) -> bool {
 }
 
 fn proof(criterion: &mut Criterion) {
-    let case = case();
+    let case = case(true);
     assert!(prove(&case) && bare(&case));
     criterion.bench_function("proof of a name, 67 of 100 signed", |bencher| {
         bencher.iter(|| prove(&case));
@@ -170,15 +179,18 @@ criterion_group!(benches, proof);
 
 fn main() {
     benches();
-    let case = case();
-    println!(
-        "a proof among a million names, with 100 validators: {} bytes",
-        case.bytes.len()
-    );
-    support::ratio(
-        "verify a name's proof, 67 of 100 signed / its BLS verification",
-        2.0,
-        || prove(&case),
-        || bare(&case),
-    );
+    for (what, is_held) in [("a name", true), ("a name's absence", false)] {
+        let case = case(is_held);
+        assert!(prove(&case) && bare(&case));
+        println!(
+            "a proof of {what} among a million, with 100 validators: {} bytes",
+            case.bytes.len()
+        );
+        support::ratio(
+            &format!("verify the proof of {what}, 67 of 100 signed / its BLS verification"),
+            2.0,
+            || prove(&case),
+            || bare(&case),
+        );
+    }
 }

@@ -23,4 +23,5 @@ pub mod signature;
 pub mod stamp;
 pub mod text;
 pub mod time;
+pub mod words;
 pub mod zone;

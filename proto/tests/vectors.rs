@@ -339,7 +339,7 @@ fn freshness(input: &Value) -> Freshness {
 
 #[test]
 fn bundles() {
-    check("bundle", (14, 50), |input| {
+    check("bundle", (20, 51), |input| {
         let encoded = bytes(input, "hex");
         let bundle = Bundle::decode(&encoded).map_err(|error| error.code())?;
         assert_eq!(bundle.encode(), encoded);
@@ -356,8 +356,11 @@ fn bundles() {
         let (signed, validators) = verified.proof.signers();
         let epoch = verified.proof.header().epoch;
         let mut facts = json!({"epoch": epoch, "signed": signed, "validators": validators});
-        if let Some(entry) = verified.proof.entry() {
-            facts["holder"] = hex(entry.key_id.as_bytes()).into();
+        if let Some(tenure) = verified.tenure {
+            facts["state"] = tenure.now.word().into();
+            if let Some(holder) = tenure.holder() {
+                facts["holder"] = hex(holder.as_bytes()).into();
+            }
         }
         if let Some(pin) = verified.proof.account().and_then(|account| account.pin) {
             facts["pinned"] = pin.number.into();

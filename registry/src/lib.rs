@@ -13,4 +13,5 @@ pub mod follow;
 mod hex;
 pub mod ledger;
 pub mod node;
+mod private;
 pub mod store;

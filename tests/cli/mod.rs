@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// The program within this place, with the passphrase of the tests and nothing of the machine's own settings.
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dotkey"));
         command
             .args(args)
@@ -114,7 +114,7 @@ impl Place {
         self.run_in(data, &line.split(' ').collect::<Vec<_>>())
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         self.run(&[args, &["--json"]].concat()).ok().json()
     }
 }

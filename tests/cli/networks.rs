@@ -71,7 +71,7 @@ fn addresses_are_one_for_each_validator() {
         ];
         place.run(&args.concat())
     };
-    with(&["192.0.2.1:4381"]).fails(2, "1 addresses for 2 validators");
+    with(&["192.0.2.1:4381"]).fails(2, "1 address for 2 validators");
     with(&["192.0.2.1:4381", "nowhere"]).fails(2, "`nowhere` is no address");
     assert!(
         !place.path("NET").exists(),
@@ -84,6 +84,37 @@ fn addresses_are_one_for_each_validator() {
         config.contains("/dns/v2.example.net/udp/4380/quic-v1/p2p/"),
         "{config}"
     );
+}
+
+#[test]
+fn what_fails_midway_leaves_no_secrets_and_blocks_nobody() {
+    let place = Place::new();
+    let there = || {
+        let entries = fs::read_dir(place.path("")).expect("the place");
+        let mut names: Vec<_> = entries
+            .map(|one| one.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = there();
+    // Found out when every validator has its secrets already.
+    let args = [&INIT[..], &["NET", "--name", "No Name"]].concat();
+    place.run(&args).fails(2, "no network's name");
+    assert_eq!(there(), before);
+    init(&place, "NET", &[]);
+    assert_eq!(there().len(), before.len() + 1);
+    assert_eq!(mode(&place.path("NET")), 0o700);
+}
+
+#[test]
+fn what_a_node_keeps_is_its_owners_alone() {
+    let place = Place::new();
+    let node = place.start("data", &[]);
+    for folder in ["data", "data/store", "data/consensus"] {
+        assert_eq!(mode(&place.path(folder)), 0o700, "{folder}");
+    }
+    drop(node);
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn saved_proofs_are_judged_as_the_protocol_says() {
                     "{name}"
                 );
                 assert_eq!(json["record"]["sequence"], facts["sequence"], "{name}");
+                assert_eq!(json["state"], facts["state"], "{name}");
             }
             Some(reason) => {
                 let json = run.fails(4, "not valid (").json();
@@ -109,6 +110,7 @@ fn the_steps_are_shown() {
         "30 seconds ago",
         "1 of 1 validator",
         "holder",
+        "state      held until 20",
     ] {
         assert!(out.contains(step), "{step}: {out}");
     }
@@ -118,4 +120,97 @@ fn the_steps_are_shown() {
         genesis.replace("grace = \"720h\"", "grace = \"721h\""),
     );
     place.run(&verify).fails(1, "something in it was changed");
+}
+
+/// A vector's bundle as `site.proof`, and the command that checks it at the vector's time.
+fn check<'a>(place: &Place, all: &[Value], name: &str, now: &'a mut String) -> [&'a str; 6] {
+    let found = all.iter().find(|vector| vector["name"] == name);
+    let input = &found.expect("a vector")["input"];
+    place.write("site.proof", bytes(&input["hex"]));
+    *now = input["now"].to_string();
+    [
+        "verify",
+        "site.proof",
+        "--genesis",
+        "genesis.toml",
+        "--now",
+        now,
+    ]
+}
+
+#[test]
+fn a_name_whose_lease_is_over_is_nobodys() {
+    let (place, all) = vectors();
+    let mut now = String::new();
+    let free = check(&place, &all, "free-again", &mut now);
+    let json = place.json(&free);
+    assert_eq!(
+        (&json["state"], &json["state_in_block"], &json["holder"]),
+        (&"free".into(), &"grace".into(), &Value::Null)
+    );
+    assert!(
+        json["lease_ends"].is_string() && json["free_at"].is_string(),
+        "{json}"
+    );
+    let said = place.run(&free).ok().stdout();
+    for part in [
+        "holder     nobody",
+        "state      free since 20",
+        "in the block it was grace",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // What its last holder has published counts no more.
+    let recorded = check(&place, &all, "record-of-free", &mut now);
+    let told = place
+        .run(&recorded)
+        .fails(4, "nobody holds the name any more");
+    assert!(
+        told.stderr().contains("its lease ended at 20"),
+        "{}",
+        told.stderr()
+    );
+    let grace = check(&place, &all, "grace-with-record", &mut now);
+    let said = place.run(&grace).ok().stdout();
+    assert!(said.contains("state      in grace until 20"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_proof_is_named() {
+    let (place, all) = vectors();
+    let mut now = String::new();
+    let held = check(&place, &all, "held", &mut now);
+    let proof = place.read("site.proof");
+    // Its block's validators: nothing can be missing between them and the genesis, whose epoch it is of.
+    let set = all.iter().find(|vector| vector["name"] == "strangers-set");
+    place.write("site.proof", bytes(&set.expect("a vector")["input"]["hex"]));
+    let told = place.run(&held).fails(4, "(other-validators)").stderr();
+    assert!(!told.contains("missing"), "{told}");
+    assert!(
+        told.contains("was changed, or made by somebody else"),
+        "{told}"
+    );
+    // Without a genesis a damaged proof is a damaged proof, wherever it is damaged, and whole or cut off.
+    let told = |bytes: &[u8]| {
+        place.write("site.proof", bytes);
+        let run = place.run(&["verify", "site.proof", "--json"]);
+        if run.status() == 2 {
+            return "sound".to_owned();
+        }
+        let json = run.fails(4, "a proof that was damaged or cut off").json();
+        assert_eq!(json["valid"], false);
+        text(&json["error"]["code"]).to_owned()
+    };
+    assert_eq!(told(&proof), "sound");
+    assert_eq!(told(&proof[..proof.len() / 2]), "truncated");
+    for at in (4..proof.len()).step_by(proof.len() / 12) {
+        let mut changed = proof.clone();
+        changed[at] ^= 0xff;
+        assert_ne!(told(&changed), "wrong-tag", "{at}");
+    }
+    place.write("my.record", b"anything");
+    let other = ["verify", "my.record", "--genesis", "genesis.toml"];
+    place
+        .run(&other)
+        .fails(4, "it does not begin as a proof does");
 }

@@ -60,8 +60,12 @@ fn next_steps_can_be_copied() {
     let next = "`dotkey zone publish 'my site.record'`";
     assert!(signed.contains(next), "{signed}");
     let made = place.run(&["key", "new", "bob", "--bare"]).ok().stdout();
-    let next = "`dotkey zone publish mysite.toml --key bob`";
-    assert!(made.contains(next), "{made}");
+    for next in [
+        "`dotkey zone publish mysite.toml --key bob`",
+        "`dotkey name claim mysite.key --key bob`",
+    ] {
+        assert!(made.contains(next), "{made}");
+    }
     let ask = |name: &str| place.run(&["resolve", name, "MX", "--record", "my site.record"]);
     ask("nope.mysite.key").fails(3, "dotkey zone show 'my site.record'");
     ask("mysite.key").fails(3, "leave the type out");

@@ -160,7 +160,9 @@ def bundle_facts(input):
     data = bytes.fromhex(input["hex"])
     shown = light_client.verify_bundle(data, subject, genesis, input["now"], input["age_secs_max"])
     facts = {"epoch": shown.epoch, "signed": shown.signed, "validators": shown.validators}
-    if shown.value is not None and type(subject) is str:
+    if shown.state is not None:
+        facts["state"] = shown.state
+    if shown.state in ("held", "grace"):
         facts["holder"] = shown.value[1].hex()
     if shown.value is not None and type(subject) is bytes and 2 in shown.value:
         facts["pinned"] = shown.value[2][1]
@@ -245,8 +247,10 @@ def run_proof(chosen) -> int:
     print(f"{shown.signed} of {shown.validators} validators signed")
     if shown.value is None:
         print("the ledger holds nothing for it")
+    elif shown.state == "free":
+        print(f"nobody holds it any more: the lease ended at {shown.value[3]}, and so did its grace")
     elif type(subject) is str:
-        print(f"held by {names.key_id_label(shown.value[1])}, the lease ends at {shown.value[3]}")
+        print(f"{shown.state} by {names.key_id_label(shown.value[1])}, the lease ends at {shown.value[3]}")
     if shown.record is not None:
         print(f"record {shown.record.sequence}, good until {shown.record.expires}")
     return 0

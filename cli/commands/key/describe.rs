@@ -2,6 +2,7 @@
 
 use dotkey_proto::identity::{Policy, PublicKey, Role};
 use dotkey_proto::name::{Name, Suffix};
+use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
 use crate::keys::{Held, Identity};
@@ -78,7 +79,7 @@ pub(super) fn summary(identity: &Identity) -> String {
     let kind = match &keys[..] {
         [key] if matches!(key.public, PublicKey::Wallet(_)) => "wallet".to_owned(),
         [_] => "one key".to_owned(),
-        keys => format!("{} keys", keys.len()),
+        keys => counted(keys.len(), "key").to_string(),
     };
     let mut here: Vec<_> = identity.keys.iter().map(|key| identity.held(key)).collect();
     here.sort();
@@ -188,7 +189,7 @@ fn members_words(members: &[(PublicKey, u16)], needed: u32) -> String {
     let lines: String = members.iter().map(line).collect();
     match (equal, members.len()) {
         (true, 1) => format!("one key{lines}"),
-        (true, count) => format!("{needed} of these {count} keys{lines}"),
+        (true, count) => format!("{needed} of these {}{lines}", counted(count, "key")),
         (false, _) => format!("weight {needed} of these keys{lines}"),
     }
 }
@@ -196,8 +197,9 @@ fn members_words(members: &[(PublicKey, u16)], needed: u32) -> String {
 /// 259200 as `72 hours`.
 pub(super) fn duration(secs: u32) -> String {
     match secs {
-        secs if secs % 86_400 == 0 && secs > 3 * 86_400 => format!("{} days", secs / 86_400),
-        secs if secs % 3600 == 0 => format!("{} hours", secs / 3600),
-        secs => format!("{secs} seconds"),
+        secs if secs % 86_400 == 0 && secs > 3 * 86_400 => counted(secs / 86_400, "day"),
+        secs if secs % 3600 == 0 => counted(secs / 3600, "hour"),
+        secs => counted(secs, "second"),
     }
+    .to_string()
 }

@@ -123,7 +123,7 @@ fn answer(identity: &Identity, context: &Context<'_>) -> Answer {
         text += &describe::policy_words(identity.policy());
     }
     text += &format!(
-        "Next: write a zone with `dotkey zone new mysite.toml`, publish it with `dotkey zone publish mysite.toml --key {name}`."
+        "Next: write a zone with `dotkey zone new mysite.toml`, publish it with `dotkey zone publish mysite.toml --key {name}`.\nFor a name that people can read, claim one with `dotkey name claim mysite.key --key {name}`; both need a node, such as that of `dotkey up`."
     );
     Answer::new(json, text)
 }

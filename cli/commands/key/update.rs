@@ -5,6 +5,7 @@ use std::path::Path;
 use dotkey_proto::identity::{Policy, PolicyError, PublicKey, Role, policy_digest, policy_update};
 use dotkey_proto::limits::{POLICY_CHAIN_MAX, RECORD_BYTES_MAX};
 use dotkey_proto::signature::{Draft, Envelope, Subject};
+use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
 use super::describe;
@@ -54,9 +55,9 @@ impl Update {
             return Err(CliError::failed(
                 "chain-full",
                 format!(
-                    "`{}` has been rotated {} times, and a chain of policies ends there",
+                    "`{}` has been rotated {}, and a chain of policies ends there",
                     identity.name,
-                    chain.len() - 1
+                    counted(chain.len() - 1, "time")
                 ),
                 "pin its newest policy on the ledger, from which a new chain can begin",
             ));

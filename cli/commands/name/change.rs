@@ -4,6 +4,7 @@
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::Action;
 use dotkey_proto::stamp::Purpose;
+use dotkey_proto::words::counted;
 
 use super::pace::Pace;
 use super::sign::{Signer, stamp};
@@ -74,12 +75,15 @@ impl Changer<'_> {
         }
         Err(CliError::failed(
             "too-busy",
-            format!("other transactions of this identity came first {ATTEMPTS_MAX} times"),
+            format!(
+                "other transactions of this identity came first {}",
+                counted(ATTEMPTS_MAX, "time")
+            ),
             "wait for them, then run the same command again",
         ))
     }
 
-    fn action(&self, label: &str, change: Change) -> Result<Action> {
+    fn action(&mut self, label: &str, change: Change) -> Result<Action> {
         let name = label.to_owned();
         Ok(match change {
             Change::Renew => Action::Renew {
@@ -91,7 +95,7 @@ impl Changer<'_> {
         })
     }
 
-    fn stamp(&self, purpose: Purpose<'_>) -> Result<Vec<u8>> {
+    fn stamp(&mut self, purpose: Purpose<'_>) -> Result<Vec<u8>> {
         stamp(self.ledger, self.signer.identity(), purpose, self.context)
     }
 

@@ -3,6 +3,7 @@
 use dotkey_proto::ledger::{Action, Entry};
 use dotkey_proto::name::Name;
 use dotkey_proto::stamp::Purpose;
+use dotkey_proto::words::counted;
 
 use super::pace::Pace;
 use super::sign::{Signer, stamp};
@@ -25,6 +26,7 @@ pub(super) fn run(args: &NameClaimArgs, context: &Context<'_>) -> Result<Answer>
     let name = claimed(&args.name, context)?;
     let identity = claimer(args.key.as_ref(), context)?;
     let mut ledger = Ledger::open(&args.ledger, &context.settings)?;
+    ledger.wait_for_node(context.output);
     let _turn = Turn::take(&context.settings.data, || busy(context))?;
     let (network, label) = (ledger.genesis().network(), name.root_label().to_owned());
     let journal = Journal::of(&context.settings.data, &network, &label, &identity.key_id());
@@ -226,7 +228,7 @@ fn in_words(waiting: Waiting) -> String {
         Waiting::Final(Part::Reveal) => "claimed; waiting until that is final …".to_owned(),
         Waiting::Block => "waiting for the next block …".to_owned(),
         Waiting::Blocks(left) => {
-            let blocks = crate::args::counted(left, "block");
+            let blocks = counted(left, "block");
             format!(
                 "announced; waiting for {blocks}, so that nobody can be first who sees the claim …"
             )
@@ -306,7 +308,10 @@ fn refused(
         ),
         Obstacle::NamesFull { held } => CliError::failed(
             "names-full",
-            format!("this identity holds {held} names, and an identity holds no more"),
+            format!(
+                "this identity holds {}, and an identity holds no more",
+                counted(*held, "name")
+            ),
             "release one with `dotkey name release`, or claim with another --key",
         ),
         Obstacle::CommitmentsFull { until } => CliError::failed(

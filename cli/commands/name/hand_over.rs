@@ -1,6 +1,7 @@
 //! `dotkey name transfer` and `dotkey name release`: a name goes to somebody else, or to nobody.
 
 use dotkey_proto::identity::KeyId;
+use dotkey_proto::ledger::Phase;
 use dotkey_proto::name::{Name, Root};
 
 use super::change::{Change, Changer};
@@ -13,13 +14,13 @@ use crate::commands::Context;
 use crate::exit::{CliError, Result};
 use crate::keys::{Identity, KeyName};
 use crate::names::journal::Turn;
-use crate::names::lease::Phase;
 use crate::output::Answer;
 
 pub(super) fn transfer(args: &NameTransferArgs, context: &Context<'_>) -> Result<Answer> {
     let name = claimed(&args.name, context)?;
     let to = receiver(&args.to, context)?;
     let mut ledger = Ledger::open(&args.ledger, &context.settings)?;
+    ledger.wait_for_node(context.output);
     let standing = look(&name, &mut ledger)?;
     if standing.holder() == Some(to) {
         // It was interrupted after it was done, or is asked for twice.
@@ -63,7 +64,15 @@ pub(super) fn transfer(args: &NameTransferArgs, context: &Context<'_>) -> Result
 pub(super) fn release(args: &NameReleaseArgs, context: &Context<'_>) -> Result<Answer> {
     let name = claimed(&args.name, context)?;
     let mut ledger = Ledger::open(&args.ledger, &context.settings)?;
+    ledger.wait_for_node(context.output);
     let standing = look(&name, &mut ledger)?;
+    if standing.phase() == Phase::Free {
+        // It was interrupted after it was done, or is asked for twice.
+        let text = format!("Nobody holds it already: {}", standing.line());
+        let mut json = standing.json(context);
+        json["released"] = false.into();
+        return Ok(Answer::new(json, text));
+    }
     let identity = holder(&standing, args.key.as_ref(), context)?;
     let question = format!(
         "{} is `{}`'s no more from then on, and anybody can claim it at once.",
@@ -134,9 +143,16 @@ fn receiver(text: &str, context: &Context<'_>) -> Result<KeyId> {
     }
 }
 
+/// What cannot be undone is agreed to: by who sits there, or beforehand.
 fn agree(yes: bool, what: &str, question: &str, context: &Context<'_>) -> Result<()> {
-    if yes || !context.output.can_ask() {
+    if yes {
         return Ok(());
+    }
+    if !context.output.can_ask() {
+        return Err(CliError::usage(
+            format!("{what} Nobody can be asked here, and nothing was done"),
+            "say --yes if that is meant",
+        ));
     }
     context.output.note(what);
     context.output.agree(question)

@@ -14,7 +14,7 @@ mod watch;
 use std::path::Path;
 
 use dotkey_proto::identity::KeyId;
-use dotkey_proto::ledger::{Bundle, Subject};
+use dotkey_proto::ledger::{Bundle, Phase, Subject};
 use dotkey_proto::limits::BUNDLE_BYTES_MAX;
 use dotkey_proto::name::{Name, Root};
 
@@ -25,7 +25,6 @@ use crate::client::Ledger;
 use crate::exit::{CliError, Result};
 use crate::files::{self, PUBLIC};
 use crate::keys::{Identity, KeyName};
-use crate::names::lease::Phase;
 use crate::output::Answer;
 
 pub(super) use pace::Pace;

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dotkey_proto::ledger::Parameters;
+use dotkey_proto::words::counted;
 
 use crate::client::Ledger;
 use crate::exit::{CliError, Result};
@@ -45,8 +46,8 @@ impl Pace {
                     return Err(CliError::failed(
                         "no-blocks",
                         format!(
-                            "the network makes no blocks: {} seconds after block {height} there is none that is newer",
-                            still.as_secs()
+                            "the network makes no blocks: {} after block {height} there is none that is newer",
+                            counted(still.as_secs(), "second")
                         ),
                         "see whether its validators run (`dotkey status`), then run the same command again: it goes on where it was",
                     ));

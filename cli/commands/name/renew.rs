@@ -1,6 +1,6 @@
 //! `dotkey name renew`: one name, or with `--all` whatever is due, which cron may ask for as often as it likes.
 
-use dotkey_proto::ledger::Subject;
+use dotkey_proto::ledger::{Phase, Subject};
 use dotkey_proto::name::Name;
 use serde_json::{Value, json};
 
@@ -15,7 +15,6 @@ use crate::commands::Context;
 use crate::exit::{CliError, Exit, Result};
 use crate::keys::Identity;
 use crate::names::journal::Turn;
-use crate::names::lease::Phase;
 use crate::output::Answer;
 
 pub(super) fn run(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
@@ -28,6 +27,7 @@ pub(super) fn run(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer>
 fn one(text: &str, args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
     let name = claimed(text, context)?;
     let mut ledger = Ledger::open(&args.ledger, &context.settings)?;
+    ledger.wait_for_node(context.output);
     let proof = ledger.proof(&subject(&name))?;
     let standing = Standing::new(&name, proof, &ledger);
     let identity = holder(&standing, args.key.as_ref(), context)?;
@@ -37,6 +37,7 @@ fn one(text: &str, args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer
 
 fn all(args: &NameRenewArgs, context: &Context<'_>) -> Result<Answer> {
     let mut ledger = Ledger::open(&args.ledger, &context.settings)?;
+    ledger.wait_for_node(context.output);
     let (mut shown, mut lines) = (Vec::new(), Vec::new());
     let mut failed: Option<CliError> = None;
     for identity in super::list::identities(args.key.as_ref(), context)? {

@@ -10,7 +10,7 @@ use crate::commands::Context;
 use crate::commands::signing::{Hands, Quorum};
 use crate::exit::{CliError, Result};
 use crate::keys::{Identity, Keyring};
-use crate::names::stamps;
+use crate::names::stamps::{self, Said, Teller};
 
 /// An identity that acts on the ledger.
 pub(super) struct Signer<'a> {
@@ -101,7 +101,7 @@ impl<'a> Signer<'a> {
 
 /// Works for a stamp, at the price that the network's rules set.
 pub(super) fn stamp(
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     identity: &Identity,
     purpose: Purpose<'_>,
     context: &Context<'_>,
@@ -116,7 +116,22 @@ pub(super) fn stamp(
     let key_id = identity.key_id();
     let terms = (grid, solutions);
     let puzzle = Puzzle::new(&charter.network, key_id, purpose, &beacon, terms);
-    let made = stamps::make(&puzzle, &mut |line| context.output.progress(line));
-    context.output.end_progress();
+    let suffix = &context.settings.suffix;
+    let what = match purpose {
+        Purpose::Opening => format!("the first transaction of `{}`", identity.name),
+        Purpose::Claim(label) => format!("the claim of {label}.{suffix}"),
+        Purpose::Renewal(label) => format!("the renewal of {label}.{suffix}"),
+    };
+    let output = context.output;
+    let mut teller = Teller::new(what, output.is_watched());
+    let made = stamps::make(&puzzle, &mut |search| match teller.hear(search) {
+        Some(Said::Line(line)) => {
+            output.end_progress();
+            output.note(&line);
+        }
+        Some(Said::Bar(bar)) => output.progress(&bar),
+        None => {}
+    });
+    output.end_progress();
     Ok(made?.encode())
 }

@@ -2,17 +2,17 @@
 
 use data_encoding::HEXLOWER;
 use dotkey_proto::identity::{Anchor, KeyId};
-use dotkey_proto::ledger::{Entry, VerifiedProof};
+use dotkey_proto::ledger::{Entry, Phase, VerifiedProof};
 use dotkey_proto::name::Name;
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
 use super::identity_of;
-use crate::args::counted;
 use crate::client::Ledger;
 use crate::commands::{Context, now};
 use crate::exit::CliError;
-use crate::names::lease::{Lease, Phase, distance, span};
+use crate::names::lease::{Lease, distance, span};
 
 /// What a proof says of a name.
 #[derive(Clone, Debug)]
@@ -70,19 +70,20 @@ impl Standing {
         self.proof.time()
     }
 
-    /// The name and the end of its lease, in a line of a list.
+    /// The name and its state with the time until which it is so, in a line of a list.
     pub(super) fn line(&self) -> String {
-        let lease = self.lease.map_or_else(
+        let state = self.lease.map_or_else(
             || "free".to_owned(),
             |lease| {
-                let verb = match self.phase() {
-                    Phase::Held => "ends",
-                    Phase::Grace | Phase::Free => "ended",
+                let (until, time) = match lease.phase(self.now) {
+                    Phase::Held => ("held until", lease.ends),
+                    Phase::Grace => ("in grace until", lease.free),
+                    Phase::Free => ("free since", lease.free),
                 };
-                format!("{verb} {} ({})", lease.ends, distance(lease.ends, self.now))
+                format!("{until} {time} ({})", distance(time, self.now))
             },
         );
-        format!("{}  {lease}", self.shown())
+        format!("{}  {state}", self.shown())
     }
 
     fn shown(&self) -> String {
@@ -178,7 +179,7 @@ impl Standing {
             header.height,
             self.network.0,
             span(self.now.secs_since(header.time)),
-            counted(validators as u64, "validator"),
+            counted(validators, "validator"),
         )
     }
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use dotkey_proto::ledger::Entry;
+use dotkey_proto::ledger::{Entry, Phase};
 
 use super::standing::Standing;
 use super::{claimed, subject};
@@ -11,7 +11,6 @@ use crate::args::NameWatchArgs;
 use crate::client::Ledger;
 use crate::commands::Context;
 use crate::exit::{Exit, Result};
-use crate::names::lease::Phase;
 use crate::output::Answer;
 
 /// Between two looks: a change shows in a block, and those come at the heartbeat where nothing happens.

@@ -9,7 +9,7 @@ use dotkey_registry::node::ledger::ValidatorKey;
 use serde_json::{Value, json};
 
 use super::now;
-use crate::args::{NetworkApproveArgs, NetworkChangeArgs, counted};
+use crate::args::{NetworkApproveArgs, NetworkChangeArgs};
 use crate::client::{Ledger, refusal};
 use crate::commands::Context;
 use crate::commands::name::Pace;
@@ -17,6 +17,7 @@ use crate::exit::{CliError, Result};
 use crate::files;
 use crate::network;
 use crate::output::Answer;
+use dotkey_proto::words::counted;
 
 /// Others of the same key, such as an accusation by its node, may come between: that many times.
 const ATTEMPTS_MAX: u32 = 8;

@@ -9,10 +9,11 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use dotkey_proto::ledger::{Genesis, quorum};
+use dotkey_proto::words::counted;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{NetworkCommand, NetworkInitArgs, NetworkShowArgs, counted};
+use crate::args::{NetworkCommand, NetworkInitArgs, NetworkShowArgs};
 use crate::client::NodeClient;
 use crate::exit::{CliError, Result};
 use crate::files;
@@ -41,7 +42,7 @@ fn init(args: &NetworkInitArgs) -> Result<Answer> {
     let mut text = format!(
         "Made the network `{}` with {}.\n  genesis  {}\n  id       {}\n",
         genesis.name,
-        counted(members.len() as u64, "validator"),
+        counted(members.len(), "validator"),
         file.display(),
         network::id(genesis)
     );
@@ -110,15 +111,15 @@ fn show(args: &NetworkShowArgs, context: &Context<'_>) -> Result<Answer> {
     let mut object = in_json(&genesis);
     let parameters = &genesis.parameters;
     let mut text = format!(
-        "Network `{}`\n  id          {}\n  began       {}\n  stamps      {} bits for a long name\n  lease       {}, renewed in its last {}, with {} of grace\n  validators  may change every {} blocks\n",
+        "Network `{}`\n  id          {}\n  began       {}\n  stamps      {} for a long name\n  lease       {}, renewed in its last {}, with {} of grace\n  validators  may change every {}\n",
         genesis.name,
         network::id(&genesis),
         genesis.began,
-        parameters.stamp_bits,
+        counted(parameters.stamp_bits, "bit"),
         days(parameters.lease_secs),
         days(parameters.renewal_secs),
         days(parameters.grace_secs),
-        parameters.epoch_blocks
+        counted(parameters.epoch_blocks, "block")
     );
     for one in &genesis.validators {
         let identity = one.validator.identity.as_bytes();
@@ -164,8 +165,8 @@ fn said(args: &NetworkShowArgs, genesis: &Genesis, context: &Context<'_>) -> Res
 
 fn days(secs: u64) -> String {
     match secs % 86_400 {
-        0 => counted(secs / 86_400, "day"),
-        _ => counted(secs, "second"),
+        0 => counted(secs / 86_400, "day").to_string(),
+        _ => counted(secs, "second").to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::args::counted;
+use dotkey_proto::words::counted;
 
 /// The members of a list, whatever the node sent.
 pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -13,6 +13,7 @@ use std::path::Path;
 use dotkey_proto::limits::RECORD_BYTES_MAX;
 use dotkey_proto::name::Name;
 use dotkey_proto::text::toml::Document;
+use dotkey_proto::words::counted;
 use serde_json::json;
 
 use super::Context;
@@ -69,8 +70,9 @@ fn check(path: &Path, context: &Context<'_>) -> Result<Answer> {
     json["bytes"] = bytes.into();
     let (shown, quoted) = (path.display(), files::quoted(path));
     let text = format!(
-        "{shown}: valid: {}; {bytes} of at most {RECORD_BYTES_MAX} bytes.\nNext: publish it with `dotkey zone publish {quoted} --key NAME`, or only sign it with `dotkey zone sign {quoted} --key NAME`.",
-        count_words(&zone)
+        "{shown}: valid: {}; {} of at most {RECORD_BYTES_MAX}.\nNext: publish it with `dotkey zone publish {quoted} --key NAME`, or only sign it with `dotkey zone sign {quoted} --key NAME`.",
+        count_words(&zone),
+        counted(bytes, "byte")
     );
     Ok(Answer::new(json, text))
 }

@@ -6,6 +6,7 @@ use dotkey_proto::identity::{Anchor, Branch, KeyId};
 use dotkey_proto::limits::ZONE_FILE_BYTES_MAX;
 use dotkey_proto::name::Name;
 use dotkey_proto::record::{Record, SEQUENCE_MAX, Verified};
+use dotkey_proto::words::counted;
 use dotkey_proto::zone::Zone;
 use serde_json::json;
 
@@ -301,8 +302,8 @@ fn stored_in_words(stored: Stored) -> String {
         took_ms,
     } = stored;
     let secs = took_ms as f64 / 1e3;
-    let nodes = if of == 1 { "node" } else { "nodes" };
-    format!("{stored} of {of} closest {nodes} in {secs:.1} s")
+    let nodes = counted(of, "closest node");
+    format!("{stored} of {nodes} in {secs:.1} s")
 }
 
 #[cfg(test)]

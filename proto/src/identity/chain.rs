@@ -9,7 +9,7 @@ use crate::limits::POLICY_CHAIN_MAX;
 use crate::signature::{Draft, Envelope, Subject};
 
 /// What a ledger says of an identity: the policy that it pins, and the least sequence that is still good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Anchor {
     /// Whose it is.
     pub key_id: KeyId,

@@ -15,6 +15,7 @@ use crate::signature::{Envelope, SignatureError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedTransaction {
     bytes: Vec<u8>,
+    digest: [u8; 32],
     transaction: Transaction,
 }
 
@@ -34,8 +35,11 @@ impl SignedTransaction {
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
         let transaction = Transaction::decode(bytes)?;
-        let bytes = bytes.to_vec();
-        Ok(Self { bytes, transaction })
+        Ok(Self {
+            bytes: bytes.to_vec(),
+            digest: blake3::derive_key("dotkey transaction digest v1", bytes),
+            transaction,
+        })
     }
 
     /// What it asks.
@@ -53,7 +57,7 @@ impl SignedTransaction {
     /// The name of these very bytes, signatures included.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        blake3::derive_key("dotkey transaction digest v1", &self.bytes)
+        self.digest
     }
 
     /// Verifies its chain and its signatures, which the admins of the chain's newest policy made.

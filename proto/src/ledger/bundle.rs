@@ -6,10 +6,11 @@ use thiserror::Error;
 
 use super::walk::check_size;
 use super::{
-    Freshness, Genesis, Handover, LedgerError, Proof, ProofError, Subject, Trusted, VerifiedProof,
-    WalkError,
+    Freshness, Genesis, Handover, LedgerError, Proof, ProofError, Subject, Tenure, Trusted,
+    VerifiedProof, WalkError,
 };
 use crate::cbor::{MapWriter, Reader};
+use crate::identity::KeyId;
 use crate::limits::{BUNDLE_BYTES_MAX, HANDOVERS_MAX, RECORD_BYTES_MAX};
 use crate::record::{Record, RecordError, SignedRecord, Verified};
 use crate::time::Timestamp;
@@ -32,6 +33,8 @@ pub struct VerifiedBundle {
     pub walked: Vec<Trusted>,
     /// What the ledger holds.
     pub proof: VerifiedProof,
+    /// Whose the name is; `None` where it is not about a name.
+    pub tenure: Option<Tenure>,
     /// What the holder has published.
     pub record: Option<Verified<Record>>,
 }
@@ -50,9 +53,19 @@ pub enum BundleError {
     /// The proof.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// A record of a name that nobody holds, or that the lease of has ended.
+    /// A record of a name that nobody holds.
     #[error("it holds a record, but nobody holds the name in the ledger")]
     NobodyHolds,
+    /// A record of a name that nobody holds any more.
+    #[error(
+        "it holds a record, but nobody holds the name any more: its lease ended at {ended}, and it is free since {free}"
+    )]
+    Lapsed {
+        /// When the lease ended.
+        ended: Timestamp,
+        /// When its grace did.
+        free: Timestamp,
+    },
     /// The record.
     #[error("its record: {0}")]
     Record(#[from] RecordError),
@@ -65,7 +78,7 @@ impl BundleError {
         match self {
             Self::Handover { error, .. } => error.code(),
             Self::Proof(error) => error.code(),
-            Self::NobodyHolds => "nobody-holds",
+            Self::NobodyHolds | Self::Lapsed { .. } => "nobody-holds",
             Self::Record(error) => error.code(),
         }
     }
@@ -73,7 +86,7 @@ impl BundleError {
 
 impl Bundle {
     /// Checks all of it against a network's genesis. The record is checked at the time of `freshness`, against what the ledger
-    /// pins of its identity.
+    /// pins of its identity, and is nobody's where the name is free by then.
     ///
     /// # Errors
     /// The first check that fails.
@@ -91,13 +104,25 @@ impl Bundle {
         }
         let trusted = walked.last().expect("the genesis is there");
         let proof = self.proof.verify(subject, trusted, freshness)?;
+        let tenure = match subject {
+            Subject::Name(_) => {
+                let (parameters, time) = (&genesis.parameters, proof.time());
+                let entry = proof.entry();
+                Some(Tenure::new(entry, parameters, time, freshness.now))
+            }
+            Subject::Identity(_) => None,
+        };
         let record = match &self.record {
             None => None,
-            Some(bytes) => Some(verify_record(bytes, &proof, freshness.now)?),
+            Some(bytes) => {
+                let key_id = holder(&proof, tenure.as_ref())?;
+                Some(verify_record(bytes, key_id, &proof, freshness.now)?)
+            }
         };
         Ok(VerifiedBundle {
             walked,
             proof,
+            tenure,
             record,
         })
     }
@@ -134,6 +159,13 @@ impl Bundle {
         })
     }
 
+    /// Whether bytes begin as a bundle of this version does, sound or not: to say what is damaged, never what it is worth.
+    #[must_use]
+    pub fn is_meant(bytes: &[u8]) -> bool {
+        // A map of three or four, its version, and the key of the handovers.
+        matches!(bytes, [0xa3 | 0xa4, 1, 1, 2, ..])
+    }
+
     /// The bundle's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -153,17 +185,24 @@ impl Bundle {
     }
 }
 
-/// The record is of who holds the name, and of the identity that the proof is about otherwise.
+/// Whose the record has to be: who holds the name, or the identity that the proof is about.
+fn holder(proof: &VerifiedProof, tenure: Option<&Tenure>) -> Result<KeyId, BundleError> {
+    if let Subject::Identity(key_id) = proof.subject() {
+        return Ok(*key_id);
+    }
+    let held = tenure.and_then(Tenure::holder);
+    held.ok_or_else(|| match tenure.and_then(Tenure::ends) {
+        Some((ended, free)) => BundleError::Lapsed { ended, free },
+        None => BundleError::NobodyHolds,
+    })
+}
+
 fn verify_record(
     bytes: &[u8],
+    key_id: KeyId,
     proof: &VerifiedProof,
     now: Timestamp,
 ) -> Result<Verified<Record>, BundleError> {
-    let key_id = match (proof.subject(), proof.entry()) {
-        (Subject::Identity(key_id), _) => *key_id,
-        (Subject::Name(_), Some(entry)) => entry.key_id,
-        (Subject::Name(_), None) => return Err(BundleError::NobodyHolds),
-    };
     let anchor = proof.anchor();
     let record = SignedRecord::new(bytes.to_vec());
     Ok(record.verify_for(key_id, None, now, anchor.as_ref())?)

@@ -9,6 +9,7 @@ use super::{Header, LedgerError, ValidatorSet};
 use crate::cbor::{MapWriter, Reader};
 use crate::limits::VALIDATORS_MAX;
 use crate::record::SEQUENCE_MAX;
+use crate::words::counted;
 
 /// A bit for each validator.
 const SIGNERS_BYTES_MAX: usize = VALIDATORS_MAX.div_ceil(8);
@@ -31,7 +32,7 @@ pub struct Certificate {
 pub enum CertificateError {
     /// The bits of the signers are not those of the set.
     #[error(
-        "the certificate has {bytes} bytes of signers, or a bit beyond the {validators} validators"
+        "the certificate has {} of signers, or a bit beyond its {}", counted(*bytes, "byte"), counted(*validators, "validator")
     )]
     Signers {
         /// How many bytes.
@@ -40,7 +41,7 @@ pub enum CertificateError {
         validators: usize,
     },
     /// Too few of them signed.
-    #[error("{signed} of {validators} validators signed; {needed} have to")]
+    #[error("{signed} of {} signed; {needed} have to", counted(*validators, "validator"))]
     Quorum {
         /// How many signed.
         signed: usize,

@@ -9,6 +9,7 @@ use crate::identity::ChainError;
 use crate::limits::VALIDATORS_MAX;
 use crate::signature::{Hex, SignatureError};
 use crate::time::Timestamp;
+use crate::words::counted;
 
 /// Which rule of form is broken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -68,7 +69,7 @@ pub enum LedgerError {
         [u8; 32],
     ),
     /// None, or more than there may be.
-    #[error("{0} validators; a set has 1 to {VALIDATORS_MAX}")]
+    #[error("{}; a set has 1 to {VALIDATORS_MAX}", counted(*.0, "validator"))]
     ValidatorCount(
         /// How many.
         usize,

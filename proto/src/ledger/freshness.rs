@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::limits::{FRESHNESS_SECS_MAX, HEADER_AHEAD_SECS_MAX};
 use crate::time::Timestamp;
+use crate::words::counted;
 
 /// The time of a check, and how old a header it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,9 @@ pub struct Freshness {
 pub enum FreshnessError {
     /// The header is too old.
     #[error(
-        "the proof's block is of {time}, {age_secs} seconds before {now}; at most {age_secs_max} are allowed here"
+        "the proof's block is of {time}, {} before {now}; at most {} old is allowed here",
+        counted(*age_secs, "second"),
+        counted(*age_secs_max, "second")
     )]
     Stale {
         /// The header's time.

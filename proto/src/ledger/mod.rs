@@ -20,6 +20,7 @@ mod header;
 mod leaf;
 mod path;
 mod proof;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -43,6 +44,7 @@ pub(crate) use genesis::{NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Unit};
 pub use header::Header;
 pub use leaf::{Singular, identity_leaf, ledger_leaf, name_leaf};
 pub use proof::{Finding, Proof, ProofError, Subject, VerifiedProof};
+pub use tenure::{Phase, Tenure};
 pub use transaction::{Action, Transaction, commitment};
 pub use validators::{Candidate, Validator, ValidatorSet, quorum};
 pub use walk::{Handover, Trusted, WalkError};

@@ -10,6 +10,7 @@ use crate::limits::{CHECKPOINT_BYTES_MAX, HANDOVER_BYTES_MAX};
 use crate::record::{SEQUENCE_MAX, read_time};
 use crate::signature::Hex;
 use crate::time::Timestamp;
+use crate::words::counted;
 
 /// What a light client believes: the network, and who certifies its blocks from an epoch on. It comes from a genesis, from
 /// [`Trusted::follow`], or from where the client has kept it.
@@ -56,9 +57,7 @@ pub enum WalkError {
         trusted: u64,
     },
     /// Other validators than those that are trusted.
-    #[error(
-        "its block of epoch {found} is certified by other validators than those known since epoch {trusted}; the handovers between them are missing"
-    )]
+    #[error("its block of epoch {found} names other validators than those known from epoch {trusted} on: {}", why_other(*found, *trusted))]
     OtherValidators {
         /// The epoch of the header.
         found: u64,
@@ -84,7 +83,9 @@ pub enum WalkError {
     },
     /// What is trusted is too old to walk from.
     #[error(
-        "what is known of the validators is of {since}, {age_secs} seconds ago; at most {age_secs_max} are allowed here"
+        "what is known of the validators is of {since}, {} ago; at most {} is allowed here",
+        counted(*age_secs, "second"),
+        counted(*age_secs_max, "second")
     )]
     TrustExpired {
         /// Of when it is.
@@ -94,6 +95,15 @@ pub enum WalkError {
         /// How many are allowed.
         age_secs_max: u64,
     },
+}
+
+/// Within an epoch that is known nothing can be missing: its validators do not change.
+fn why_other(found: u64, trusted: u64) -> &'static str {
+    if found == trusted {
+        "that part of it was changed, or made by somebody else"
+    } else {
+        "the handovers between them are missing, or that part of it was changed"
+    }
 }
 
 impl WalkError {

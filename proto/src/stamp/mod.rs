@@ -174,6 +174,21 @@ impl Puzzle {
         }
     }
 
+    /// The work that it takes, as a power of two: that many rows, on average (section 10.6).
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.grid.collision_bits() + self.solutions.ilog2()
+    }
+
+    /// The name of what is asked: that of another puzzle, or of the same for another price, is another.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut writer = Writer::new();
+        writer.array(4).bytes(&self.challenge).uint(self.hour);
+        writer.uint(self.grid.n().into()).uint(self.solutions);
+        blake3::derive_key("dotkey puzzle v1", &writer.into_bytes())
+    }
+
     /// The probability that one attempt finds a stamp, for an estimate of the time: an attempt finds about two solutions.
     #[must_use]
     pub fn odds(&self) -> f64 {

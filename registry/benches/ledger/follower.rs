@@ -4,16 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dotkey_proto::ledger::{Certificate, Header};
-use dotkey_proto::time::Timestamp;
+use dotkey_proto::ledger::{Certificate, Genesis, Header};
 use dotkey_registry::ledger::state::Seat;
-use dotkey_registry::ledger::tree::StateTree;
-use dotkey_registry::ledger::{CHUNK_BYTES, Chain, Chunk, rules};
-use dotkey_registry::node::ledger::found_solo;
+use dotkey_registry::ledger::{Chain, Chunk, rules};
 use dotkey_registry::store::Store;
-use jmt::{JellyfishMerkleIterator, KeyHash};
 
-use super::Newest;
+use super::source::Source;
+use super::{BEGAN, time};
 
 /// What a follower should take a second, in millions of bytes.
 const AIM_MB: f64 = 20.0;
@@ -21,47 +18,42 @@ const AIM_MB: f64 = 20.0;
 /// What a name may take on disk.
 const AIM_DISK: u64 = 1024;
 
-pub(super) fn measure(mut tree: Newest, names: u64) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let began = Timestamp::from_secs(1_800_000_000).expect("in range");
-    let genesis = found_solo(folder.path(), began).expect("a network");
-    let store = Arc::new(Store::open(&folder.path().join("store")).expect("a store"));
-    let judge = Arc::new(|_: &[u8], _: u64, _: &[_]| Err("nobody's votes".to_owned()));
-    let chain = Chain::open(Arc::clone(&store), &genesis, judge).expect("it opens");
-    let candidates = genesis.validators.iter();
-    let seats = candidates.map(|candidate| Seat {
-        identity: *candidate.validator.identity.as_bytes(),
-        voting_key: candidate.validator.key.to_bytes().to_vec(),
-        candidate: candidate.encode(),
-        approves: None,
-    });
-    let first = rules::genesis(chain.charter(), began, seats.collect());
-    let first = first
-        .into_iter()
-        .map(|(place, value)| (KeyHash(place), value));
-    tree.put(first.collect());
-    let version = tree.version - 1;
-    let root = StateTree::new(&tree)
-        .get_root_hash(version)
-        .expect("a root");
-    let header = Header {
-        height: 1 << 20,
-        state_root: root.0,
-        parent: [7; 32],
-        ..chain.genesis().clone()
-    };
-    // Whether it holds was asked before a state is taken over.
-    let certificate = Certificate {
+/// Within the first epoch, so that nobody has to walk to its validators.
+const HEIGHT: u64 = 4096;
+
+/// Whose votes these are nobody asks here: it was asked before a state is taken over.
+pub(super) fn certificate() -> Certificate {
+    Certificate {
         view: 1,
         parent_view: 0,
         signers: vec![1],
         signature: [0; 48],
+    }
+}
+
+pub(super) fn open(folder: &Path, genesis: &Genesis) -> (Arc<Store>, Chain) {
+    let store = Arc::new(Store::open(&folder.join("store")).expect("a store"));
+    let judge = Arc::new(|_: &[u8], _: u64, _: &[_]| Err("nobody's votes".to_owned()));
+    let chain = Chain::open(Arc::clone(&store), genesis, judge).expect("it opens");
+    (store, chain)
+}
+
+/// The ledger in the folder has so many names from then on.
+pub(super) fn measure(folder: &Path, genesis: &Genesis, names: u64) {
+    let (store, chain) = open(folder, genesis);
+    let source = source(&chain, genesis, names);
+    let header = Header {
+        height: HEIGHT,
+        state_root: source.root,
+        parent: [7; 32],
+        ..chain.genesis().clone()
     };
-    let tree = Arc::new(tree);
-    let mut import = chain.import(header, certificate).expect("it begins");
-    let (mut took, mut bytes, mut chunks) = (Duration::ZERO, 0, 0);
+    let mut import = chain.import(header, certificate()).expect("it begins");
+    let (mut took, mut bytes, mut chunks, mut leaves) = (Duration::ZERO, 0, 0, 0);
     while !import.is_whole() {
-        let chunk = chunk(&tree, import.next()).encode();
+        let (chunk, count) = source.chunk(leaves);
+        let chunk = chunk.encode();
+        leaves += count;
         bytes += chunk.len();
         chunks += 1;
         let begin = Instant::now();
@@ -72,11 +64,11 @@ pub(super) fn measure(mut tree: Newest, names: u64) {
     let begin = Instant::now();
     chain.adopt(import).expect("it is whole");
     took += begin.elapsed();
-    drop(chain);
+    drop((source, chain));
     store.flush().expect("written");
     store.compact();
     drop(store);
-    let disk = size(&folder.path().join("store")) / names;
+    let disk = size(&folder.join("store")) / names;
     let (mb, secs) = (bytes as f64 / 1e6, took.as_secs_f64());
     let rate = mb / secs;
     println!(
@@ -85,22 +77,19 @@ pub(super) fn measure(mut tree: Newest, names: u64) {
     );
 }
 
-fn chunk(tree: &Arc<Newest>, from: [u8; 32]) -> Chunk {
-    let version = tree.version - 1;
-    let all = JellyfishMerkleIterator::new(Arc::clone(tree), version, KeyHash(from));
-    let (mut leaves, mut bytes) = (Vec::new(), 0);
-    for leaf in all.expect("it reads") {
-        let (KeyHash(place), value) = leaf.expect("it reads");
-        bytes += 40 + value.len();
-        leaves.push((place, value));
-        if bytes >= CHUNK_BYTES {
-            break;
-        }
-    }
-    let (last, _) = leaves.last().expect("something is left");
-    let proof = StateTree::new(&**tree).get_range_proof(KeyHash(*last), version);
-    let proof = borsh::to_vec(&proof.expect("a proof")).expect("memory");
-    Chunk { leaves, proof }
+/// So many names, and what stands in every ledger.
+fn source(chain: &Chain, genesis: &Genesis, names: u64) -> Source {
+    let candidates = genesis.validators.iter();
+    let seats = candidates.map(|candidate| Seat {
+        identity: *candidate.validator.identity.as_bytes(),
+        voting_key: candidate.validator.key.to_bytes().to_vec(),
+        candidate: candidate.encode(),
+        approves: None,
+    });
+    let first = rules::genesis(chain.charter(), time(BEGAN), seats.collect());
+    let others = first.into_iter();
+    let others = others.map(|(place, value)| (place, value.expect("nothing is removed here")));
+    Source::new(names, others.collect())
 }
 
 fn size(folder: &Path) -> u64 {

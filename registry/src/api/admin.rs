@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::problem::{self, Problem};
-use super::put::read;
+use super::put::{Bound, read};
 use super::request::{self, JSON, Parameters};
 use super::state::Shared;
 use crate::hex::{hex, unhex};
@@ -26,8 +26,12 @@ const FILE: &str = "api-token";
 /// As hard to guess as a key.
 const TOKEN_BYTES: usize = 32;
 
-/// A path of Linux has at most 4096 bytes, and JSON may escape each in six.
-const REQUEST_BYTES_MAX: usize = 32 * 1024;
+const REQUEST: Bound = Bound {
+    what: "this request",
+    // A path of Linux has at most 4096 bytes, and JSON may escape each in six.
+    bytes: 32 * 1024,
+    next: "name a folder with a shorter path",
+};
 
 /// The secret that opens the paths for who runs the node.
 #[derive(Clone)]
@@ -174,7 +178,7 @@ pub(crate) async fn backup(
     Parameters::read(&uri, &[])?;
     request::accepted(&headers, &[JSON])?;
     request::takes(&headers, JSON)?;
-    let body = read(&shared, client, body, REQUEST_BYTES_MAX).await?;
+    let body = read(&shared, client, body, REQUEST).await?;
     let to = wanted(&body)?;
     if fs::symlink_metadata(&to).is_ok() {
         return Err(Problem::new(

@@ -44,7 +44,7 @@ pub(crate) async fn put(
     let expected = request::expected(&headers)?;
     let kind = request::accepted(&headers, &[JSON, EVENTS])?;
     request::takes(&headers, CBOR)?;
-    let bytes = read(&shared, client, body, RECORD_BYTES_MAX).await?;
+    let bytes = read(&shared, client, body, RECORD).await?;
     // Taken only now, so that who sends slowly keeps nobody from publishing.
     let share = shared.puts.take(client)?;
     let record = verify(&shared, target, bytes).await?;
@@ -67,19 +67,37 @@ pub(crate) async fn put(
     Ok((status, [(header::ETAG, etag(&digest))], axum::Json(placed)).into_response())
 }
 
-/// A body of at most `most` bytes that comes in time. One that says it is longer is refused unread.
+/// What a body holds, and how long it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    pub(crate) what: &'static str,
+    pub(crate) bytes: usize,
+    /// What makes it shorter.
+    pub(crate) next: &'static str,
+}
+
+const RECORD: Bound = Bound {
+    what: "a record",
+    bytes: RECORD_BYTES_MAX,
+    next: "make it shorter; a zone that does not fit delegates its branches",
+};
+
+/// A body within its bound that comes in time. One that says it is longer is refused unread.
 pub(crate) async fn read(
     shared: &Shared,
     client: Client,
     body: Body,
-    most: usize,
+    bound: Bound,
 ) -> Result<Bytes, Problem> {
-    let wait = shared.config.limits.body_wait;
+    let (most, wait) = (bound.bytes, shared.config.limits.body_wait);
     let too_large = || {
         Problem::new(
             problem::TOO_LARGE,
-            format!("the body is longer than {most} bytes"),
-            "make it shorter; a zone that does not fit delegates its branches",
+            format!(
+                "the body is longer than {} may be: {most} bytes",
+                bound.what
+            ),
+            bound.next,
         )
     };
     if body.size_hint().lower() > most as u64 {

@@ -6,6 +6,7 @@ use axum::extract::{Path, State, rejection::PathRejection};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dotkey_proto::record::Record;
+use dotkey_proto::words::counted;
 
 use super::problem::{self, Problem};
 use super::request::{self, CBOR, Parameters, Target};
@@ -81,8 +82,9 @@ fn absent(target: &Target, effort: &Effortful) -> Problem {
         None => String::new(),
     };
     let detail = format!(
-        "none of the {} nodes that answered has a valid record of {}{branch}",
-        effort.answers, target.key_id
+        "of {} that answered none has a valid record of {}{branch}",
+        counted(effort.answers, "node"),
+        target.key_id
     );
     let next = "publish one with `dotkey zone publish`; if it was published before, it may have expired, or this node may have no peers: see /v1/status";
     Problem::new(problem::NO_RECORD, detail, next)

@@ -123,7 +123,7 @@ where
     };
     let exchange = context.child("work").dedicated().spawn({
         let desk = Arc::clone(&desk);
-        move |_| work::run(desk, parts.outgoing, channels.work)
+        move |context| work::run(context, desk, parts.outgoing, channels.work)
     });
     tokio::select! {
         biased;

@@ -7,12 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use borsh::BorshDeserialize;
-use jmt::storage::{
-    LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeUpdateBatch, TreeWriter,
-};
+use jmt::storage::{LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeUpdateBatch};
 use jmt::{KeyHash, Version};
 
-use super::state::{StateError, View};
+use super::recent::Recent;
+use super::state::{Changes, StateError, View};
 use crate::store::{Change, Column, Store, StoreError};
 
 /// Things of no use that one block removes: more than a block writes, so that they do not pile up.
@@ -49,9 +48,15 @@ type Versioned = (Version, Option<Vec<u8>>);
 #[derive(Clone)]
 pub(super) struct Disk {
     pub(super) store: Arc<Store>,
+    recent: Arc<Recent>,
 }
 
 impl Disk {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        let recent = Arc::default();
+        Self { store, recent }
+    }
+
     /// Writes all of it or nothing, and returns when it is on disk.
     pub(super) fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.store.write(&changes(writes))
@@ -62,12 +67,20 @@ impl Disk {
         self.store.write_later(&changes(writes))
     }
 
-    pub(super) fn value(
-        &self,
-        version: Version,
-        place: &[u8; 32],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.versioned(version, place)?.and_then(|(_, value)| value))
+    /// A version that was written, and what it changed: from then on nothing older is taken for it.
+    pub(super) fn written(&self, version: Version, changes: &Changes) {
+        self.recent.pass(version, changes);
+    }
+
+    /// What stands at a place, as it was read or written lately, or else as the disk has it; and since which version.
+    fn known(&self, version: Version, place: &[u8; 32]) -> Result<Option<Versioned>, StoreError> {
+        if let Some(known) = self.recent.get(version, place) {
+            return Ok(Some(known));
+        }
+        let found = self.versioned(version, place)?;
+        let known = found.clone().unwrap_or((0, None));
+        self.recent.add(version, *place, known);
+        Ok(found)
     }
 
     /// The newest value up to a version, with its own version.
@@ -106,7 +119,9 @@ impl Disk {
             let Some(before) = version.checked_sub(1) else {
                 continue;
             };
-            if let Some((old, _)) = self.versioned(before, &place.0)? {
+            if let Some((old, value)) = self.known(before, &place.0)?
+                && (old, &value) != (0, &None)
+            {
                 let key = stale_key(*version, b'v', &value_key(old, &place.0));
                 writes.push(Write::put(Column::StateStale, key, []));
             }
@@ -166,7 +181,8 @@ pub(super) struct DiskView {
 
 impl View for DiskView {
     fn leaf(&self, place: &[u8; 32]) -> Result<Option<Vec<u8>>, StateError> {
-        self.disk.value(self.version, place).map_err(unreadable)
+        let known = self.disk.known(self.version, place);
+        Ok(known.map_err(unreadable)?.and_then(|(_, value)| value))
     }
 }
 
@@ -174,19 +190,23 @@ pub(super) fn unreadable(error: impl ToString) -> StateError {
     StateError::Unreadable(error.to_string())
 }
 
-pub(super) fn node_writes(batch: &NodeBatch) -> Vec<Write> {
+fn node_writes(batch: &NodeBatch) -> Vec<Write> {
     let nodes = batch.nodes().iter().map(|(key, node)| {
         let bytes = borsh::to_vec(node).expect("memory takes what is written to it");
         Write::put(Column::StateNodes, node_key(key), bytes)
     });
-    let values = batch.values().iter().map(|((version, place), value)| {
-        // A first byte tells what stands there from nothing.
-        let value = value
-            .as_ref()
-            .map_or_else(Vec::new, |value| [&[1], &value[..]].concat());
-        Write::put(Column::StateValues, value_key(*version, &place.0), value)
-    });
+    let values = batch
+        .values()
+        .iter()
+        .map(|((version, place), value)| value_write(*version, &place.0, value.as_deref()));
     nodes.chain(values).collect()
+}
+
+/// What stands at a place since a version; `None` where nothing does any more.
+pub(super) fn value_write(version: Version, place: &[u8; 32], value: Option<&[u8]>) -> Write {
+    // A first byte tells what stands there from nothing.
+    let value = value.map_or_else(Vec::new, |value| [&[1], value].concat());
+    Write::put(Column::StateValues, value_key(version, place), value)
 }
 
 impl TreeReader for Disk {
@@ -202,7 +222,9 @@ impl TreeReader for Disk {
         max_version: Version,
         key_hash: KeyHash,
     ) -> Result<Option<Vec<u8>>, anyhow::Error> {
-        Ok(self.value(max_version, &key_hash.0)?)
+        // What is proved comes from the disk, so that damage there is found.
+        let found = self.versioned(max_version, &key_hash.0)?;
+        Ok(found.and_then(|(_, value)| value))
     }
 
     fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
@@ -210,14 +232,8 @@ impl TreeReader for Disk {
     }
 }
 
-impl TreeWriter for Disk {
-    fn write_node_batch(&self, batch: &NodeBatch) -> Result<(), anyhow::Error> {
-        Ok(self.write(&node_writes(batch))?)
-    }
-}
-
 /// The number of half bytes, the half bytes as the tree packs them, the version.
-fn node_key(key: &NodeKey) -> Vec<u8> {
+pub(super) fn node_key(key: &NodeKey) -> Vec<u8> {
     let path: &NibblePath = key.nibble_path();
     let nibbles: Vec<u8> = path.nibbles().map(u8::from).collect();
     let mut bytes = Vec::with_capacity(9 + nibbles.len().div_ceil(2));

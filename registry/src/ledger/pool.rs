@@ -9,6 +9,7 @@ use std::sync::Arc;
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::SignedTransaction;
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use thiserror::Error;
 
 /// What waits in all: 16 full blocks.
@@ -63,7 +64,7 @@ pub enum PoolRefusal {
         found: u64,
     },
     /// No room.
-    #[error("too much waits already; try again in {retry_secs} seconds")]
+    #[error("too much waits already; try again in {}", counted(*retry_secs, "second"))]
     Full {
         /// When that is worth it.
         retry_secs: u64,

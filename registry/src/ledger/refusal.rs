@@ -4,6 +4,7 @@ use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::{AuthorityError, LedgerError};
 use dotkey_proto::stamp::StampError;
 use dotkey_proto::time::Timestamp;
+use dotkey_proto::words::counted;
 use thiserror::Error;
 
 /// The rule that a transaction breaks, with the facts of the state that it was held against.
@@ -25,7 +26,8 @@ pub enum Refusal {
         found: u64,
     },
     #[error(
-        "the nonce {found} comes too early: {key_id} has made {expected} transactions; send those between first"
+        "the nonce {found} comes too early: {key_id} has made {}; send those between first",
+        counted(*expected, "transaction")
     )]
     Gap {
         key_id: KeyId,
@@ -87,7 +89,8 @@ pub enum Refusal {
         free: Timestamp,
     },
     #[error(
-        "{key_id} holds {held} names, and {max} are the most here; release one, or use another identity"
+        "{key_id} holds {}, and {max} are the most here; release one, or use another identity",
+        counted(*held, "name")
     )]
     NamesFull {
         key_id: KeyId,

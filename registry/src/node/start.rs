@@ -1,6 +1,5 @@
 //! Starting a node: its settings, its key, and what can go wrong before it runs.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use super::secret_file;
 use crate::consensus::ConsensusError;
 use crate::dht::driver::Actor;
 use crate::ledger::ChainError;
+use crate::private;
 use crate::store::{Store, StoreError};
 
 /// Peers that a node may be told to join by. More is a mistake in a script.
@@ -249,7 +249,11 @@ fn failed(file: &Path) -> impl FnOnce(io::Error) -> StartError {
 }
 
 fn create_folder(folder: &Path) -> Result<(), StartError> {
-    fs::create_dir_all(folder).map_err(failed(folder))
+    // Of one that is there its owner decides.
+    match folder.is_dir() {
+        true => Ok(()),
+        false => private::make_folder(folder).map_err(failed(folder)),
+    }
 }
 
 /// The node's key from `file`, which is made if there is none.
@@ -269,6 +273,8 @@ fn key(file: &Path) -> Result<Keypair, StartError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

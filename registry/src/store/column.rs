@@ -1,8 +1,8 @@
 //! The columns, and how much memory and disk RocksDB may take for them.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ChecksumType, ColumnFamilyDescriptor, DBCompressionType,
-    DBRecoveryMode, Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ChecksumType, ColumnFamilyDescriptor,
+    DBCompressionType, DBRecoveryMode, Options,
 };
 
 /// A family of keys that are compacted and cached together.
@@ -85,6 +85,11 @@ impl Column {
         // Most reads of these ask for one key, often one that is absent: ten bits a key spare 99% of such disk reads.
         if matches!(self, Self::Records | Self::StateNodes | Self::StateValues) {
             blocks.set_bloom_filter(10.0, false);
+            // In pieces: those of a table of 64 MiB in one are a megabyte each, and a cache that they do not fit reads them anew for every key.
+            blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+            blocks.set_partition_filters(true);
+            blocks.set_metadata_block_size(PIECE_BYTES);
+            blocks.set_pin_top_level_index_and_filter(true);
         }
         let mut options = Options::default();
         options.set_block_based_table_factory(&blocks);
@@ -96,6 +101,12 @@ impl Column {
 
 /// Blocks, indexes and filters in memory. A node's working set is its neighbourhood's summaries; the system caches the rest.
 const CACHE_BYTES: usize = 8 << 20;
+
+/// The same for the ledger's state, of which a proof or a transaction reads some twenty nodes, the upper ones always the same: those of a million names.
+const STATE_CACHE_BYTES: usize = 32 << 20;
+
+/// Of an index or a filter: as long as a block of keys.
+const PIECE_BYTES: usize = 4 << 10;
 
 /// What one column gathers in memory before it becomes a file: the largest batch, 4 MiB of records, fits twice.
 const COLUMN_BUFFER_BYTES: usize = 8 << 20;
@@ -134,11 +145,17 @@ pub(super) fn database_options(mode: DBRecoveryMode) -> Options {
     options
 }
 
-/// Every column with its options; they share one cache.
+/// Every column with its options; they share one cache, but for the ledger's state.
 pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    let column =
-        |column: Column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache));
+    let state_cache = Cache::new_lru_cache(STATE_CACHE_BYTES);
+    let column = |column: Column| {
+        let cache = match column {
+            Column::StateNodes | Column::StateValues => &state_cache,
+            _ => &cache,
+        };
+        ColumnFamilyDescriptor::new(column.name(), column.options(cache))
+    };
     // RocksDB insists on one of its own. It stays empty, and has options because the largest buffer of any column is the space that
     // must be free before it writes again after a full disk.
     let default = Column::Node.options(&cache);

@@ -13,6 +13,7 @@ use super::column::{Column, database_options, descriptors};
 use super::error::{StoreError, is_database_file};
 use super::owner::Hold;
 use super::repair;
+use crate::private;
 
 /// The format of the folder: what the columns' keys and values are. It grows when an older program would misread them.
 const FORMAT: u32 = 1;
@@ -35,7 +36,7 @@ impl Store {
     /// When another process has it, when it does not pass its checks, or when a newer version wrote it.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         repair::finish(folder)?;
-        fs::create_dir_all(folder)
+        private::make_folder(folder)
             .map_err(|source| StoreError::of_system(folder, "be made", &source))?;
         let hold = Hold::take(folder)?;
         // A log that ends in the middle of a write is what a power cut leaves: that write was never acknowledged. Damage

@@ -1,5 +1,7 @@
 //! What the node tells about itself.
 
+use dotkey_proto::limits::TRANSACTION_BYTES_MAX;
+
 use crate::client::Ask;
 use crate::node::{Draft, Mood, World, path};
 
@@ -65,4 +67,19 @@ async fn requests_are_counted_by_route() {
         text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1,
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_told_what_it_is() {
+    let world = World::with_ledger(|_| {}).await;
+    let transaction = vec![0; TRANSACTION_BYTES_MAX + 1];
+    let ask = Ask::new("POST", "/v1/transactions").header("Content-Type", "application/cbor");
+    let answer = ask.body(&transaction).of(world.address()).await;
+    assert_eq!((answer.status, &*answer.code()), (413, "too-large"));
+    let told = answer.json();
+    let text = |field: &str| told[field].as_str().expect("a text").to_owned();
+    let detail = "the body is longer than a transaction may be: 8192 bytes";
+    assert_eq!(text("detail"), detail);
+    let next = text("next");
+    assert!(next.contains("keys") && !next.contains("zone"), "{next}");
 }

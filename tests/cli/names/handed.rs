@@ -9,7 +9,15 @@ fn a_name_is_transferred_and_released_by_its_holder_alone() {
     place.claim("mysite.key");
     let bob = place.key_id("bob").to_string();
     let transfer = |to: &str, more: &[&str]| {
-        let args = ["name", "transfer", "mysite.key", "--to", to, "--json"];
+        let args = [
+            "name",
+            "transfer",
+            "mysite.key",
+            "--to",
+            to,
+            "--yes",
+            "--json",
+        ];
         place.run(&[&args[..], more].concat())
     };
     failed(transfer(&bob, &["--key", "bob"]), 1, "not-holder");
@@ -26,7 +34,7 @@ fn a_name_is_transferred_and_released_by_its_holder_alone() {
     assert_eq!(again["transferred"], false);
     assert_eq!(place.transactions(&node, "alice"), count);
     let release = |more: &[&str]| {
-        let args = ["name", "release", "mysite.key", "--json"];
+        let args = ["name", "release", "mysite.key", "--yes", "--json"];
         place.run(&[&args[..], more].concat())
     };
     let told = failed(release(&["--key", "alice"]), 1, "not-holder");
@@ -38,8 +46,15 @@ fn a_name_is_transferred_and_released_by_its_holder_alone() {
         (&released["state"], &released["released"]),
         (&"free".into(), &true.into())
     );
-    let told = failed(release(&[]), 3, "not-found");
-    assert_eq!(told["state"], "free");
+    // Asked for twice, it is done, and costs nothing.
+    let count = place.transactions(&node, "bob");
+    let again = release(&[]).ok().json();
+    assert_eq!(
+        (&again["state"], &again["released"]),
+        (&"free".into(), &false.into())
+    );
+    assert_eq!(place.transactions(&node, "bob"), count);
+    failed(transfer("alice", &[]), 3, "not-found");
     failed(
         place.run(&["name", "show", "mysite.key", "--json"]),
         3,
@@ -47,4 +62,22 @@ fn a_name_is_transferred_and_released_by_its_holder_alone() {
     );
     // It is free at once.
     assert_eq!(place.claim("mysite.key")["claimed_now"], true);
+}
+
+#[test]
+fn what_cannot_be_undone_is_not_done_where_nobody_can_be_asked() {
+    let (place, node) = Place::with_names();
+    place.key("bob");
+    place.claim("mysite.key");
+    let count = place.transactions(&node, "alice");
+    for command in [
+        &["transfer", "mysite.key", "--to", "bob"][..],
+        &["release", "mysite.key"],
+    ] {
+        let told = place.run(&[&["name"], command, &["--json"]].concat());
+        let told = failed(told, 2, "usage");
+        assert!(text(&told["error"]["next"]).contains("--yes"), "{told}");
+    }
+    assert_eq!(place.transactions(&node, "alice"), count);
+    assert_eq!(place.claim("mysite.key")["claimed_now"], false);
 }

@@ -136,7 +136,7 @@ fn cron_may_ask_as_often_as_it_likes() {
         let run = renew();
         assert_eq!(run.stderr(), "");
         let said = run.stdout();
-        assert!(said.starts_with("mysite.key  ends 20"), "{said}");
+        assert!(said.starts_with("mysite.key  held until 20"), "{said}");
         assert!(said.contains(" days)  (not due yet)"), "{said}");
     }
     assert_eq!(place.transactions(&node, "alice"), count);

@@ -26,6 +26,8 @@ pub(super) enum Fate {
     Hold,
     /// The node does it, and nobody answers.
     HoldAnswer,
+    /// As where no node is: the connection is closed.
+    Close,
     /// The body of the answer is another.
     Change(Vec<u8>),
     /// The node's answer goes through somebody's hands.
@@ -35,7 +37,7 @@ pub(super) enum Fate {
 /// Stands between as long as the test lasts.
 pub(super) struct Middle {
     address: SocketAddr,
-    /// Hears when a request is held.
+    /// Hears when a request is held, or closed.
     pub(super) held: mpsc::Receiver<()>,
 }
 
@@ -113,12 +115,17 @@ fn serve(mut client: TcpStream, shared: &Shared, held: &mpsc::Sender<()>) -> Opt
         hold(client);
         return None;
     }
+    if let Fate::Close = fate {
+        // The test may be over.
+        let _ = held.send(());
+        return None;
+    }
     let mut answer = forward(&shared.node, &head, &body)?;
     match fate {
         Fate::Pass => {}
         Fate::Change(body) => answer.1 = body,
         Fate::Alter(alter) => alter(&mut answer.1),
-        Fate::Hold | Fate::HoldAnswer => {
+        Fate::Hold | Fate::HoldAnswer | Fate::Close => {
             hold(client);
             return None;
         }

@@ -1,6 +1,7 @@
 //! Names that are claimed, against nodes that run: what a claim survives, who gets a name, and what is believed of whom.
 
 mod claims;
+mod gone;
 mod handed;
 mod leases;
 mod middle;

@@ -55,7 +55,16 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
     assert_eq!(shown["record"]["digest"], published["digest"]);
     // That nobody holds a name is proved as well.
     let free = ["resolve", "nobodys.key", "--proof", "none.proof", "--json"];
-    failed(place.run(&free), 3, "not-found");
+    let run = place.run(&free);
+    assert!(
+        run.stderr()
+            .contains("saved what proves it; `dotkey verify none.proof"),
+        "{}",
+        run.stderr()
+    );
+    assert_eq!(failed(run, 3, "not-found")["proof_file"], "none.proof");
+    let said = place.run(&["name", "list"]).ok().stdout();
+    assert!(said.contains("mysite.key  held until 20"), "{said}");
     assert!(node.stop().success());
     holds_offline(&place, &published);
     failed(
@@ -73,6 +82,7 @@ fn holds_offline(place: &Place, published: &Value) {
     };
     let verified = verify("my.proof").ok().json();
     assert_eq!(text(&verified["holder"]), place.key_id("alice").to_string());
+    assert_eq!(verified["state"], "held");
     assert_eq!(verified["record"]["digest"], published["digest"]);
     assert_eq!(verify("none.proof").ok().json()["holder"], Value::Null);
     // Changed anywhere, it is worth nothing.

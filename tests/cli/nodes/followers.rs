@@ -26,7 +26,17 @@ fn a_late_follower_catches_up_and_proves_and_takes_claims_though_it_is_killed() 
         .collect();
     network.claim(&validators[0], "mysite12");
     network.wait_for(std::slice::from_ref(&sentry), "mysite12");
-    assert_eq!(place.status(&sentry)["ledger"]["votes"], false);
+    let ledger = place.status(&sentry)["ledger"].clone();
+    assert_eq!(ledger["votes"], false);
+    assert_eq!(ledger["following"]["stage"], "following");
+    assert!(ledger["following"]["peers"].as_u64() >= Some(1), "{ledger}");
+    assert_eq!(ledger["signing"]["validators"], VALIDATORS);
+    assert!(ledger["signing"]["signed"].as_u64() >= Some(3), "{ledger}");
+    let ledger = place.status(&validators[0])["ledger"].clone();
+    assert_eq!(ledger["following"], Value::Null);
+    let words = ["status", "--node", sentry.api()];
+    let words = place.run(&words).ok().stdout();
+    assert!(words.contains("validators   4, of which "), "{words}");
 
     let more = [&GENESIS[..], &join].concat();
     let late = place.start("late", &more);

@@ -45,7 +45,7 @@ impl Drop for Running {
 
 impl Running {
     /// What it printed when it was ready.
-    pub(super) fn ready(&self) -> &Value {
+    pub(crate) fn ready(&self) -> &Value {
         &self.ready
     }
 
@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// Sends a signal by its name.
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill {name}");
@@ -73,7 +73,7 @@ impl Running {
     }
 
     /// Stops it as a service manager does.
-    pub(super) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");
         eventually("it stops", || self.child.try_wait().expect("a child"))
     }
@@ -87,7 +87,7 @@ impl Place {
     }
 
     /// Waits until what was started says `ready`.
-    pub(super) fn started(&self, mut command: Command, data: &str) -> Running {
+    pub(crate) fn started(&self, mut command: Command, data: &str) -> Running {
         let errors = self.path(&format!("{data}.errors"));
         command
             .stdout(Stdio::piped())

@@ -84,9 +84,11 @@ fn nodes_behind_routers_take_part_and_reach_each_other() {
             (reachability["verdict"] == "private" && relays == 2).then_some(())
         });
     }
-    eventually("the relayed are in the tables of others", || {
-        (status("a")["known_peers"] == 4).then_some(())
-    });
+    for name in ["a", HOMES[0].0] {
+        eventually("all are in the tables of others, the relayed too", || {
+            (status(name)["known_peers"] == 4).then_some(())
+        });
+    }
 
     place
         .run(&["zone", "sign", "my.toml", "--key", "alice"])

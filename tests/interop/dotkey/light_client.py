@@ -1,14 +1,14 @@
 """What a client that follows no blocks verifies, from a genesis on (docs/protocol/8-ledger.md, sections 8.5 to 8.11)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blake3 import blake3
 
 from . import bls, ledger, records
 from .cbor import decode, encode
 from .curves import ed25519_strong
-from .errors import Refused, require
+from .errors import require
 from .hashes import H
 from .identities import Anchor
 from .schema import COUNT, DIGEST, TIME
@@ -106,6 +106,8 @@ class Trusted:
     epoch: int
     since: int
     validators: Validators
+    grace: int = 0
+    """Seconds after a lease in which only its holder can renew it: of a genesis (8.9)."""
 
 
 def read_genesis(data: bytes) -> Trusted:
@@ -121,7 +123,7 @@ def read_genesis(data: bytes) -> Trusted:
     validators = validators_of([candidate[:2] for candidate in genesis[4]])
     for candidate in genesis[4]:
         check_possession(candidate)
-    return Trusted(H("dotkey genesis v1", data), 0, genesis[3], validators)
+    return Trusted(H("dotkey genesis v1", data), 0, genesis[3], validators, parameters[5])
 
 
 def read_checkpoint(data: bytes) -> Trusted:
@@ -172,7 +174,7 @@ def follow(trusted: Trusted, data: bytes) -> Trusted:
     expect(trusted, header)
     require(header.get(10) == following.digest, "handover", "the header names another set")
     verify_certificate(handover[1], certificate, trusted.validators)
-    return Trusted(trusted.network, header[8] + 1, header[4], following)
+    return Trusted(trusted.network, header[8] + 1, header[4], following, trusted.grace)
 
 
 def place(subject) -> bytes:
@@ -217,6 +219,8 @@ class Verified:
     signed: int
     validators: int
     value: dict | None
+    state: str | None = None
+    """How a name stands: `held`, `grace` or `free`."""
     record: records.Record | None = None
 
 
@@ -237,21 +241,29 @@ def anchor_of(key_id: bytes, pin) -> Anchor | None:
     return None if pin is None else Anchor(key_id, pin[1], pin[2], pin.get(3) or 0)
 
 
+def state_of(entry, grace: int, time: int) -> str:
+    """How a name stands at a time (8.3)."""
+    if entry is None or time >= entry[3] + grace:
+        return "free"
+    return "held" if time < entry[3] else "grace"
+
+
 def verify_bundle(data: bytes, subject, trusted: Trusted, now: int, age_max: int) -> Verified:
-    """8.11, from a genesis or whatever else is trusted."""
+    """8.11, from a genesis."""
     require(len(data) <= BUNDLE_BYTES_MAX, "too-large", f"{len(data)} bytes")
     bundle = check(BUNDLE, decode(data), "bundle")
     proof = ledger.read_proof(bundle[3])
     for handover in bundle[2]:
         trusted = follow(trusted, handover)
     shown = verify_proof(proof, subject, trusted, now, age_max)
+    named, value = type(subject) is str, shown.value
+    if named:
+        shown = replace(shown, state=state_of(value, trusted.grace, max(now, shown.time)))
     if 4 not in bundle:
         return shown
-    named, value = type(subject) is str, shown.value
-    if named and value is None:
-        raise Refused("nobody-holds", subject)
+    require(shown.state != "free", "nobody-holds", subject)
     key_id = value[1] if named else subject
     pin = None if value is None else value.get(4 if named else 2)
     record = records.verify_record(bundle[4], now, anchor_of(key_id, pin))
     require(record.key_id == key_id and record.branch is None, "key-id", "the record is another's")
-    return Verified(shown.epoch, shown.time, shown.signed, shown.validators, value, record)
+    return replace(shown, record=record)

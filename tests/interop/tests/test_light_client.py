@@ -50,6 +50,10 @@ class LightClient(Case):
         shown = verify(bundle())
         self.assertEqual((shown.signed, shown.validators, shown.value[1]), (1, 1, D))
 
+    def test_how_a_name_stands(self):
+        for now, state in [(-60, "held"), (4, "held"), (5, "grace"), (14, "grace"), (15, "free")]:
+            self.assertEqual(verify(bundle(), now=NOW + now).state, state, now)
+
     def test_one_fault_each(self):
         for code, arguments in [
             ("path", [bundle(entry=encode({1: D, 2: 5, 3: NOW + 6}))]),

@@ -12,6 +12,12 @@ use super::sign::Signer::Ed;
 const TIME: u64 = BEGAN + 100_000;
 const NOW: u64 = TIME + 30;
 
+/// A block of another time, late enough for leases to be over.
+const LATE: u64 = BEGAN + 10_000_000;
+
+/// The seconds of grace of the genesis.
+const GRACE: u64 = 2_592_000;
+
 fn name_leaf(label: &str) -> [u8; 32] {
     hash("dotkey name leaf v1", label.as_bytes())
 }
@@ -133,11 +139,27 @@ fn record(sequence: u64, signer: u8) -> Vec<u8> {
 pub(super) fn file() -> File {
     let mut file = File::new("bundle", "Proofs, handovers and records, checked from a genesis on (sections 8.6, 8.8, 8.10 and 8.11).");
     add_valid(&mut file);
+    add_ends(&mut file);
     add_broken_proofs(&mut file);
     add_broken_blocks(&mut file);
     add_broken_walks(&mut file);
     add_broken_forms(&mut file);
     file
+}
+
+/// A block when leases are over, of a state that holds one name, and the proof of that.
+fn ending(ends: u64) -> (Block, Fields) {
+    let value = entry().with(3, uint(ends)).encode();
+    let state = root(&[(name_leaf("mysite"), value.clone())], 0);
+    let block = Block::of(&founders(), 0).with(4, uint(LATE)).with(6, bytes(state));
+    let proof = Fields::new([
+        (1, text("mysite")),
+        (2, bytes(block.header.encode())),
+        (3, bytes(block.committee.certify(&block.header, &block.signers).encode())),
+        (4, array([])),
+        (5, bytes(value)),
+    ]);
+    (block, proof)
 }
 
 fn facts(block: &Block) -> Object {
@@ -148,7 +170,7 @@ fn facts(block: &Block) -> Object {
 
 fn add_valid(file: &mut File) {
     let block = Block::of(&founders(), 0);
-    let held = facts(&block).and("holder", hex(holder()));
+    let held = facts(&block).and("holder", hex(holder())).and("state", "held");
     let mut valid = |name: &str, why: &str, bundle: Fields, subject: &str, facts: &Object| {
         file.valid(name, why, input(&bundle, subject, NOW), facts.clone());
     };
@@ -157,12 +179,12 @@ fn add_valid(file: &mut File) {
     let published = held.clone().and("sequence", 5_u64);
     valid("with-record", "and what they have published", bundle(&[], &mysite, Some(record(5, 1))), "mysite", &published);
     let everyone = Block { signers: vec![0, 1, 2, 3], ..block.clone() };
-    valid("all-signed", "more than a quorum", bundle(&[], &everyone.prove_name("site4"), None), "site4", &facts(&everyone).and("holder", hex(holder())));
+    valid("all-signed", "more than a quorum", bundle(&[], &everyone.prove_name("site4"), None), "site4", &facts(&everyone).and("holder", hex(holder())).and("state", "held"));
     let absent = ["nobody", "nothing", "no-one", "free", "unclaimed"];
     for label in absent {
         let proof = block.prove_name(label);
         let why = if proof.has(6) { "another leaf stands there" } else { "nothing stands there" };
-        valid(&format!("absent-{label}"), why, bundle(&[], &proof, None), label, &facts(&block));
+        valid(&format!("absent-{label}"), why, bundle(&[], &proof, None), label, &facts(&block).and("state", "free"));
     }
     let identity = block.prove(bytes(holder()), &hash("dotkey identity leaf v1", &holder()));
     let known = facts(&block).and("pinned", 0_u64);
@@ -170,15 +192,41 @@ fn add_valid(file: &mut File) {
     let stranger = block.prove(bytes([9; 32]), &hash("dotkey identity leaf v1", &[9; 32]));
     valid("identity-unknown", "an identity that the ledger does not know", bundle(&[], &stranger, None), &hex_text(&[9; 32]), &facts(&block));
     let later = Block::of(&founders(), 7);
-    valid("later-epoch", "nothing changed in between", bundle(&[], &later.prove_name("mysite"), None), "mysite", &facts(&later).and("holder", hex(holder())));
+    valid("later-epoch", "nothing changed in between", bundle(&[], &later.prove_name("mysite"), None), "mysite", &facts(&later).and("holder", hex(holder())).and("state", "held"));
     let (second, third) = (Committee::new(111..=115), Committee::new([121]));
     let walked = Block::of(&third, 9);
     let steps = [handover(&founders(), &second, 2), handover(&second, &third, 8)];
-    valid("walked", "four validators, then five, then one", bundle(&steps, &walked.prove_name("mysite"), None), "mysite", &facts(&walked).and("holder", hex(holder())));
+    valid("walked", "four validators, then five, then one", bundle(&steps, &walked.prove_name("mysite"), None), "mysite", &facts(&walked).and("holder", hex(holder())).and("state", "held"));
     let last = Block::of(&founders(), 3).with(10, bytes(second.digest()));
-    valid("last-of-epoch", "a block that hands over", bundle(&[], &last.prove_name("mysite"), None), "mysite", &facts(&last).and("holder", hex(holder())));
+    valid("last-of-epoch", "a block that hands over", bundle(&[], &last.prove_name("mysite"), None), "mysite", &facts(&last).and("holder", hex(holder())).and("state", "held"));
     file.valid("as-old-as-allowed", "60 seconds", input(&bundle(&[], &mysite, None), "mysite", TIME + 60), held.clone());
     file.valid("as-far-ahead-as-allowed", "60 seconds", input(&bundle(&[], &mysite, None), "mysite", TIME - 60), held);
+}
+
+/// What an entry is worth is said by the time of verification: 8.3.
+fn add_ends(file: &mut File) {
+    let now = LATE + 30;
+    let mut valid = |name: &str, why: &str, ends, now, state: &str| {
+        let (block, proof) = ending(ends);
+        let facts = match state {
+            "free" => facts(&block),
+            _ => facts(&block).and("holder", hex(holder())),
+        };
+        file.valid(name, why, input(&bundle(&[], &proof, None), "mysite", now), facts.and("state", state));
+    };
+    valid("last-second", "of its lease", now + 1, now, "held");
+    valid("grace-begins", "between block and verification", now, now, "grace");
+    valid("grace-ends", "its last second", now + 1 - GRACE, now, "grace");
+    valid("free-again", "its grace is over, in the first second", now - GRACE, now, "free");
+    valid("free-by-the-block", "by a clock that is slower than the block", LATE - GRACE, LATE - 60, "free");
+    let recorded = |ends, signer| {
+        let claims = Claims { sequence: 5, window: (now - 600, now + 600), ..Claims::bare(Ed(signer)) };
+        let bundle = bundle(&[], &ending(ends).1, Some(claims.signed(&[Ed(signer)])));
+        input(&bundle, "mysite", now)
+    };
+    let published = facts(&ending(now).0).and("holder", hex(holder())).and("state", "grace").and("sequence", 5_u64);
+    file.valid("grace-with-record", "it resolves still", recorded(now, 1), published);
+    file.invalid("record-of-free", "it was the holder's until a second ago", recorded(now - GRACE, 1), "nobody-holds");
 }
 
 fn add_broken_proofs(file: &mut File) {

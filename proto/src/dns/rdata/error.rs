@@ -1,6 +1,7 @@
 //! What can be wrong with RDATA, in wire form and in text.
 
 use super::super::{NameError, RecordType, RecordTypeError, words::WordError};
+use crate::words::counted;
 
 /// RDATA that is not valid for its type: which field, where, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +22,7 @@ pub struct RdataError {
 #[non_exhaustive]
 pub enum RdataProblem {
     /// The RDATA ends inside the field, or before it.
-    #[error("{needed} bytes are needed and {found} are left")]
+    #[error("{} needed, {found} left", counted(*needed, "byte"))]
     Truncated {
         /// The least that the field needs from the offset on.
         needed: usize,
@@ -29,7 +30,7 @@ pub enum RdataProblem {
         found: usize,
     },
     /// Bytes after the last field.
-    #[error("{bytes} bytes are left over")]
+    #[error("{} left over", counted(*bytes, "byte"))]
     TrailingBytes {
         /// How many.
         bytes: usize,
@@ -181,7 +182,7 @@ pub enum TextProblem {
     #[error("{0}")]
     Type(#[from] RecordTypeError),
     /// RFC 3597 section 5: the length and the bytes disagree.
-    #[error("the length says {stated} bytes and {found} follow")]
+    #[error("the length says {}, and {found} follow", counted(*stated, "byte"))]
     GenericLength {
         /// What the length says.
         stated: usize,

@@ -12,10 +12,16 @@ use serde::Serialize;
 use super::{SharedState, ask, problems};
 use crate::api::client::Client;
 use crate::api::problem::{self, Problem};
-use crate::api::put::read;
+use crate::api::put::{Bound, read};
 use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
 use crate::hex::{hex, unhex};
 use crate::node::ledger::{Ledger, Outcome};
+
+const TRANSACTION: Bound = Bound {
+    what: "a transaction",
+    bytes: TRANSACTION_BYTES_MAX,
+    next: "sign it with fewer keys, or begin its chain with the newest policy that the ledger pins",
+};
 
 #[derive(Serialize)]
 struct Answer {
@@ -67,7 +73,7 @@ pub(crate) async fn post(
     if shared.node.ledger().is_none() {
         return Err(problems::no_ledger());
     }
-    let bytes = read(&shared, client, body, TRANSACTION_BYTES_MAX).await?;
+    let bytes = read(&shared, client, body, TRANSACTION).await?;
     let question = move |ledger: Ledger| {
         let transaction = SignedTransaction::decode(&bytes).map_err(problems::malformed)?;
         let id = transaction.digest();

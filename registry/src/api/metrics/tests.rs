@@ -78,6 +78,8 @@ fn ledger() -> LedgerStatus {
         age_seconds: Some(1),
         epoch: Some(1),
         votes: true,
+        signing: None,
+        following: None,
         waiting: 1,
         waiting_bytes: 1,
         evidence: 0,

@@ -3,7 +3,9 @@
 //! A set is written once, by the first epoch in which it votes: most epochs change nothing. What certifies the change is the head of
 //! the last block of the epoch before, which is kept anyway.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{MutexGuard, PoisonError};
 
 use dotkey_proto::cbor::{Reader, Writer};
 use dotkey_proto::ledger::{
@@ -26,6 +28,12 @@ pub struct Voter {
     /// Such as `192.0.2.1:4381`; empty where it dials the others.
     pub address: String,
 }
+
+/// Handovers from an epoch up to another that is at hand: they never change.
+pub(super) type Walks = BTreeMap<(u64, u64), Vec<Handover>>;
+
+/// Ways that are remembered: clients begin at the genesis, or where they were last.
+const WALKS_MAX: usize = 64;
 
 impl Chain {
     /// Who votes in an epoch, in the order of a certificate's bits; `None` until the block before it is final.
@@ -58,6 +66,21 @@ impl Chain {
     /// # Errors
     /// A store that cannot be read.
     pub fn handovers(&self, from: u64, to: u64) -> Result<Option<Vec<Handover>>, ChainError> {
+        if let Some(known) = self.walks().get(&(from, to)) {
+            return Ok(Some(known.clone()));
+        }
+        let found = self.find_handovers(from, to)?;
+        if let Some(found) = &found {
+            let mut walks = self.walks();
+            if walks.len() >= WALKS_MAX {
+                walks.clear();
+            }
+            walks.insert((from, to), found.clone());
+        }
+        Ok(found)
+    }
+
+    fn find_handovers(&self, from: u64, to: u64) -> Result<Option<Vec<Handover>>, ChainError> {
         let mut sets = Vec::new();
         each_set(&self.disk, to, |epoch, voters| {
             sets.push((epoch, set_of(&voters)));
@@ -121,7 +144,14 @@ impl Chain {
                 writes.push(set_write(epoch, &voters.collect::<Vec<_>>()));
             }
         }
-        Ok(self.disk.write(&writes)?)
+        self.disk.write(&writes)?;
+        self.walks().clear();
+        Ok(())
+    }
+
+    /// What is remembered of [`Chain::handovers`]: to read a validator's key takes as long as a signature, and every proof comes with the way to its epoch.
+    fn walks(&self) -> MutexGuard<'_, Walks> {
+        self.walks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what an older program, or a snapshot, has left out: the genesis, the first set, and the one that votes now.
@@ -146,6 +176,7 @@ impl Chain {
         let known = self.voters(epoch)?.unwrap_or_default();
         if known.is_empty() || set_of(&known)?.digest() != set_of(&current)?.digest() {
             self.disk.write(&[set_write(epoch, &current)])?;
+            self.walks().clear();
         }
         Ok(())
     }

@@ -1,27 +1,21 @@
 //! A state that is taken over from other nodes, while the chain stands at its first block.
 //!
-//! Each chunk is proved against the header before it is written, and is written in one batch with what was taken so far ([`Frontier`]): a process that is
-//! killed goes on behind the last chunk. The tree's nodes are of the version of that block, so nothing reads them before the chain's tip is there, and the
-//! tip comes in one batch with the root.
+//! Each chunk is proved against the header before it is written, and is written in one batch with what was taken so far ([`Frontier`]), while the next is
+//! proved: a process that is killed goes on behind the last chunk that was written. The tree's nodes are of the version of that block, so nothing reads them
+//! before the chain's tip is there, and the tip comes in one batch with the last chunk.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use borsh::BorshDeserialize;
 use dotkey_proto::cbor::{Reader, Writer};
 use dotkey_proto::ledger::{Certificate, Header, LedgerError};
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
-use jmt::proof::SparseMerkleRangeProof;
-use jmt::restore::{JellyfishMerkleRestore, StateSnapshotReceiver};
-use jmt::storage::{LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeWriter};
-use jmt::{KeyHash, RootHash, Version};
 
+use super::scribe::Scribe;
 use super::{BASE_CELL, Chain, ChainError, TIP_CELL, reads, tip_of};
 use crate::ledger::chunk::Chunk;
-use crate::ledger::disk::{Disk, Write, node_writes, unreadable};
-use crate::ledger::frontier::Frontier;
-use crate::ledger::state::StateError;
-use crate::ledger::tree::Blake3;
+use crate::ledger::disk::{Disk, Write, unreadable, value_write};
+use crate::ledger::frontier::{Frontier, Grown};
+use crate::ledger::state::{Changes, StateError};
 use crate::store::Column;
 
 /// The cell of [`Column::Node`] that has the block whose state is being taken over, and how far it is.
@@ -35,8 +29,9 @@ pub struct Import {
     header: Header,
     certificate: Certificate,
     frontier: Frontier,
-    scaffold: Arc<Scaffold>,
-    restore: JellyfishMerkleRestore<Blake3>,
+    scribe: Scribe,
+    /// The last chunk, which is written with the tip.
+    end: Vec<Write>,
 }
 
 impl Chain {
@@ -71,24 +66,12 @@ impl Chain {
                 Frontier::default()
             }
         };
-        let (version, root) = (header.height, RootHash(header.state_root));
-        let rightmost = frontier
-            .before()
-            .map(|place| leaf_node(&disk, version, place))
-            .transpose()?;
-        let scaffold = Arc::new(Scaffold {
-            disk,
-            rightmost,
-            beside: Mutex::default(),
-        });
-        let restore = JellyfishMerkleRestore::new(Arc::clone(&scaffold), version, root);
-        let restore = restore.map_err(unreadable)?;
         Ok(Import {
             header,
             certificate,
             frontier,
-            scaffold,
-            restore,
+            scribe: Scribe::start(disk)?,
+            end: Vec::new(),
         })
     }
 
@@ -101,8 +84,8 @@ impl Chain {
             header,
             certificate,
             frontier,
-            scaffold,
-            restore,
+            scribe,
+            mut end,
         } = import;
         if !frontier.is_whole() {
             let why = "chunks are missing at its end".to_owned();
@@ -115,15 +98,16 @@ impl Chain {
         }
         let height = header.height.to_be_bytes();
         let head = reads::encode_head(&header, Some(&certificate));
-        let tip = vec![
+        end.extend([
             Write::put(Column::Certificates, height, head),
             Write::put(Column::Node, TIP_CELL, height),
             Write::put(Column::Node, BASE_CELL, height),
             Write::delete(Column::Node, IMPORT_CELL),
-        ];
+        ]);
+        scribe.finish()?;
         // On disk when it returns, and with it all that was written before.
-        scaffold.lay_beside(tip, true);
-        restore.finish().map_err(unreadable)?;
+        self.disk.write(&end)?;
+        self.disk.written(header.height, &Changes::new());
         inner.base = header.height;
         inner.tip = tip_of(&self.disk, header)?;
         inner.executed.clear();
@@ -159,24 +143,26 @@ impl Import {
     /// # Errors
     /// [`ChainError::Snapshot`] when it is not what the header names: nothing of it was written, and the right one may follow.
     pub fn add(&mut self, chunk: Chunk) -> Result<(), ChainError> {
-        let frontier = self.frontier.after(&chunk, self.header.state_root);
-        let frontier = frontier.map_err(|why| ChainError::Snapshot(why.to_string()))?;
-        let proof = SparseMerkleRangeProof::<Blake3>::try_from_slice(&chunk.proof);
-        let proof = proof.map_err(unreadable)?;
+        let (root, version) = (self.header.state_root, self.header.height);
+        let grown = self.frontier.after(&chunk, (root, version));
+        let Grown { frontier, nodes } =
+            grown.map_err(|why| ChainError::Snapshot(why.to_string()))?;
+        let mut writes = Vec::with_capacity(chunk.leaves.len() + nodes.len() + 1);
+        let nodes = nodes.into_iter();
+        writes.extend(nodes.map(|(key, node)| Write::put(Column::StateNodes, key, node)));
+        let leaves = chunk.leaves.iter();
+        writes.extend(leaves.map(|(place, value)| value_write(version, place, Some(value))));
+        if frontier.is_whole() {
+            (self.frontier, self.end) = (frontier, writes);
+            return Ok(());
+        }
         let mut cell = Writer::new();
         cell.array(3)
             .bytes(&self.header.encode())
             .bytes(&self.certificate.encode());
         frontier.write(&mut cell);
-        let cell = Write::put(Column::Node, IMPORT_CELL, cell.into_bytes());
-        self.scaffold.lay_beside(vec![cell], false);
-        let leaves = chunk
-            .leaves
-            .into_iter()
-            .map(|(place, value)| (KeyHash(place), value));
-        self.restore
-            .add_chunk(leaves.collect(), proof)
-            .map_err(unreadable)?;
+        writes.push(Write::put(Column::Node, IMPORT_CELL, cell.into_bytes()));
+        self.scribe.write(writes)?;
         self.frontier = frontier;
         Ok(())
     }
@@ -231,77 +217,4 @@ fn is_of_the_first_block(column: Column, key: &[u8]) -> bool {
         _ => 0,
     };
     key.ends_with(&first.to_be_bytes())
-}
-
-/// The node of a leaf that was written: at the depth at which it stands alone.
-fn leaf_node(
-    disk: &Disk,
-    version: Version,
-    place: [u8; 32],
-) -> Result<(NodeKey, LeafNode), StateError> {
-    let nibbles = place.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    for depth in 1..=2 * place.len() {
-        let path: NibblePath = nibbles.clone().take(depth).map(Into::into).collect();
-        let key = NodeKey::new(version, path);
-        let node = disk.get_node_option(&key).map_err(unreadable)?;
-        if let Some(Node::Leaf(leaf)) = node
-            && leaf.key_hash() == KeyHash(place)
-        {
-            return Ok((key, leaf));
-        }
-    }
-    Err(StateError::Missing("a leaf that was taken over"))
-}
-
-/// What the tree is built on: the disk, and what goes there in one batch with the tree's nodes.
-struct Scaffold {
-    disk: Disk,
-    /// The last leaf whose node was written before this process began.
-    rightmost: Option<(NodeKey, LeafNode)>,
-    beside: Mutex<Beside>,
-}
-
-#[derive(Default)]
-struct Beside {
-    writes: Vec<Write>,
-    /// Whether it has to be on disk at once.
-    synced: bool,
-}
-
-impl Scaffold {
-    fn lay_beside(&self, writes: Vec<Write>, synced: bool) {
-        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) = Beside { writes, synced };
-    }
-}
-
-impl TreeReader for Scaffold {
-    fn get_node_option(&self, key: &NodeKey) -> Result<Option<Node>, anyhow::Error> {
-        self.disk.get_node_option(key)
-    }
-
-    fn get_value_option(
-        &self,
-        max_version: Version,
-        key_hash: KeyHash,
-    ) -> Result<Option<Vec<u8>>, anyhow::Error> {
-        self.disk.get_value_option(max_version, key_hash)
-    }
-
-    fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
-        Ok(self.rightmost.clone())
-    }
-}
-
-impl TreeWriter for Scaffold {
-    fn write_node_batch(&self, batch: &NodeBatch) -> Result<(), anyhow::Error> {
-        let mut writes = node_writes(batch);
-        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
-        writes.append(&mut beside.writes);
-        match beside.synced {
-            true => self.disk.write(&writes)?,
-            // A crash of the machine may lose the last of them, in their order, and never one before another.
-            false => self.disk.write_later(&writes)?,
-        }
-        Ok(())
-    }
 }

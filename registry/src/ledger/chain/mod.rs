@@ -10,6 +10,7 @@ mod error;
 mod import;
 mod layers;
 mod reads;
+mod scribe;
 mod snapshot;
 mod waiting;
 
@@ -59,6 +60,7 @@ pub struct Chain {
     genesis: Header,
     inner: Mutex<Inner>,
     tips: watch::Sender<u64>,
+    walks: Mutex<epochs::Walks>,
 }
 
 struct Inner {
@@ -84,7 +86,7 @@ impl Chain {
     /// Another network's ledger, or one that is damaged.
     pub fn open(store: Arc<Store>, genesis: &Genesis, judge: Judge) -> Result<Self, ChainError> {
         let charter = Charter::of(genesis);
-        let disk = Disk { store };
+        let disk = Disk::new(store);
         let (first, update) = first_block(&disk, &charter, genesis)?;
         let tip = match disk.store.get(Column::Node, TIP_CELL)? {
             Some(cell) => read_tip(&disk, &first, &cell)?,
@@ -95,6 +97,7 @@ impl Chain {
                 tip_of(&disk, first.clone())?
             }
         };
+        disk.written(tip.header.height, &Changes::new());
         let base = read_base(&disk)?;
         let chain = Self {
             memo: Memo::default(),
@@ -102,6 +105,7 @@ impl Chain {
             disk,
             genesis: first,
             tips: watch::Sender::new(tip.header.height),
+            walks: Mutex::default(),
             inner: Mutex::new(Inner {
                 tip,
                 executed: BTreeMap::new(),
@@ -283,6 +287,7 @@ impl Chain {
             writes.extend(epochs::turn_write(epoch, &seats.former, &seats.current)?);
         }
         self.disk.write(&writes)?;
+        self.disk.written(height, &block.changes);
         inner.tip = Tip {
             header: block.header.clone(),
             digest: *digest,

@@ -133,10 +133,16 @@ impl Chain {
     /// A version that is not kept, or a state that is damaged.
     pub fn path(&self, place: [u8; 32], height: u64) -> Result<PathProof, ChainError> {
         self.keeps(height)?;
-        let header = self
-            .header(height)?
-            .ok_or(StateError::Missing("a block that is kept"))?;
-        let key = KeyHash(place);
+        let header = self.header(height)?;
+        self.path_in(
+            place,
+            &header.ok_or(StateError::Missing("a block that is kept"))?,
+        )
+    }
+
+    /// As [`Chain::path`], in the state after a block that is kept.
+    fn path_in(&self, place: [u8; 32], header: &Header) -> Result<PathProof, ChainError> {
+        let (key, height) = (KeyHash(place), header.height);
         let tree = StateTree::new(&self.disk);
         let (value, proof) = tree.get_with_proof(key, height).map_err(unreadable)?;
         let checked = proof.verify(RootHash(header.state_root), key, value.as_deref());
@@ -152,11 +158,15 @@ impl Chain {
     /// # Errors
     /// A store that cannot be read.
     pub fn certified(&self) -> Result<Option<u64>, ChainError> {
+        Ok(self.certified_head()?.map(|(header, _)| header.height))
+    }
+
+    fn certified_head(&self) -> Result<Option<(Header, Certificate)>, ChainError> {
         let newest = self.tip().height;
         let oldest = (newest + 1).saturating_sub(VERSIONS_KEPT);
         for height in (oldest..=newest).rev() {
-            if matches!(head(&self.disk, height)?, Some((_, Some(_)))) {
-                return Ok(Some(height));
+            if let Some((header, Some(certificate))) = head(&self.disk, height)? {
+                return Ok(Some((header, certificate)));
             }
         }
         Ok(None)
@@ -168,17 +178,15 @@ impl Chain {
     /// # Errors
     /// A state that is damaged.
     pub fn prove(&self, subject: &Subject) -> Result<Option<Proof>, ChainError> {
-        let Some(height) = self.certified()? else {
+        let Some((header, certificate)) = self.certified_head()? else {
             return Ok(None);
         };
-        let Some((header, Some(certificate))) = head(&self.disk, height)? else {
-            return Ok(None);
-        };
+        self.keeps(header.height)?;
         let PathProof {
             value,
             other,
             siblings,
-        } = self.path(subject.leaf(), height)?;
+        } = self.path_in(subject.leaf(), &header)?;
         let finding = match (value, other) {
             (Some(value), _) => Finding::Held(value),
             (None, Some((key, value))) => Finding::OtherLeaf { key, value },

@@ -32,7 +32,7 @@ pub(super) fn check(
     };
     let kind = [u8::from(undone.is_some()), u8::from(anchor.is_some())];
     let (number, digest) = anchor.map_or((0, [0; 32]), |anchor| (anchor.number, anchor.digest));
-    let facts: [&[u8]; 4] = [signed.as_bytes(), &kind, &number.to_be_bytes(), &digest];
+    let facts: [&[u8]; 4] = [&signed.digest(), &kind, &number.to_be_bytes(), &digest];
     let context = "dotkey memo of transactions v1";
     session
         .bench

@@ -52,5 +52,11 @@ pub(super) fn check(
     let Price { grid, solutions } = price(charter, &hour);
     let terms = (grid, solutions);
     let puzzle = Puzzle::new(&charter.network, key_id, purpose, &hour.beacon, terms);
-    puzzle.check(&decoded).map_err(refused)
+    // All that the puzzle is made of is in what it asks.
+    let facts: [&[u8]; 2] = [&puzzle.digest(), stamp];
+    let memo = session.bench.memo;
+    memo.is_good("dotkey memo of stamps v1", &facts, || {
+        puzzle.check(&decoded)
+    })
+    .map_err(refused)
 }

@@ -91,7 +91,8 @@ impl<'a> Desk<'a> {
 
     /// Keeps what was written since the last time.
     pub fn keep(&mut self) {
-        self.kept.append(&mut self.fresh);
+        // One by one: `append` would build all of it anew for each transaction.
+        self.kept.extend(std::mem::take(&mut self.fresh));
     }
 
     /// Wipes off what was written since the last [`Desk::keep`].

@@ -9,6 +9,7 @@ mod application;
 mod changes;
 mod key;
 mod outcomes;
+mod signing;
 mod solo;
 mod status;
 #[cfg(test)]
@@ -30,8 +31,10 @@ use super::StartError;
 use crate::consensus::{
     Application, Block, ConsensusError, Engine, Evidence, Objection, Pacing, Settings,
 };
+use crate::follow::core::Progress;
 use crate::hex::hex;
 use crate::ledger::{Chain, ChainError};
+use crate::private;
 use crate::store::Store;
 use application::Executor;
 
@@ -39,8 +42,9 @@ pub use application::NotTaken;
 pub use changes::{Changes, Proposed};
 pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
+pub use signing::Signing;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
-pub use status::LedgerStatus;
+pub use status::{Following, LedgerStatus};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -74,6 +78,8 @@ struct Inner {
     clock: Clock,
     running: RwLock<Option<Arc<Executor>>>,
     engine: Mutex<Option<Engine>>,
+    /// How far this node is, where it follows without a vote.
+    following: Mutex<Option<Following>>,
     /// Why it did not begin.
     failed: Option<String>,
 }
@@ -137,6 +143,7 @@ impl Ledger {
             clock,
             running: RwLock::new(None),
             engine: Mutex::new(None),
+            following: Mutex::default(),
             failed: None,
         };
         let judge = application::judge(inner.genesis.network());
@@ -153,6 +160,7 @@ impl Ledger {
             Ok(executor) => {
                 let executor = Arc::new(executor);
                 if let Some(key) = &key {
+                    make_consensus_folder(data)?;
                     let settings = settings(&inner.genesis, &executor, key, listen, data)?;
                     let application: Arc<dyn Application> = executor.clone();
                     match Engine::start(settings, application) {
@@ -321,6 +329,11 @@ impl Ledger {
             votes: halted.is_none()
                 && waits.is_none()
                 && engine_status.as_ref().is_some_and(|one| one.votes),
+            // What does not read is for whoever needs it to say.
+            signing: executor
+                .as_ref()
+                .and_then(|one| signing::of(&one.chain).ok()?),
+            following: self.following().clone(),
             waiting,
             waiting_bytes,
             evidence,
@@ -360,6 +373,16 @@ impl Ledger {
         self.engine().is_some()
     }
 
+    /// How far whoever brings it its blocks is.
+    pub(crate) fn note_progress(&self, progress: &Progress) {
+        *self.following() = Some(progress.into());
+    }
+
+    fn following(&self) -> std::sync::MutexGuard<'_, Option<Following>> {
+        let following = self.0.following.lock();
+        following.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// From now on nothing is written: what others certified does not fit what is here.
     pub(crate) fn halt(&self, why: &str) {
         if let Ok(executor) = self.executor() {
@@ -394,6 +417,12 @@ impl Ledger {
             error => Unanswered::Halted(executor.halt(error)),
         }
     }
+}
+
+/// Where the engine keeps what it has signed, for the node's owner alone.
+fn make_consensus_folder(data: &Path) -> Result<(), StartError> {
+    let file = data.join("consensus");
+    private::make_folder(&file).map_err(|source| StartError::File { file, source })
 }
 
 fn settings(

@@ -1,6 +1,6 @@
 //! What became of the transactions that came by, as long as somebody may ask.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Outcomes that are remembered: those of the last hour, if ten a second come.
 const OUTCOMES_MAX: usize = 32_768;
@@ -28,7 +28,7 @@ pub enum Outcome {
 
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
-    known: BTreeMap<[u8; 32], Outcome>,
+    known: HashMap<[u8; 32], Outcome>,
     order: VecDeque<[u8; 32]>,
 }
 

@@ -1,9 +1,11 @@
 //! How a node's ledger does, in the words that `dotkey status`, `/v1/status`, `/v1/ledger` and the metrics share.
 
+use dotkey_proto::words::counted;
 use serde::Serialize;
 
-use super::Changes;
+use super::{Changes, Signing};
 use crate::consensus::timing::CLOCK_AHEAD_SECS_MAX;
+use crate::follow::core::{Progress, Stage};
 
 /// How a node's ledger does.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +26,10 @@ pub struct LedgerStatus {
     pub epoch: Option<u64>,
     /// Whether this node votes on blocks now.
     pub votes: bool,
+    /// Which validators take part, by the newest blocks; unknown before the first certificate.
+    pub signing: Option<Signing>,
+    /// How far a node without a vote is; `None` where an engine brings the blocks.
+    pub following: Option<Following>,
     /// Transactions that wait for a block here.
     pub waiting: usize,
     /// Their bytes.
@@ -38,6 +44,41 @@ pub struct LedgerStatus {
     pub waits: Option<String>,
     /// Why it signs nothing any more, and what to do.
     pub halted: Option<String>,
+}
+
+/// How far a node is that follows the ledger without a vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Following {
+    /// `looking` (how far behind it is), `walking` (to the validators of now), `choosing` (a state to take over), `taking-over`, `following` (block by block), or
+    /// `halted`.
+    pub stage: &'static str,
+    /// The block after which the state is taken over, while it is.
+    pub taking_over: Option<u64>,
+    /// How much of that state it has, in percent.
+    pub percent: Option<u8>,
+    /// The highest block that a peer claims to have, or its own.
+    pub highest: u64,
+    /// Peers that give the ledger.
+    pub peers: usize,
+    /// Whether nobody who is ahead has the next block.
+    pub unserved: bool,
+}
+
+impl From<&Progress> for Following {
+    fn from(progress: &Progress) -> Self {
+        let taking_over = match progress.stage {
+            Stage::Importing { height } => Some(height),
+            _ => None,
+        };
+        Self {
+            stage: progress.stage.word(),
+            taking_over,
+            percent: progress.percent,
+            highest: progress.highest,
+            peers: progress.peers,
+            unserved: progress.unserved,
+        }
+    }
 }
 
 /// A block older than this, where one is due every few seconds, is worth a look.
@@ -65,9 +106,10 @@ impl LedgerStatus {
             warnings.push(format!("the ledger has halted: {why}"));
         } else if let Some(why) = &self.waits {
             warnings.push(format!("the ledger waits: {why}"));
-        } else if let Some(age) = self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX) {
+        } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX) {
             warnings.push(format!(
-                "the last block of the ledger is {age} seconds old: more than a third of the validators are down or apart, or this node is cut off from them"
+                "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them",
+                counted(*age, "second")
             ));
         }
         warnings.extend(self.clock.iter().cloned());
@@ -80,6 +122,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_follower_says_its_stage() {
+        let progress = Progress {
+            stage: Stage::Importing { height: 640 },
+            percent: Some(37),
+            peers: 3,
+            highest: 700,
+            unserved: false,
+            halted: None,
+        };
+        let following = Following::from(&progress);
+        let found = (following.stage, following.taking_over, following.percent);
+        assert_eq!(found, ("taking-over", Some(640), Some(37)));
+        let stage = Stage::Following;
+        let later = Following::from(&Progress {
+            stage,
+            percent: None,
+            ..progress
+        });
+        assert_eq!((later.stage, later.taking_over), ("following", None));
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let well = LedgerStatus {
             network: "00".repeat(32),
@@ -90,6 +154,8 @@ mod tests {
             age_seconds: Some(60),
             epoch: Some(0),
             votes: true,
+            signing: None,
+            following: None,
             waiting: 0,
             waiting_bytes: 0,
             evidence: 0,

@@ -166,12 +166,14 @@ impl Following {
 impl Following {
     /// Says in the log what is new about how far it is.
     fn tell_people(&mut self, progress: &Progress) {
+        self.ledger.note_progress(progress);
         let Progress {
             stage,
             peers,
             highest,
             unserved,
             halted,
+            percent: _,
         } = progress;
         if self.said.replace((*stage, *unserved)) == Some((*stage, *unserved)) {
             return;

@@ -56,11 +56,38 @@ pub enum Stage {
     Halted,
 }
 
+impl Stage {
+    /// Every word that there is.
+    pub const WORDS: [&str; 6] = [
+        "looking",
+        "walking",
+        "choosing",
+        "taking-over",
+        "following",
+        "halted",
+    ];
+
+    /// As everybody writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[match self {
+            Self::Looking => 0,
+            Self::Walking => 1,
+            Self::Choosing => 2,
+            Self::Importing { .. } => 3,
+            Self::Following => 4,
+            Self::Halted => 5,
+        }]
+    }
+}
+
 /// How far it is, for people and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What is going on.
     pub stage: Stage,
+    /// How much of a state is taken over, in percent: leaves are spread evenly over the places, so that the place says how much.
+    pub percent: Option<u8>,
     /// Peers that speak the protocol.
     pub peers: usize,
     /// The highest tip that one of them claims.
@@ -182,8 +209,12 @@ impl Core {
         let highest = self.sources.highest(now_ms).max(self.height);
         let next = self.height + 1;
         let serves = |source: &Source| source.claim.is_some_and(|(_, after)| after < next);
+        let [first, second, ..] = self.written_place;
+        let percent = u32::from(u16::from_be_bytes([first, second])) * 100 / (1 << 16);
+        let taking_over = matches!(self.stage, Stage::Importing { .. });
         Progress {
             stage: self.stage,
+            percent: taking_over.then_some(percent as u8),
             peers: self.sources.len(),
             highest,
             unserved: highest > self.height

@@ -1,9 +1,5 @@
-//! What the bare engine orders: blocks of claims-sized entries that nobody checks, over loopback, all validators in this process.
-//!
-//! Prints how long an entry takes to be final, entries a second, processor time an entry, and what a validator costs that is
-//! alone and idle. A busy machine would decide any bound, so none fails here.
+//! What the bare engine orders: blocks of claims-sized entries that nobody checks.
 
-use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +15,13 @@ use dotkey_registry::consensus::{
     TRANSACTIONS_BYTES_MAX, Tip, Validator,
 };
 
+use super::spent;
+
 const NETWORK: [u8; 32] = [9; 32];
 const EPOCH_LENGTH: u64 = 1_000_000;
 
-/// A claim with its signature and a stamp.
+/// A transaction of a claim with its signature and a stamp.
 const ENTRY_BYTES: usize = 400;
-
-/// The kernel's unit of processor time as it shows it to programs, on every Linux (`getconf CLK_TCK`).
-const TICKS_PER_SEC: f64 = 100.0;
 
 /// Orders entries that all look the same: the root of its state is how many there are.
 struct Counter {
@@ -198,53 +193,37 @@ impl Cluster {
     }
 }
 
-/// Processor time of this process until now.
-fn spent() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("Linux tells it of every process");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .expect("a name")
-        .split_whitespace()
-        .collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().expect("a number");
-    (ticks(11) + ticks(12)) / TICKS_PER_SEC
-}
-
-fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let (rounds, flood, rest) = if quick {
-        (20, 2_000, 3)
-    } else {
-        (200, 20_000, 30)
+/// Prints how a cluster of so many does, and says how many entries a second it orders.
+pub(super) fn measure(count: u8, quick: bool) -> f64 {
+    let (rounds, flood, rest) = match quick {
+        true => (20, 2_000, 3),
+        false => (200, 20_000, 30),
     };
-
-    for count in [1_u8, 4] {
-        let cluster = Cluster::new(count);
-        cluster.order(1); // The connections are made by then.
-        let mut took: Vec<Duration> = Vec::new();
-        for _ in 0..rounds {
-            took.push(cluster.order(1));
-            sleep(Duration::from_millis(150));
-        }
-        took.sort();
-        let before = spent();
-        let flooded = cluster.order(flood);
-        let total = flood as f64;
-        let cost = (spent() - before) / total / f64::from(count) * 1e6;
-        println!(
-            "consensus, {count} validators: final everywhere after {:?} (median of {rounds}), {:.0} entries/s, {cost:.1} us of processor time an entry and validator",
-            took[took.len() / 2],
-            total / flooded.as_secs_f64(),
-        );
-        let before = spent();
-        sleep(Duration::from_secs(rest));
-        let idle = (spent() - before) / rest as f64 * 100.0;
-        println!(
-            "consensus, {count} validators: {idle:.2}% of a core while nothing happens, all together"
-        );
-        for engine in cluster.engines {
-            engine.stop();
-        }
+    let cluster = Cluster::new(count);
+    cluster.order(1); // The connections are made by then.
+    let mut took: Vec<Duration> = Vec::new();
+    for _ in 0..rounds {
+        took.push(cluster.order(1));
+        sleep(Duration::from_millis(150));
     }
+    took.sort();
+    let before = spent();
+    let flooded = cluster.order(flood);
+    let total = flood as f64;
+    let cost = (spent() - before) / total / f64::from(count) * 1e6;
+    let rate = total / flooded.as_secs_f64();
+    println!(
+        "consensus, {count} validators: final everywhere after {:?} (median of {rounds}), {rate:.0} entries/s, {cost:.1} us of processor time an entry and validator",
+        took[took.len() / 2],
+    );
+    let before = spent();
+    sleep(Duration::from_secs(rest));
+    let idle = (spent() - before) / rest as f64 * 100.0;
+    println!(
+        "consensus, {count} validators: {idle:.2}% of a core while nothing happens, all together"
+    );
+    for engine in cluster.engines {
+        engine.stop();
+    }
+    rate
 }

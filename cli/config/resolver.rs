@@ -1,0 +1,104 @@
+//! The settings of a resolver, as the configuration and the environment give them.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{one_of, variable};
+use crate::exit::Result;
+
+/// The `[resolver]` table. Each key is also a variable: `dns` is `DOTKEY_RESOLVER_DNS`, with commas between several.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResolverSettings {
+    pub(crate) dns: Option<String>,
+    pub(crate) dot: Option<String>,
+    pub(crate) doq: Option<String>,
+    pub(crate) doh: Option<String>,
+    pub(crate) nodes: Option<Vec<String>>,
+    pub(crate) upstream: Option<Vec<String>>,
+    pub(crate) validate: Option<bool>,
+    pub(crate) private_answers: Option<bool>,
+    pub(crate) allow: Option<Vec<String>>,
+    pub(crate) answers_per_second: Option<String>,
+    pub(crate) resources: Option<String>,
+    pub(crate) nsid: Option<String>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) certificate_key: Option<PathBuf>,
+}
+
+impl ResolverSettings {
+    /// With what the environment says in the place of what the file says.
+    pub(super) fn over(self) -> Result<Self> {
+        Ok(Self {
+            dns: text("DNS").or(self.dns),
+            dot: text("DOT").or(self.dot),
+            doq: text("DOQ").or(self.doq),
+            doh: text("DOH").or(self.doh),
+            nodes: list("NODES").or(self.nodes),
+            upstream: list("UPSTREAM").or(self.upstream),
+            validate: yes_no("VALIDATE")?.or(self.validate),
+            private_answers: yes_no("PRIVATE_ANSWERS")?.or(self.private_answers),
+            allow: list("ALLOW").or(self.allow),
+            answers_per_second: text("ANSWERS_PER_SECOND").or(self.answers_per_second),
+            resources: text("RESOURCES").or(self.resources),
+            nsid: text("NSID").or(self.nsid),
+            certificate: text("CERTIFICATE").map(PathBuf::from).or(self.certificate),
+            certificate_key: text("CERTIFICATE_KEY")
+                .map(PathBuf::from)
+                .or(self.certificate_key),
+        })
+    }
+}
+
+fn text(key: &str) -> Option<String> {
+    variable(&format!("DOTKEY_RESOLVER_{key}"))
+}
+
+fn list(key: &str) -> Option<Vec<String>> {
+    text(key).map(|all| all.split(',').map(|one| one.trim().to_owned()).collect())
+}
+
+fn yes_no(key: &str) -> Result<Option<bool>> {
+    one_of(
+        &format!("DOTKEY_RESOLVER_{key}"),
+        &[("true", true), ("false", false)],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_documented_and_every_documented_one_is_a_setting() {
+        let page = include_str!("../../docs/cli.md");
+        let documented: Vec<(&str, &str)> = page
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix('|')?.split('`').skip(1).step_by(2);
+                let (key, variable) = (cells.next()?, cells.next()?);
+                variable
+                    .starts_with("DOTKEY_RESOLVER_")
+                    .then_some((key, variable))
+            })
+            .collect();
+        for (key, variable) in &documented {
+            assert_eq!(
+                *variable,
+                format!("DOTKEY_RESOLVER_{}", key.to_ascii_uppercase())
+            );
+            let error = toml::from_str::<ResolverSettings>(&format!("[{key}.x]\n"));
+            let error = error.expect_err(key).to_string();
+            assert!(!error.contains("unknown field"), "{error}");
+        }
+        let error = toml::from_str::<ResolverSettings>("nothing = 1\n").expect_err("no setting");
+        let fields = error.to_string();
+        let expected = fields.split("expected one of").nth(1).expect("a list");
+        assert_eq!(
+            expected.matches(", ").count() + 1,
+            documented.len(),
+            "{fields}"
+        );
+    }
+}

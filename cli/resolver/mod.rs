@@ -1,0 +1,12 @@
+//! A resolver within this program: what it is started with, where its keys are, how it stops. Names, answers and listeners are the
+//! library's; this module plugs in the registry of this process or the nodes that it was told of.
+
+mod keys;
+mod plan;
+mod registry;
+mod serve;
+
+pub(crate) use keys::signer;
+pub(crate) use plan::Plan;
+pub(crate) use registry::Registry;
+pub(crate) use serve::{Running, serve};

@@ -1,0 +1,202 @@
+//! What a resolver is started with: flags over the environment over the configuration over the defaults, each checked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::thread;
+
+use dotkey_resolver::answer::made_up::{Gateway, Via};
+use dotkey_resolver::server::{Access, Listen, Prefix};
+use dotkey_resolver::transport::Transport;
+use dotkey_resolver::upstream::{Address, Upstream};
+
+use crate::args::{Ports, ResolverRunArgs};
+use crate::config::{Settings, bad};
+use crate::exit::{CliError, Result};
+
+/// Where the gateway listens for HTTPS unless told otherwise.
+const GATEWAY_PORT: u16 = 8443;
+
+/// More sockets than this on one port spread no further.
+const UDP_SOCKETS_MAX: usize = 16;
+
+/// A resolver to be.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) listen: Listen,
+    pub(super) nodes: Vec<String>,
+    pub(super) via: Via,
+    pub(super) upstream: Option<Upstream>,
+    pub(super) access: Access,
+    pub(super) answers_per_sec: Option<u32>,
+    pub(super) nsid: String,
+    /// A chain and its key; else one that is made here.
+    pub(super) certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl Plan {
+    /// As the settings say, for a resolver beside a node.
+    pub(crate) fn beside_a_node(ports: Option<Ports>, settings: &Settings) -> Result<Self> {
+        let args = ResolverRunArgs {
+            ports,
+            ..ResolverRunArgs::default()
+        };
+        Self::new(&args, settings)
+    }
+
+    pub(crate) fn new(args: &ResolverRunArgs, settings: &Settings) -> Result<Self> {
+        let set = &settings.resolver;
+        let ports = args.ports.or(settings.node.ports).unwrap_or_default();
+        let at = |name, given: Option<&String>, transport| address(name, given, transport, ports);
+        let sockets = thread::available_parallelism().map_or(1, usize::from);
+        let listen = Listen {
+            dns: at(
+                "dns",
+                args.dns.as_ref().or(set.dns.as_ref()),
+                Transport::Udp,
+            )?,
+            dot: at("dot", set.dot.as_ref(), Transport::Tls)?,
+            doq: at("doq", set.doq.as_ref(), Transport::Quic)?,
+            doh: at("doh", set.doh.as_ref(), Transport::Https)?,
+            udp_sockets: sockets.min(UDP_SOCKETS_MAX),
+        };
+        let several = |flags: &[String], set: Option<&Vec<String>>| match flags {
+            [] => set.cloned().unwrap_or_default(),
+            flags => flags.to_vec(),
+        };
+        let upstream = several(&args.upstream, set.upstream.as_ref());
+        Ok(Self {
+            listen,
+            nodes: several(&args.nodes, set.nodes.as_ref()),
+            via: via(set.resources.as_deref())?,
+            upstream: upstreams(
+                &upstream,
+                set.validate != Some(false),
+                set.private_answers == Some(true),
+            )?,
+            access: access(set.allow.as_deref())?,
+            answers_per_sec: rate(set.answers_per_second.as_deref())?,
+            nsid: set.nsid.clone().unwrap_or_default(),
+            certificate: certificate(set.certificate.clone(), set.certificate_key.clone())?,
+        })
+    }
+}
+
+/// Where one transport listens; nowhere where the setting is `off`.
+fn address(
+    name: &str,
+    given: Option<&String>,
+    transport: Transport,
+    ports: Ports,
+) -> Result<Option<SocketAddr>> {
+    let Some(text) = given else {
+        let port = match ports {
+            Ports::Default => transport.listen_port(),
+            Ports::Auto => 0,
+        };
+        return Ok(Some(([127, 0, 0, 1], port).into()));
+    };
+    if text == "off" {
+        return Ok(None);
+    }
+    let why = "it is written as 127.0.0.1:5300 or [::1]:5300, or `off`";
+    text.parse().map(Some).map_err(|_| bad(name, text, why))
+}
+
+fn via(text: Option<&str>) -> Result<Via> {
+    let text = text.unwrap_or("127.0.0.1");
+    if text == "direct" {
+        return Ok(Via::Direct);
+    }
+    let read = |one: &str| one.trim().parse::<IpAddr>();
+    let addresses: Result<Vec<IpAddr>, _> = text.split(',').map(read).collect();
+    let why = "it is `direct`, or the gateway's addresses with commas between them";
+    Ok(Via::Gateway(Gateway {
+        addresses: addresses.map_err(|_| bad("resources", text, why))?,
+        https_port: GATEWAY_PORT,
+        alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
+    }))
+}
+
+fn upstreams(texts: &[String], validate: bool, let_private: bool) -> Result<Option<Upstream>> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let read = |text: &String| {
+        text.parse::<Address>()
+            .map_err(|error| CliError::usage(error, "correct `upstream`"))
+    };
+    let addresses: Vec<Address> = texts.iter().map(read).collect::<Result<_>>()?;
+    let upstream = Upstream::new(&addresses, validate, let_private);
+    upstream.map(Some).map_err(|error| {
+        CliError::usage(error, "correct `upstream`; `docs/cli.md` has every setting")
+    })
+}
+
+fn access(allow: Option<&[String]>) -> Result<Access> {
+    let Some(allow) = allow else {
+        return Ok(Access::private());
+    };
+    let read = |text: &String| {
+        text.parse::<Prefix>()
+            .map_err(|error| bad("allow", text, &error.to_string()))
+    };
+    Ok(Access::only(allow.iter().map(read).collect::<Result<_>>()?))
+}
+
+fn rate(text: Option<&str>) -> Result<Option<u32>> {
+    let read = |text: &str| {
+        text.parse().map_err(|_| {
+            bad(
+                "answers_per_second",
+                text,
+                "it is a number; 0 limits nobody",
+            )
+        })
+    };
+    text.map(read).transpose()
+}
+
+fn certificate(chain: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<(PathBuf, PathBuf)>> {
+    match (chain, key) {
+        (Some(chain), Some(key)) => Ok(Some((chain, key))),
+        (None, None) => Ok(None),
+        (Some(one), None) | (None, Some(one)) => Err(bad(
+            "certificate",
+            &one.display().to_string(),
+            "`certificate` and `certificate_key` go together",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_have_their_ports_or_are_off() {
+        let check = |given: Option<&str>, ports, expected: Option<Option<&str>>| {
+            let given = given.map(str::to_owned);
+            let found = address("dns", given.as_ref(), Transport::Udp, ports).ok();
+            let found = found.map(|address| address.map(|address| address.to_string()));
+            assert_eq!(found, expected.map(|address| address.map(str::to_owned)));
+        };
+        check(None, Ports::Default, Some(Some("127.0.0.1:5300")));
+        check(None, Ports::Auto, Some(Some("127.0.0.1:0")));
+        check(Some("[::1]:53"), Ports::Auto, Some(Some("[::1]:53")));
+        check(Some("off"), Ports::Auto, Some(None));
+        check(Some("5300"), Ports::Default, None);
+    }
+
+    #[test]
+    fn resources_go_to_a_gateway_or_directly() {
+        assert_eq!(via(Some("direct")).expect("a word"), Via::Direct);
+        let Via::Gateway(gateway) = via(Some("192.0.2.1, 2001:db8::1")).expect("addresses") else {
+            panic!("a gateway")
+        };
+        assert_eq!(gateway.addresses.len(), 2);
+        assert!(via(Some("gateway")).is_err());
+        assert!(upstreams(&["dns.example".to_owned()], true, false).is_err());
+        assert!(access(Some(&["10.0.0.0/40".to_owned()])).is_err());
+        assert!(rate(Some("many")).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! What an identity published: its newest record, from whichever source has it, verified here.
+
+use std::sync::Arc;
+
+use dotkey_proto::identity::Anchor;
+use dotkey_proto::record::{Record, SignedRecord, Verified};
+use dotkey_proto::time::Timestamp;
+use dotkey_proto::zone::Zone;
+
+use super::{Resolver, lock};
+use crate::error::{Failure, ResolveError, Why};
+use crate::race::race;
+use crate::source::{Origin, Source, Wanted};
+
+/// How long a record is used before the sources are asked again, where no push says that it changed.
+const RECORD_KEPT_SECS: u64 = 30;
+
+/// A zone's parts and its index take a few times its encoding.
+const ZONE_BYTES_FACTOR: usize = 6;
+
+/// A verified record and the zone in it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The record.
+    pub record: Verified<Record>,
+    /// The zone in its body.
+    pub zone: Zone,
+    /// Who gave it.
+    pub origin: Origin,
+    /// When.
+    pub fetched_at: Timestamp,
+    /// When the sources were asked last, whether or not they answered.
+    looked_at: Timestamp,
+    /// What it was verified against.
+    anchor: Option<Anchor>,
+}
+
+impl Held {
+    /// Whether the sources were asked since and none gave one that holds.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.looked_at > self.fetched_at
+    }
+
+    /// Whether it still holds, for who knows as much of its identity as then.
+    fn holds(&self, anchor: Option<&Anchor>, now: Timestamp) -> bool {
+        self.anchor.as_ref() == anchor
+            && (self.record.not_before()..self.record.expires()).contains(&now)
+    }
+}
+
+impl Resolver {
+    /// The newest record of an identity, or of a branch of its zone. What is kept is used for a while, and as long as it is valid
+    /// when no source has one that is.
+    pub(super) async fn record(
+        &self,
+        wanted: &Wanted,
+        anchor: Option<&Anchor>,
+    ) -> Result<Arc<Held>, ResolveError> {
+        let place = Wanted {
+            fresh: false,
+            ..wanted.clone()
+        };
+        let now = self.now();
+        let kept = lock(&self.0.records).get(&place).cloned();
+        let kept = kept.filter(|held| held.holds(anchor, now));
+        if let Some(held) = &kept
+            && !wanted.fresh
+            && now.secs_since(held.looked_at) < RECORD_KEPT_SECS
+        {
+            return Ok(Arc::clone(held));
+        }
+        let key = (wanted.clone(), anchor.copied());
+        let asked = self.ask_record(wanted, anchor);
+        let asked = self.0.fetching.join(key, asked).await;
+        let held = match (asked, kept) {
+            // Nobody waits for the silent ones again and again.
+            (Err(_), Some(kept)) => Arc::new(Held {
+                looked_at: self.now(),
+                ..(*kept).clone()
+            }),
+            (Err(error), None) => return Err(error),
+            // Never back behind what was seen here: of two that hold the newer one is the answer.
+            (Ok(held), Some(kept)) if held.record.cmp_age(&kept.record).is_lt() => Arc::new(Held {
+                fetched_at: held.fetched_at,
+                looked_at: held.looked_at,
+                ..(*kept).clone()
+            }),
+            (Ok(held), _) => held,
+        };
+        let bytes = held.record.as_bytes().len() * ZONE_BYTES_FACTOR;
+        lock(&self.0.records).insert(place, Arc::clone(&held), bytes);
+        Ok(held)
+    }
+
+    async fn ask_record(
+        &self,
+        wanted: &Wanted,
+        anchor: Option<&Anchor>,
+    ) -> Result<Arc<Held>, ResolveError> {
+        let asked = self.0.sources.iter().map(|source| {
+            let answer = ask_one(&**source, wanted, anchor, self.now());
+            (source.origin(), answer)
+        });
+        let newer = |one: &Read, other: &Read| one.0.cmp_age(&other.0).is_gt();
+        let won =
+            race(asked, newer)
+                .await
+                .map_err(|failures: Vec<Failure>| ResolveError::NoRecord {
+                    key_id: wanted.key_id,
+                    branch: wanted.branch.clone(),
+                    failures: failures.into(),
+                })?;
+        let (record, zone) = won.value;
+        Ok(Arc::new(Held {
+            record,
+            zone,
+            origin: won.origin,
+            fetched_at: self.now(),
+            looked_at: self.now(),
+            anchor: anchor.copied(),
+        }))
+    }
+}
+
+type Read = (Verified<Record>, Zone);
+
+async fn ask_one(
+    source: &dyn Source,
+    wanted: &Wanted,
+    anchor: Option<&Anchor>,
+    now: Timestamp,
+) -> Result<Read, Why> {
+    let bytes = source.record(wanted).await?.ok_or(Why::None)?;
+    let record = SignedRecord::new(bytes);
+    let record = record.verify_for(wanted.key_id, wanted.branch.as_ref(), now, anchor);
+    let record = record.map_err(|error| Why::Refused {
+        code: error.code(),
+        reason: error.to_string(),
+    })?;
+    let zone = record.zone().map_err(|error| Why::Refused {
+        code: error.code(),
+        reason: error.to_string(),
+    })?;
+    Ok((record, zone))
+}

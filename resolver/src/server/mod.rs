@@ -1,0 +1,27 @@
+//! The DNS servers: one [`Service`] that answers, and a listener for each transport.
+//!
+//! This module owns messages, EDNS, who may ask and how much, what is kept of answers, and the sockets. What is answered under our
+//! suffix is decided in [`crate::answer`], where ordinary names are asked in [`crate::upstream`]. It promises that a query costs
+//! bounded time and memory whatever it says, and that a client that is slow, silent or hostile keeps nobody else waiting.
+
+mod access;
+mod cookie;
+mod doh;
+mod http;
+mod limits;
+mod listen;
+mod message;
+mod ours;
+mod places;
+mod quic;
+mod service;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod udp;
+
+pub use access::{Access, Prefix, PrefixError};
+pub use listen::{Listen, ListenError, Server};
+pub use service::{Client, Config, Counters, Reply, Service};
+
+pub(crate) use message::{Said, name_of};

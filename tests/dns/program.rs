@@ -1,0 +1,114 @@
+//! The program around the resolver: beside a node, by itself with nodes that it asks, and the names that a ledger decides about.
+
+use super::{World, dig, ended, text};
+
+#[test]
+fn a_claimed_name_is_answered_and_nobodys_is_denied() {
+    let world = World::new();
+    // A network that has just begun has no certified block to prove absence with.
+    crate::cli::nodes::eventually("its absence is proved", || {
+        let absent = world.dig(&["hello.key", "A"]);
+        absent.contains("status: NXDOMAIN").then_some(())
+    });
+    world
+        .place
+        .run(&["name", "claim", "hello.key", "--key", "alice"])
+        .ok();
+    let answered = || {
+        let said = world.dig(&["hello.key", "A", "+short"]);
+        (said.trim() == "192.0.2.1").then_some(())
+    };
+    // The denial was kept for ten seconds.
+    crate::cli::nodes::eventually("the name is answered", answered);
+}
+
+#[test]
+fn a_resolver_by_itself_asks_nodes_and_believes_its_genesis() {
+    let world = World::new();
+    world
+        .place
+        .run(&["name", "claim", "hello.key", "--key", "alice"])
+        .ok();
+    let node = text(&world.running.ready()["api"]).to_owned();
+    let args = [
+        "resolver",
+        "--ports",
+        "auto",
+        "--json",
+        "--data",
+        "light",
+        "--genesis",
+        "data/network.toml",
+        "--node",
+    ];
+    // A node that does not answer costs nothing.
+    let mut command = world.place.command(&args);
+    command.arg(&node).args(["--node", "http://127.0.0.1:9"]);
+    let resolver = world.place.started(command, "light");
+    let address = text(&resolver.ready()["dns"]);
+    let port = address.rsplit(':').next().expect("a port");
+    for name in ["hello.key", world.name.as_str()] {
+        assert_eq!(
+            dig(port, &[name, "A", "+short"]).trim(),
+            "192.0.2.1",
+            "{name}"
+        );
+    }
+    let denied = dig(port, &["nobody-has-this.key", "A"]);
+    assert!(denied.contains("status: NXDOMAIN"), "{denied}");
+    // What it kept outlives its sources.
+    drop(world.running);
+    assert_eq!(dig(port, &["hello.key", "A", "+short"]).trim(), "192.0.2.1");
+    let unknown = dig(port, &["another-name.key", "A"]);
+    assert!(
+        unknown.contains("status: SERVFAIL") && unknown.contains("EDE: 23"),
+        "{unknown}"
+    );
+    assert!(resolver.stop().success());
+    assert!(world.place.path("light/light").is_dir());
+}
+
+#[test]
+fn the_anchor_stays_the_same() {
+    let world = World::new();
+    let first = world.place.json(&["resolver", "anchor"]);
+    assert_eq!(first, world.place.json(&["resolver", "anchor"]));
+    let ds = text(&first["ds"]);
+    let said = world.dig(&["key.", "DNSKEY", "+short"]);
+    assert!(said.starts_with("257 3 13 "), "{said}");
+    assert!(ds.contains(" 13 2 "), "{ds}");
+    world
+        .place
+        .run(&["resolver", "--ports", "auto", "anchor"])
+        .fails(2, "these options");
+}
+
+#[test]
+fn a_new_certificate_is_shown_without_a_restart() {
+    let world = World::new();
+    let url = format!(
+        "{}?name={}",
+        text(&world.running.ready()["doh"]),
+        world.name
+    );
+    let asked = |certificate: &str| {
+        let certificate = world.place.path(certificate).display().to_string();
+        ended("curl", &["-sS", "--cacert", &certificate, &url])
+            .status
+            .success()
+    };
+    assert!(asked("data/resolver.crt"));
+    let names = vec!["127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    world.place.write("new.crt", made.cert.pem());
+    assert!(!asked("new.crt"));
+    world
+        .place
+        .write("data/resolver-tls.key", made.key_pair.serialize_pem());
+    // Half of a pair is not shown.
+    world.running.signal("-HUP");
+    assert!(asked("data/resolver.crt"));
+    world.place.write("data/resolver.crt", made.cert.pem());
+    world.running.signal("-HUP");
+    crate::cli::nodes::eventually("the new one is shown", || asked("new.crt").then_some(()));
+}
