@@ -8,6 +8,7 @@
 pub mod actor;
 pub mod allocation;
 pub mod chain;
+pub mod consensus;
 pub mod dht;
 pub mod follow;
 pub mod ledger;
