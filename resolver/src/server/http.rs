@@ -78,16 +78,26 @@ async fn respond(
 
 async fn read(request: Request<Incoming>) -> Result<doh::Asked, Refused> {
     let (head, body) = request.into_parts();
-    if !doh::takes_body(&head.method, &head.uri, &head.headers)? {
-        return doh::of_uri(&head.uri, &head.headers);
+    match doh::takes_body(&head.method, &head.uri, &head.headers) {
+        Ok(true) => Ok(doh::of_body(collect(body).await?)),
+        Ok(false) => doh::of_uri(&head.uri, &head.headers),
+        Err(refused) => {
+            // Who still sends takes a stream that is reset for a failure, and never reads why it is refused.
+            let _ = collect(body).await;
+            Err(refused)
+        }
     }
+}
+
+/// All of a body, if it is short and comes in time.
+async fn collect(body: Incoming) -> Result<Vec<u8>, Refused> {
     let body = Limited::new(body, BODY_BYTES_MAX).collect();
     match timeout(REQUEST_TIME_MAX, body).await {
         Err(_) => Err(Refused(
             StatusCode::REQUEST_TIMEOUT,
             "the body did not arrive in time",
         )),
-        Ok(Ok(body)) => Ok(doh::of_body(body.to_bytes().to_vec())),
+        Ok(Ok(body)) => Ok(body.to_bytes().to_vec()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused(
             StatusCode::PAYLOAD_TOO_LARGE,
             "a query has at most 64 KiB",
