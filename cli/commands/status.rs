@@ -172,6 +172,9 @@ fn signing(signing: &Value) -> Option<String> {
     Some(format!("{all}, of which {signed} signed {of}"))
 }
 
+/// A block is due every few seconds.
+const STALLED_SECONDS: u64 = 60;
+
 /// How far a node without a vote is.
 fn following(ledger: &Value) -> Option<String> {
     let following = &ledger["following"];
@@ -191,6 +194,10 @@ fn following(ledger: &Value) -> Option<String> {
             "stands still: no peer has the next block; connect to one that has more, or start with a new data folder".to_owned()
         }
         "following" => match highest.saturating_sub(own) {
+            // Nobody has a newer one, which is no news where none is made.
+            0 if ledger["age_seconds"].as_u64() > Some(STALLED_SECONDS) => {
+                "block by block, and no peer has had a new one for a while".to_owned()
+            }
             0 => "block by block, up to date".to_owned(),
             behind => format!("block by block, {} behind", counted(behind, "block")),
         },

@@ -69,7 +69,14 @@ impl Plan {
             data: settings.data.clone(),
             announce: several(&args.announce, set.announce.as_ref()).unwrap_or_default(),
             join: addresses(&join)?,
-            api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
+            api: match (&args.api, args.ports) {
+                // What the command line asks for goes before the port of the configuration; its address stays.
+                (None, Some(Ports::Auto)) => {
+                    let set = api(set.api.as_ref(), ports)?;
+                    SocketAddr::new(set.ip(), 0)
+                }
+                (flag, _) => api(flag.as_ref().or(set.api.as_ref()), ports)?,
+            },
             hosts: set.hosts.clone().unwrap_or_default(),
             network: args.network.clone().or_else(|| set.network.clone()),
             ledger: !args.no_ledger && set.ledger.unwrap_or(true),

@@ -123,10 +123,12 @@ impl Resolution {
         self.now.secs_since(self.held.fetched_at)
     }
 
-    /// Seconds for which the record still holds: nothing of it may be kept for longer.
+    /// Seconds for which the record still holds, and the name is its holder's: nothing of it may be kept for longer.
     #[must_use]
     pub fn holds_secs(&self) -> u64 {
-        self.held.record.expires().secs_since(self.now)
+        let expires = self.held.record.expires();
+        let free_at = self.claim.as_ref().and_then(|claim| claim.free_at);
+        expires.min(free_at.unwrap_or(expires)).secs_since(self.now)
     }
 
     /// Whether it is older than it should be: it holds by itself, but no source could be asked whether there is something newer.

@@ -26,6 +26,8 @@ const BEHIND_MAX: usize = 2;
 pub struct Claim {
     /// The identity that holds it; nobody once anybody may claim it.
     pub key_id: Option<KeyId>,
+    /// From when on anybody may claim it, if its holder does not renew it.
+    pub free_at: Option<Timestamp>,
     /// What the validators certified.
     pub proof: VerifiedProof,
     /// The same as bytes, with the handovers that led to it, for who wants to check it elsewhere.
@@ -65,7 +67,9 @@ impl Resolver {
             (Err(_), Some(claim)) if self.freshness().check(claim.proof.time()).is_ok() => {
                 // Nobody waits for the silent ones again and again.
                 let looked_at = self.now();
+                let held = claim.free_at.is_some_and(|free_at| looked_at < free_at);
                 let claim = Arc::new(Claim {
+                    key_id: claim.key_id.filter(|_| held),
                     looked_at,
                     stale: true,
                     ..(*claim).clone()
@@ -94,8 +98,11 @@ impl Resolver {
             failures: failures.into(),
         })?;
         let (proof, bundle) = won.value;
+        let free_at = self.free_at(&proof);
+        let held = free_at.is_some_and(|free_at| self.now() < free_at);
         let claim = Arc::new(Claim {
-            key_id: self.holder(&proof),
+            key_id: proof.entry().filter(|_| held).map(|entry| entry.key_id),
+            free_at,
             proof,
             bundle: Arc::new(bundle),
             origin: won.origin,
@@ -153,13 +160,11 @@ impl Resolver {
         }
     }
 
-    /// Who holds a name that the ledger has an entry for: its claimant, until the lease and the grace after it have ended.
-    fn holder(&self, proof: &VerifiedProof) -> Option<KeyId> {
+    /// When a name that the ledger has an entry for is its claimant's no longer: when the lease and the grace after it have ended.
+    fn free_at(&self, proof: &VerifiedProof) -> Option<Timestamp> {
         let light = self.0.light.as_ref()?;
         let grace_secs = lock(light).genesis().parameters.grace_secs;
-        let entry = proof.entry()?;
-        let free_at = entry.lease_ends.saturating_add(grace_secs);
-        (self.now() < free_at).then_some(entry.key_id)
+        Some(proof.entry()?.lease_ends.saturating_add(grace_secs))
     }
 
     fn freshness(&self) -> Freshness {

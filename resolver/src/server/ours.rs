@@ -186,6 +186,12 @@ fn code_of(error: &ResolveError) -> u16 {
     match error {
         ResolveError::TooDeep(_) | ResolveError::TooLong(_) => extended::INVALID_DATA,
         ResolveError::NoLedger(_) => extended::NOT_SUPPORTED,
+        // All answered, and whoever holds the name has published nothing: no network's fault.
+        ResolveError::NoRecord { failures, .. }
+            if !failures.is_empty() && failures.iter().all(|one| matches!(one.why, Why::None)) =>
+        {
+            extended::OTHER
+        }
         error
             if !error.failures().is_empty()
                 && error.failures().iter().all(|one| unreached(&one.why)) =>

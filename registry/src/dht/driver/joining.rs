@@ -70,6 +70,9 @@ pub(crate) struct Attempt {
     pub(crate) book: usize,
     /// Whether the bootstrap peers too that are not connected.
     pub(crate) bootstrap: bool,
+    /// Whether to look again for who is near, among few: libp2p does so once when it meets the first, and if that one has no time or no room, not again for half
+    /// an hour.
+    pub(crate) lookup: bool,
 }
 
 /// Paces attempts.
@@ -168,7 +171,11 @@ impl Joining {
         if bootstrap {
             self.bootstrap_ms = now_ms.saturating_add(ENOUGH_MS);
         }
-        Some(Attempt { book, bootstrap })
+        Some(Attempt {
+            book,
+            bootstrap,
+            lookup: company == Company::Thin,
+        })
     }
 
     fn company(&mut self, now_ms: u64, known: usize) -> Company {
@@ -194,9 +201,12 @@ mod tests {
     const THIN: usize = 19;
     const ENOUGH: usize = 20;
 
-    fn attempt(book: usize) -> Option<Attempt> {
-        let bootstrap = true;
-        Some(Attempt { book, bootstrap })
+    fn attempt(book: usize, lookup: bool) -> Option<Attempt> {
+        Some(Attempt {
+            book,
+            bootstrap: true,
+            lookup,
+        })
     }
 
     #[test]
@@ -211,12 +221,12 @@ mod tests {
         assert_eq!(tried, [0, 1_000, 3_000, 7_000, 15_000, 30_000, 45_000]);
         assert!(joining.in_vain());
 
-        assert_eq!(joining.due(60_000, THIN), attempt(BOOK_IN_COMPANY));
+        assert_eq!(joining.due(60_000, THIN), attempt(BOOK_IN_COMPANY, true));
         assert!(!joining.in_vain());
         assert_eq!(joining.due(79_999, THIN), None);
-        assert_eq!(joining.due(79_999, 0), attempt(BOOK_ALONE));
+        assert_eq!(joining.due(79_999, 0), attempt(BOOK_ALONE, false));
         assert_eq!(joining.due(80_000, 0), None);
-        assert_eq!(joining.due(81_000, ENOUGH), attempt(BOOK_IN_COMPANY));
+        assert_eq!(joining.due(81_000, ENOUGH), attempt(BOOK_IN_COMPANY, false));
         assert_eq!(joining.due(680_999, ENOUGH), None);
     }
 

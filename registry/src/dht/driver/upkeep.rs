@@ -62,6 +62,11 @@ impl Actor {
         if attempt.bootstrap {
             self.dial_bootstrap();
         }
+        if attempt.lookup
+            && let Err(error) = self.swarm.behaviour_mut().kad.bootstrap()
+        {
+            tracing::debug!(%error, "nobody to ask who is near");
+        }
         let (peers, cut_off) = (&self.peers, &self.cut_off);
         let table: std::collections::BTreeSet<_> =
             self.table.peers().map(|contact| contact.peer).collect();
