@@ -178,19 +178,22 @@ impl Pool {
             .collect()
     }
 
-    /// Forgets what an identity's account is past.
-    pub fn settle(&mut self, key_id: KeyId, next: u64) {
+    /// Forgets what an identity's account is past, and says what that was: its name, and what it is refused for where another took its nonce.
+    pub fn settle(&mut self, key_id: KeyId, next: u64) -> Vec<([u8; 32], PoolRefusal)> {
         let Some(own) = self.waiting.get_mut(&key_id) else {
-            return;
+            return Vec::new();
         };
         let kept = own.split_off(&next);
         let gone = std::mem::replace(own, kept);
         if own.is_empty() {
             self.waiting.remove(&key_id);
         }
-        for one in gone.into_values() {
+        let gone = gone.into_iter().map(|(found, one)| {
             self.count_out(&one);
-        }
+            let expected = next;
+            (one.digest, PoolRefusal::Replay { expected, found })
+        });
+        gone.collect()
     }
 
     /// Forgets one that can never be accepted.
@@ -303,6 +306,23 @@ mod tests {
         assert_eq!(full.map_err(PoolRefusal::code), Err("pool-full"));
     }
 
+    #[test]
+    fn what_an_account_is_past_is_named() {
+        let mut pool = Pool::default();
+        for nonce in 4..=6 {
+            let added = pool.add(transaction(1, nonce, 1), 4, time(1));
+            assert_eq!(added, Ok(true));
+        }
+        let key_id = transaction(1, 4, 1).transaction().key_id;
+        let past = |found| {
+            let refusal = PoolRefusal::Replay { expected: 6, found };
+            (transaction(1, found, 1).digest(), refusal)
+        };
+        assert_eq!(pool.settle(key_id, 6), [past(4), past(5)]);
+        assert_eq!(pool.settle(key_id, 6), []);
+        assert_eq!(pool.load().0, 1);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -313,7 +333,10 @@ mod tests {
                 let one = transaction(seed, number, 1);
                 match step {
                     0 | 1 => drop(pool.add(Arc::clone(&one), number.saturating_sub(9), time(now * 400))),
-                    2 => pool.settle(one.transaction().key_id, number),
+                    2 => {
+                        let gone = pool.settle(one.transaction().key_id, number);
+                        prop_assert!(gone.iter().all(|(digest, _)| pool.get(digest).is_none()));
+                    }
                     _ => pool.discard(&one.digest()),
                 }
                 pool.expire(time(now * 400));

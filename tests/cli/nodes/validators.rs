@@ -145,27 +145,42 @@ impl<'a> Network<'a> {
         SignedTransaction::decode(&draft.encode()).expect("sound")
     }
 
-    /// Sends a transaction to a node, and waits until it is final there.
-    fn send(&self, node: &Running, transaction: &SignedTransaction) {
+    /// Sends a transaction to a node, and waits until it is final there. False where another one of the same nonce was before it, as one that was on its way when all
+    /// were killed may be.
+    fn send(&self, node: &Running, transaction: &SignedTransaction) -> bool {
         let word = transaction.transaction().action.word();
         let answer = eventually(word, || {
             let (status, answer) = post(node, transaction.as_bytes());
             // This node may not have the block before yet.
-            (status == 202 || status == 200).then_some(answer)
+            let over = status == 409 && answer["code"] == "replay";
+            (status == 202 || status == 200 || over).then_some(answer)
         });
+        if answer["code"] == "replay" {
+            return false;
+        }
         let path = format!("/v1/transactions/{}", text(&answer["id"]));
         eventually(word, || {
             let (_, body) = get(node, &path);
             let answer: Value = serde_json::from_slice(&body).expect("JSON");
-            assert_ne!(answer["state"], "refused", "{answer}");
-            (answer["state"] == "final").then_some(())
-        });
+            match text(&answer["state"]) {
+                "final" => Some(true),
+                "refused" => {
+                    assert_eq!(answer["code"], "replay", "{answer}");
+                    Some(false)
+                }
+                _ => None,
+            }
+        })
     }
 
     fn commit(&mut self, node: &Running, label: &str) {
         let commitment = commitment(label, self.key_id(), &[1; 16]);
-        let commit = self.sign(node, Action::Commit { commitment });
-        self.send(node, &commit);
+        loop {
+            let commit = self.sign(node, Action::Commit { commitment });
+            if self.send(node, &commit) {
+                return;
+            }
+        }
     }
 
     fn claiming(&mut self, node: &Running, label: &str) -> SignedTransaction {
@@ -181,7 +196,7 @@ impl<'a> Network<'a> {
     pub(super) fn claim(&mut self, node: &Running, label: &str) {
         self.commit(node, label);
         let claim = self.claiming(node, label);
-        self.send(node, &claim);
+        assert!(self.send(node, &claim), "nothing else is on its way");
     }
 
     pub(super) fn wait_for(&self, nodes: &[Running], label: &str) {

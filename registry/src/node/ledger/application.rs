@@ -244,10 +244,21 @@ impl Executor {
         let accounts: Vec<_> = accounts.collect::<Result<_, _>>().map_err(read)?;
         let again = {
             let mut waiting = self.waiting();
-            for ((key_id, digest), account) in taken.iter().zip(accounts) {
-                waiting.outcomes.set(*digest, Outcome::Final { height });
+            let mut gone = Vec::new();
+            for ((key_id, _), account) in taken.iter().zip(accounts) {
+                gone.extend(waiting.pool.settle(*key_id, account.nonce));
+            }
+            // Another one with its nonce may have been in the block: who waits for it would wait for ever.
+            for (digest, why) in gone {
+                let (code, detail) = (why.code(), why.to_string());
+                waiting.passed_over.remove(&digest);
+                waiting
+                    .outcomes
+                    .set(digest, Outcome::Refused { code, detail });
+            }
+            for (_, digest) in taken {
                 waiting.passed_over.remove(digest);
-                waiting.pool.settle(*key_id, account.nonce);
+                waiting.outcomes.set(*digest, Outcome::Final { height });
             }
             waiting.pool.expire(tip.time);
             let due = |at: &u64| *at <= height;
