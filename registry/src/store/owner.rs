@@ -54,7 +54,14 @@ impl fmt::Display for Holder {
 /// A folder that is ours until this is dropped.
 #[derive(Debug)]
 pub(super) struct Hold {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started has the file open too until it runs its own program. If this fails, its end does it.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Hold {
@@ -77,7 +84,7 @@ impl Hold {
         }
         // What the file says is for people: a full disk must not keep a node from reading.
         let _ = write_owner(&mut file);
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

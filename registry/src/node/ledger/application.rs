@@ -16,7 +16,7 @@ use crate::consensus::{Application, Block, Evidence, Objection, Tip, Validator};
 use crate::ledger::rules::{Receipt, Setback, free_at};
 use crate::ledger::state::StateError;
 use crate::ledger::{
-    CLAIM_BLOCKS_MIN, Chain, ChainError, Judge, Pool, PoolRefusal, Refusal, VERSIONS_KEPT, Voter,
+    CLAIM_BLOCKS_MIN, Chain, ChainError, Judge, Pool, PoolRefusal, Refusal, Voter,
 };
 
 /// Transactions that wait for whoever passes them on; who is slower loses some.
@@ -63,7 +63,7 @@ impl Executor {
         key: Option<ValidatorKey>,
         clock: Clock,
     ) -> Result<Self, ChainError> {
-        let outcomes = remembered(&chain)?;
+        let outcomes = Outcomes::of(&chain)?;
         let tips = watch::Sender::new(chain.tip().height);
         Ok(Self {
             waiting: Mutex::new(Waiting {
@@ -309,23 +309,6 @@ impl Executor {
             )
             .ok())
     }
-}
-
-/// What became of the transactions of the newest blocks.
-fn remembered(chain: &Chain) -> Result<Outcomes, ChainError> {
-    let mut outcomes = Outcomes::default();
-    let newest = chain.tip().height;
-    for height in (newest + 1).saturating_sub(VERSIONS_KEPT).max(1)..=newest {
-        let Some(body) = chain.body(height)? else {
-            continue;
-        };
-        for bytes in &body.0 {
-            if let Ok(transaction) = SignedTransaction::decode(bytes) {
-                outcomes.set(transaction.digest(), Outcome::Final { height });
-            }
-        }
-    }
-    Ok(outcomes)
 }
 
 /// Whose votes contradict each other: the engine's answer to the rules.

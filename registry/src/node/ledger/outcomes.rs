@@ -2,6 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use dotkey_proto::ledger::SignedTransaction;
+
+use crate::ledger::{Chain, ChainError, VERSIONS_KEPT};
+
 /// Outcomes that are remembered: those of the last hour, if ten a second come.
 const OUTCOMES_MAX: usize = 32_768;
 
@@ -33,6 +37,23 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
+    /// Of the transactions of the newest blocks.
+    pub(super) fn of(chain: &Chain) -> Result<Self, ChainError> {
+        let mut outcomes = Self::default();
+        let newest = chain.tip().height;
+        for height in (newest + 1).saturating_sub(VERSIONS_KEPT).max(1)..=newest {
+            let Some(body) = chain.body(height)? else {
+                continue;
+            };
+            for bytes in &body.0 {
+                if let Ok(transaction) = SignedTransaction::decode(bytes) {
+                    outcomes.set(transaction.digest(), Outcome::Final { height });
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
     pub(super) fn get(&self, id: &[u8; 32]) -> Option<&Outcome> {
         self.known.get(id)
     }
