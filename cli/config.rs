@@ -1,5 +1,7 @@
 //! Settings: a flag wins over an environment variable, that over the configuration file, that over the default.
 
+#[cfg(test)]
+mod documented;
 mod node;
 mod resolver;
 

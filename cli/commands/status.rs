@@ -1,9 +1,10 @@
 //! `dotkey status` and `dotkey node peers`: what the running node says of itself, in one glance.
 
-use dotkey_proto::words::counted;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use dotkey_proto::words::counted;
+use dotkey_registry::node::ledger::AGE_SECONDS_MAX;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -172,9 +173,6 @@ fn signing(signing: &Value) -> Option<String> {
     Some(format!("{all}, of which {signed} signed {of}"))
 }
 
-/// A block is due every few seconds.
-const STALLED_SECONDS: u64 = 60;
-
 /// How far a node without a vote is.
 fn following(ledger: &Value) -> Option<String> {
     let following = &ledger["following"];
@@ -195,7 +193,7 @@ fn following(ledger: &Value) -> Option<String> {
         }
         "following" => match highest.saturating_sub(own) {
             // Nobody has a newer one, which is no news where none is made.
-            0 if ledger["age_seconds"].as_u64() > Some(STALLED_SECONDS) => {
+            0 if ledger["age_seconds"].as_u64() > Some(AGE_SECONDS_MAX) => {
                 "block by block, and no peer has had a new one for a while".to_owned()
             }
             0 => "block by block, up to date".to_owned(),

@@ -136,39 +136,11 @@ pub(crate) fn bad(name: &str, value: &str, why: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A row of the documentation's table that is of a node: its key and its variable.
-    fn documented(line: &str) -> Option<(&str, &str)> {
-        let mut cells = line.strip_prefix('|')?.split('`').skip(1).step_by(2);
-        let (key, variable) = (cells.next()?, cells.next()?);
-        variable
-            .starts_with("DOTKEY_NODE_")
-            .then_some((key, variable))
-    }
+    use crate::config::documented;
 
     #[test]
     fn every_setting_is_documented_and_every_documented_one_is_a_setting() {
-        let page = include_str!("../../docs/cli.md");
-        let table = page.split("## Commands").next().expect("a table");
-        let documented: Vec<_> = table.lines().filter_map(documented).collect();
-        for (key, variable) in &documented {
-            assert_eq!(
-                *variable,
-                format!("DOTKEY_NODE_{}", key.to_ascii_uppercase())
-            );
-            // Of no key's type, so that only an unknown one is refused for its name.
-            let error = toml::from_str::<NodeSettings>(&format!("[{key}.x]\n"));
-            let error = error.expect_err(key).to_string();
-            assert!(!error.contains("unknown field"), "{error}");
-        }
-        let error = toml::from_str::<NodeSettings>("nothing = 1\n").expect_err("no setting");
-        let fields = error.to_string();
-        let expected = fields.split("expected one of").nth(1).expect("a list");
-        assert_eq!(
-            expected.matches(", ").count() + 1,
-            documented.len(),
-            "{fields}"
-        );
+        documented::check::<NodeSettings>("DOTKEY_NODE_");
     }
 
     #[test]

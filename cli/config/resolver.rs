@@ -69,36 +69,10 @@ fn yes_no(key: &str) -> Result<Option<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::documented;
 
     #[test]
     fn every_setting_is_documented_and_every_documented_one_is_a_setting() {
-        let page = include_str!("../../docs/cli.md");
-        let documented: Vec<(&str, &str)> = page
-            .lines()
-            .filter_map(|line| {
-                let mut cells = line.strip_prefix('|')?.split('`').skip(1).step_by(2);
-                let (key, variable) = (cells.next()?, cells.next()?);
-                variable
-                    .starts_with("DOTKEY_RESOLVER_")
-                    .then_some((key, variable))
-            })
-            .collect();
-        for (key, variable) in &documented {
-            assert_eq!(
-                *variable,
-                format!("DOTKEY_RESOLVER_{}", key.to_ascii_uppercase())
-            );
-            let error = toml::from_str::<ResolverSettings>(&format!("[{key}.x]\n"));
-            let error = error.expect_err(key).to_string();
-            assert!(!error.contains("unknown field"), "{error}");
-        }
-        let error = toml::from_str::<ResolverSettings>("nothing = 1\n").expect_err("no setting");
-        let fields = error.to_string();
-        let expected = fields.split("expected one of").nth(1).expect("a list");
-        assert_eq!(
-            expected.matches(", ").count() + 1,
-            documented.len(),
-            "{fields}"
-        );
+        documented::check::<ResolverSettings>("DOTKEY_RESOLVER_");
     }
 }

@@ -43,9 +43,7 @@ pub(super) fn run(args: &ZonePublishArgs, context: &Context<'_>) -> Result<Answe
         let holding = check(record.key_id(), &format!("the owner of {shown}"))?;
         (record, node()?, holding)
     } else {
-        let kinds = "a zone in TOML or a signed record";
-        files::text(path, bytes.clone(), ZONE_FILE_BYTES_MAX, kinds)?;
-        let identity = context.store.open(needed_key(args, path)?)?;
+        let identity = context.store.open(needed_key(args, (&bytes, path))?)?;
         let holding = check(identity.key_id(), &format!("`{}`", identity.name))?;
         let node = node()?;
         let anchor = holding.as_ref().and_then(|holding| holding.anchor);
@@ -84,13 +82,17 @@ fn what<'a>(args: &'a ZonePublishArgs, context: &Context<'_>) -> Result<(Option<
     }
 }
 
-fn needed_key<'a>(args: &'a ZonePublishArgs, path: &Path) -> Result<&'a KeyName> {
-    args.key.as_ref().ok_or_else(|| {
-        CliError::usage(
-            format!("{} is not signed yet", path.display()),
-            "say whose zone it is with --key NAME; `dotkey key list` shows who is here",
-        )
-    })
+fn needed_key<'a>(args: &'a ZonePublishArgs, (bytes, path): (&[u8], &Path)) -> Result<&'a KeyName> {
+    if let Some(key) = &args.key {
+        return Ok(key);
+    }
+    // What is neither a zone nor a record wants no key.
+    let kinds = "a zone in TOML or a signed record";
+    files::text(path, bytes.to_vec(), ZONE_FILE_BYTES_MAX, kinds)?;
+    Err(CliError::usage(
+        format!("{} is not signed yet", path.display()),
+        "say whose zone it is with --key NAME; `dotkey key list` shows who is here",
+    ))
 }
 
 fn signed_before(args: &ZonePublishArgs, shown: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dotkey_proto::identity::KeyId;
-use dotkey_proto::ledger::{Bundle, Freshness, Subject, VerifiedProof};
+use dotkey_proto::ledger::{Bundle, Freshness, Subject, Tenure, VerifiedProof};
 use dotkey_proto::time::Timestamp;
 
 use super::{Ask, Resolver, lock};
@@ -24,10 +24,8 @@ const BEHIND_MAX: usize = 2;
 /// Who holds a name, proved.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The identity that holds it; nobody once anybody may claim it.
-    pub key_id: Option<KeyId>,
-    /// From when on anybody may claim it, if its holder does not renew it.
-    pub free_at: Option<Timestamp>,
+    /// From when on anybody may claim it, if its holder does not renew it; `None` where nobody holds it.
+    pub(crate) free_at: Option<Timestamp>,
     /// What the validators certified.
     pub proof: VerifiedProof,
     /// The same as bytes, with the handovers that led to it, for who wants to check it elsewhere.
@@ -45,6 +43,13 @@ impl Claim {
     /// Whether the sources were asked since and none gave a proof that holds.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
+    }
+
+    /// The identity that holds it; nobody once anybody may claim it.
+    #[must_use]
+    pub fn holder(&self, now: Timestamp) -> Option<KeyId> {
+        let entry = self.proof.entry()?;
+        (now < self.free_at?).then_some(entry.key_id)
     }
 }
 
@@ -67,9 +72,7 @@ impl Resolver {
             (Err(_), Some(claim)) if self.freshness().check(claim.proof.time()).is_ok() => {
                 // Nobody waits for the silent ones again and again.
                 let looked_at = self.now();
-                let held = claim.free_at.is_some_and(|free_at| looked_at < free_at);
                 let claim = Arc::new(Claim {
-                    key_id: claim.key_id.filter(|_| held),
                     looked_at,
                     stale: true,
                     ..(*claim).clone()
@@ -98,10 +101,13 @@ impl Resolver {
             failures: failures.into(),
         })?;
         let (proof, bundle) = won.value;
-        let free_at = self.free_at(&proof);
-        let held = free_at.is_some_and(|free_at| self.now() < free_at);
+        let free_at = {
+            let light = lock(light);
+            let parameters = &light.genesis().parameters;
+            let tenure = Tenure::new(proof.entry(), parameters, proof.time(), self.now());
+            tenure.ends().map(|(_, free_at)| free_at)
+        };
         let claim = Arc::new(Claim {
-            key_id: proof.entry().filter(|_| held).map(|entry| entry.key_id),
             free_at,
             proof,
             bundle: Arc::new(bundle),
@@ -158,13 +164,6 @@ impl Resolver {
                 reason: error.to_string(),
             });
         }
-    }
-
-    /// When a name that the ledger has an entry for is its claimant's no longer: when the lease and the grace after it have ended.
-    fn free_at(&self, proof: &VerifiedProof) -> Option<Timestamp> {
-        let light = self.0.light.as_ref()?;
-        let grace_secs = lock(light).genesis().parameters.grace_secs;
-        Some(proof.entry()?.lease_ends.saturating_add(grace_secs))
     }
 
     fn freshness(&self) -> Freshness {

@@ -199,7 +199,7 @@ impl Resolver {
             Some(claim) => {
                 timer.note(&mut trace, Stage::Claim, claim.origin.clone());
                 let name = || ResolveError::Unclaimed(apex.as_ascii().into());
-                claim.key_id.ok_or_else(name)?
+                claim.holder(self.now()).ok_or_else(name)?
             }
             None => {
                 key_id_of(apex.root()).ok_or_else(|| ResolveError::NoSuchKey(origin.clone()))?

@@ -45,7 +45,7 @@ pub use key::{VALIDATOR_KEY_FILE, ValidatorKey};
 pub use outcomes::Outcome;
 pub use signing::Signing;
 pub use solo::{SOLO_NAME, found_solo, near_parameters};
-pub use status::{Following, LedgerStatus};
+pub use status::{AGE_SECONDS_MAX, Following, LedgerStatus};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -81,6 +81,7 @@ struct Inner {
     engine: Mutex<Option<Engine>>,
     /// How far this node is, where it follows without a vote.
     following: Mutex<Option<Following>>,
+    signing: signing::Newest,
     /// Why it did not begin.
     failed: Option<String>,
     opened: Instant,
@@ -146,6 +147,7 @@ impl Ledger {
             running: RwLock::new(None),
             engine: Mutex::new(None),
             following: Mutex::default(),
+            signing: signing::Newest::default(),
             failed: None,
             opened: Instant::now(),
         };
@@ -333,10 +335,9 @@ impl Ledger {
             votes: halted.is_none()
                 && waits.is_none()
                 && engine_status.as_ref().is_some_and(|one| one.votes),
-            // What does not read is for whoever needs it to say.
             signing: executor
                 .as_ref()
-                .and_then(|one| signing::of(&one.chain).ok()?),
+                .and_then(|one| self.0.signing.of(&one.chain)),
             following: self.following().clone(),
             waiting,
             waiting_bytes,

@@ -1,5 +1,7 @@
 //! Which validators take part, as every node can tell: by the certificates of the newest blocks.
 
+use std::sync::{Mutex, PoisonError};
+
 use serde::Serialize;
 
 use crate::ledger::{Chain, ChainError};
@@ -19,8 +21,28 @@ pub struct Signing {
     pub blocks: u64,
 }
 
+/// What the newest certificates say, read once a block: whoever asks for a node's health asks for it too.
+#[derive(Debug, Default)]
+pub(super) struct Newest(Mutex<Option<(u64, Option<Signing>)>>);
+
+impl Newest {
+    pub(super) fn of(&self, chain: &Chain) -> Option<Signing> {
+        let height = chain.tip().height;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, signing)) = *last
+            && at == height
+        {
+            return signing;
+        }
+        // What does not read is for whoever needs it to say.
+        let signing = of(chain).ok()?;
+        *last = Some((height, signing));
+        signing
+    }
+}
+
 /// By what a chain has; `None` before the first certificate.
-pub(super) fn of(chain: &Chain) -> Result<Option<Signing>, ChainError> {
+fn of(chain: &Chain) -> Result<Option<Signing>, ChainError> {
     let Some(newest) = chain.certified()? else {
         return Ok(None);
     };

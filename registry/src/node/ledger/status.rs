@@ -85,7 +85,7 @@ impl From<&Progress> for Following {
 }
 
 /// A block older than this, where one is due every few seconds, is worth a look.
-const AGE_SECONDS_MAX: u64 = 60;
+pub const AGE_SECONDS_MAX: u64 = 60;
 
 impl LedgerStatus {
     /// Adds what the node's peers say of its clock: validators whose clocks are too far apart do not connect, so that nobody's block tells.
