@@ -9,7 +9,7 @@ use dotkey_resolver::server::{Access, Listen, Prefix};
 use dotkey_resolver::transport::Transport;
 use dotkey_resolver::upstream::{Address, Upstream};
 
-use crate::args::{Ports, ResolverRunArgs};
+use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
 
@@ -161,7 +161,9 @@ fn rate(text: Option<&str>) -> Result<Option<u32>> {
 
 fn cache_bytes(text: Option<&str>) -> Result<Option<usize>> {
     let read = |text: &str| {
-        let size: Size = text.parse().map_err(|why: String| bad("cache_max", text, &why))?;
+        let size: Bytes = text
+            .parse()
+            .map_err(|why: String| bad("cache_max", text, &why))?;
         usize::try_from(size.0).map_err(|_| bad("cache_max", text, "it is more than there can be"))
     };
     text.map(read).transpose()
