@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::ApiConfig;
 use super::client::Client;
 use super::problem::{self, Problem};
 use super::put::{Bound, read};
@@ -146,6 +147,24 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Whether a request shows the token.
+pub(crate) fn authorized(config: &ApiConfig, headers: &HeaderMap) -> Result<(), Problem> {
+    let token = config.token.as_ref();
+    if token.is_some_and(|token| token.opens(headers)) {
+        return Ok(());
+    }
+    let next = format!(
+        "send `Authorization: Bearer <token>` with the text of `{FILE}` in the data folder of who serves this"
+    );
+    let problem = Problem::new(
+        problem::UNAUTHORIZED,
+        "this path is for who runs this program",
+        next,
+    );
+    let scheme = HeaderValue::from_static("Bearer");
+    Err(problem.with_header(header::WWW_AUTHENTICATE, scheme))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -166,15 +185,7 @@ pub(crate) async fn backup(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let token = shared.config.token.as_ref();
-    if !token.is_some_and(|token| token.opens(&headers)) {
-        return Err(Problem::new(
-            problem::UNAUTHORIZED,
-            "this path is for who runs the node",
-            format!("send `Authorization: Bearer <token>` with the text of `{FILE}` in the node's data folder"),
-        )
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
-    }
+    authorized(&shared.door.config, &headers)?;
     Parameters::read(&uri, &[])?;
     request::accepted(&headers, &[JSON])?;
     request::takes(&headers, JSON)?;

@@ -169,7 +169,7 @@ pub(crate) async fn events(
     };
     // An id without data moves the client's place: one that is cut off before the first event resumes from here.
     let hello = Event::default().retry(RETRY).id(ring.id(seen));
-    let limits = &shared.config.limits;
+    let limits = &shared.door.config.limits;
     let subscriber = Subscriber {
         first: [lost.map(|reason| reset(&ring, seen, reason)), Some(hello)]
             .into_iter()
@@ -179,7 +179,7 @@ pub(crate) async fn events(
         newest,
         seen,
         only,
-        stop: shared.stop.clone(),
+        stop: shared.door.stop.clone(),
         until: Instant::now() + limits.stream_life,
         _share: share,
     };

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{self, Problem};
 use super::records::{EFFORT, EXPIRES, NOT_BEFORE, SEQUENCE};
 use super::request::quoted;
-use super::state::Shared;
+use super::state::Door;
 
 /// What anyone may read, from any page.
 pub(crate) const PUBLIC: &[&str] = &[
@@ -39,7 +39,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Wraps every request.
 pub(crate) async fn guard(
-    State(shared): State<Arc<Shared>>,
+    State(door): State<Arc<Door>>,
     path: Option<MatchedPath>,
     request: Request,
     next: Next,
@@ -51,7 +51,7 @@ pub(crate) async fn guard(
         return preflight();
     }
     if !(public && reads)
-        && let Err(problem) = check(&shared.config.hosts, &request, reads)
+        && let Err(problem) = check(&door.config.hosts, &request, reads)
     {
         return problem.into_response();
     }

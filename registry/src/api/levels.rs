@@ -17,11 +17,17 @@ type Words = Family<[(&'static str, &'static str); 1], Gauge>;
 /// The verdicts on whether others reach the node.
 const VERDICTS: [&str; 4] = ["public", "private", "local", "unknown"];
 
-/// All of them as text.
-pub(super) fn text(status: &Status, ledger: Option<&LedgerStatus>) -> String {
+/// The program that runs.
+pub(super) fn build() -> String {
     let mut registry = Registry::with_prefix("dotkey");
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program that runs", version);
+    encoded(&registry)
+}
+
+/// All of them as text.
+pub(super) fn text(status: &Status, ledger: Option<&LedgerStatus>) -> String {
+    let mut registry = Registry::with_prefix("dotkey");
     number(
         &mut registry,
         "warnings",
@@ -51,8 +57,12 @@ pub(super) fn text(status: &Status, ledger: Option<&LedgerStatus>) -> String {
     if let Some(status) = ledger {
         self::ledger(&mut registry, status);
     }
+    encoded(&registry)
+}
+
+fn encoded(registry: &Registry) -> String {
     let mut text = String::new();
-    text::encode(&mut text, &registry).expect("a String takes everything");
+    text::encode(&mut text, registry).expect("a String takes everything");
     text
 }
 

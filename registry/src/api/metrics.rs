@@ -19,7 +19,7 @@ use super::levels;
 use super::problem::Problem;
 use super::request::Parameters;
 use super::routes::with_ledger;
-use super::state::Shared;
+use super::state::{Door, Shared};
 
 /// What Prometheus expects of text that ends in `# EOF`.
 const OPEN_METRICS: HeaderValue =
@@ -83,6 +83,12 @@ impl HttpMetrics {
         self.cut_off.get_or_create(&labels).inc();
     }
 
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("a String takes everything");
+        text
+    }
+
     fn registered(mut self) -> Self {
         let http = self.registry.sub_registry_with_prefix("dotkey_http");
         http.register(
@@ -131,17 +137,26 @@ pub(crate) async fn metrics(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    let mut own = String::new();
-    text::encode(&mut own, &shared.metrics.registry).expect("a String takes everything");
     let node = shared.ask(shared.node.metrics()).await?;
     let (status, ledger) = with_ledger(&shared, shared.ask(shared.node.status()).await?);
-    let page = join([node, levels::text(&status, ledger.as_ref()), own]);
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response())
+    let beside = shared.door.config.beside.as_ref();
+    Ok(page([
+        levels::build(),
+        node,
+        levels::text(&status, ledger.as_ref()),
+        beside.map(|beside| beside.metrics()).unwrap_or_default(),
+        shared.door.metrics.text(),
+    ]))
+}
+
+/// An answer of these parts.
+pub(crate) fn page(parts: impl IntoIterator<Item = String>) -> Response {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], join(parts)).into_response()
 }
 
 /// Counts every request. Outermost, so that refusals are counted as well.
 pub(crate) async fn count(
-    State(shared): State<Arc<Shared>>,
+    State(door): State<Arc<Door>>,
     path: Option<MatchedPath>,
     request: Request,
     next: Next,
@@ -149,7 +164,7 @@ pub(crate) async fn count(
     let method = known(request.method());
     // The pattern, not the path: strangers choose paths, and each label is memory.
     let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let metrics = &shared.metrics;
+    let metrics = &door.metrics;
     let flight = Flight::new(&metrics.in_flight);
     let begin = Instant::now();
     let response = next.run(request).await;

@@ -5,6 +5,7 @@
 //! for the node behind [`crate::node::Node`]; a client verifies what it reads here as it would from anyone.
 
 mod admin;
+mod beside;
 mod client;
 mod events;
 mod flow;
@@ -25,12 +26,14 @@ mod stall;
 mod state;
 
 use core::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_proto::time::Timestamp;
 
 pub use admin::{Token, TokenError};
-pub use server::{Server, serve};
+pub use beside::Beside;
+pub use server::{Server, serve, serve_beside};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -44,6 +47,8 @@ pub struct ApiConfig {
     pub hosts: Vec<String>,
     /// Opens the paths for who runs the node; without one they are closed.
     pub token: Option<Token>,
+    /// What runs in the process besides, and is looked after through the same server.
+    pub beside: Option<Arc<dyn Beside>>,
     /// How much a client may have.
     pub limits: Limits,
 }
@@ -56,6 +61,7 @@ impl ApiConfig {
             clock,
             hosts: Vec::new(),
             token: None,
+            beside: None,
             limits: Limits::default(),
         }
     }

@@ -89,7 +89,7 @@ pub(crate) async fn read(
     body: Body,
     bound: Bound,
 ) -> Result<Bytes, Problem> {
-    let (most, wait) = (bound.bytes, shared.config.limits.body_wait);
+    let (most, wait) = (bound.bytes, shared.door.config.limits.body_wait);
     let too_large = || {
         Problem::new(
             problem::TOO_LARGE,
@@ -128,7 +128,7 @@ async fn verify(
     target: Target,
     bytes: Bytes,
 ) -> Result<Verified<Record>, Problem> {
-    let now = (shared.config.clock)();
+    let now = (shared.door.config.clock)();
     let wanted = target.branch.clone();
     // Up to 64 signatures: milliseconds that others must not wait for.
     let verified = tokio::task::spawn_blocking(move || {

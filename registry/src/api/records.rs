@@ -39,7 +39,7 @@ pub(crate) async fn get(
         .ask(shared.node.get(target.position(), effort))
         .await?;
     // It may have expired on its way here.
-    let now = (shared.config.clock)();
+    let now = (shared.door.config.clock)();
     let record = got.record.filter(|record| record.expires() > now);
     let Some(record) = record else {
         return Err(absent(&target, &got.effort));

@@ -74,6 +74,10 @@ impl Parameters {
         found.map(|(_, value)| value.as_str())
     }
 
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.get("name")
+    }
+
     pub(crate) fn branch(&self) -> Result<Option<Branch>, Problem> {
         let parse = |text: &str| {
             text.parse().map_err(|_| {

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::problem::{self, Problem};
 use super::request::{Parameters, quoted};
-use super::state::Shared;
-use super::{admin, events, guard, ledger, metrics, put, records};
+use super::state::{Door, Shared};
+use super::{admin, beside, events, guard, ledger, metrics, put, records};
 use crate::node::ledger::{Ledger, LedgerStatus};
 use crate::node::{PeerStatus, Status};
 
@@ -25,7 +26,8 @@ const HEALTH_WAIT: Duration = Duration::from_secs(2);
 
 /// All paths, with what every request passes.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let door = Arc::clone(&shared.door);
+    let node = Router::new()
         .route("/v1/records/{key_id}", get(records::get).put(put::put))
         .route("/v1/names/{name}", get(ledger::proofs::name))
         .route("/v1/identities/{key_id}", get(ledger::proofs::identity))
@@ -43,25 +45,43 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/backups", post(admin::backup))
         .route("/v1/openapi.yaml", get(openapi))
         .route("/metrics", get(metrics::metrics))
+        .with_state(shared);
+    let all = match &door.config.beside {
+        Some(resolver) => node.merge(beside::routes(&door, resolver)),
+        None => node,
+    };
+    guarded(all, &door)
+}
+
+/// The paths of a process without a node.
+pub(crate) fn router_beside(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Router {
+    let all = beside::routes(door, resolver)
+        .merge(beside::routes_alone(door, resolver))
+        .route("/v1/openapi.yaml", get(openapi));
+    guarded(all, door)
+}
+
+/// With what every request passes.
+fn guarded(router: Router, door: &Arc<Door>) -> Router {
+    router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(no_such_path)
         // Before any handler reads what a page sent.
-        .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(door), guard::guard))
         // Outside the guard: what it refuses is counted.
-        .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
-        .with_state(shared)
+        .layer(from_fn_with_state(Arc::clone(door), metrics::count))
 }
 
 #[derive(Serialize)]
-struct HealthReport {
-    status: &'static str,
-    reasons: Vec<String>,
-    ledger: Option<LedgerHealth>,
+pub(super) struct HealthReport {
+    pub(super) status: &'static str,
+    pub(super) reasons: Vec<String>,
+    pub(super) ledger: Option<LedgerHealth>,
 }
 
 /// How the ledger is, in so far as a client may choose its node by it.
 #[derive(Serialize)]
-struct LedgerHealth {
+pub(super) struct LedgerHealth {
     height: Option<u64>,
     age_seconds: Option<u64>,
     votes: bool,
@@ -71,8 +91,8 @@ struct LedgerHealth {
 /// `GET /v1/health`. It fails where a client had better ask another node; what someone should look at only degrades it.
 async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    let stopping = *shared.stop.borrow();
-    let wait = HEALTH_WAIT.min(shared.config.limits.node_wait);
+    let stopping = *shared.door.stop.borrow();
+    let wait = HEALTH_WAIT.min(shared.door.config.limits.node_wait);
     let status = shared.ask_within(wait, shared.node.status()).await;
     let ahead = status.as_ref().ok().and_then(|one| one.clock_ahead_secs);
     let ledger = ledger_status(&shared, ahead);
@@ -91,6 +111,8 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
         }
         Ok(Status { warnings, .. }) => {
             reasons.extend(warnings);
+            let beside = shared.door.config.beside.as_ref();
+            reasons.extend(beside.map(|one| one.reasons()).unwrap_or_default());
             (
                 StatusCode::OK,
                 if reasons.is_empty() { "ok" } else { "degraded" },
@@ -112,7 +134,7 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
 }
 
 /// It is another one a second later.
-const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
+pub(super) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// `GET /v1/status`.

@@ -19,15 +19,16 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::beside::Beside;
 use super::client::Client;
 use super::events::Ring;
 use super::flow::CountedBody;
-use super::metrics::{Flight, HttpMetrics};
+use super::metrics::Flight;
 use super::places::{Place, Places};
-use super::routes::router;
+use super::routes::{router, router_beside};
 use super::shares::Shares;
 use super::stall::Stalling;
-use super::state::Shared;
+use super::state::{Door, Shared};
 use super::{ApiConfig, Limits};
 use crate::node::Node;
 
@@ -68,26 +69,49 @@ impl Drop for Server {
 /// # Errors
 /// When the listener has no address, or the system gives no randomness.
 pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result<Server> {
-    let address = listener.local_addr()?;
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
     let (stop, stopped) = watch::channel(false);
+    let filled = stopped.clone();
     let events = Arc::new(Ring::new(u64::from_be_bytes(nonce), config.limits.events));
     let changes = node.changes();
+    let door = Door::new(config, stopped);
     let shared = Arc::new(Shared {
         node,
         events: Arc::clone(&events),
-        metrics: HttpMetrics::new(),
-        bodies: Shares::new("bodies", config.limits.bodies),
-        puts: Shares::new("publishes", config.limits.puts),
-        ledger: Arc::new(Semaphore::new(config.limits.ledger)),
-        subscribers: Shares::new("streams of events", config.limits.subscribers),
-        stop: stopped.clone(),
-        config,
+        bodies: Shares::new("bodies", door.config.limits.bodies),
+        puts: Shares::new("publishes", door.config.limits.puts),
+        ledger: Arc::new(Semaphore::new(door.config.limits.ledger)),
+        subscribers: Shares::new("streams of events", door.config.limits.subscribers),
+        door: Arc::clone(&door),
     });
-    let filled = stopped.clone();
     tokio::spawn(async move { events.fill(changes, filled).await });
-    let accepting = tokio::spawn(accept(listener, shared, stopped));
+    start(listener, door, router(shared), stop)
+}
+
+/// Serves a resolver that runs without a node: what is about itself, and nothing of a node's.
+///
+/// # Errors
+/// When the listener has no address.
+pub fn serve_beside(
+    listener: TcpListener,
+    resolver: &Arc<dyn Beside>,
+    config: ApiConfig,
+) -> io::Result<Server> {
+    let (stop, stopped) = watch::channel(false);
+    let door = Door::new(config, stopped);
+    let router = router_beside(&door, resolver);
+    start(listener, door, router, stop)
+}
+
+fn start(
+    listener: TcpListener,
+    door: Arc<Door>,
+    router: Router,
+    stop: watch::Sender<bool>,
+) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    let accepting = tokio::spawn(accept(listener, door, router));
     Ok(Server {
         address,
         stop,
@@ -95,10 +119,10 @@ pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result
     })
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    let limits = shared.config.limits.clone();
+async fn accept(listener: TcpListener, door: Arc<Door>, router: Router) {
+    let limits = door.config.limits.clone();
     let places = Places::new(limits.connections);
-    let router = router(Arc::clone(&shared));
+    let mut stop = door.stop.clone();
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
@@ -107,7 +131,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
         let (stream, client, place) = match accepted {
             Ok((stream, client, Some(place))) => (stream, client, place),
             Ok((.., None)) => {
-                shared.metrics.cut_off("crowded");
+                door.metrics.cut_off("crowded");
                 continue;
             }
             Err(error) => {
@@ -116,13 +140,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Rec
                 continue;
             }
         };
-        let (router, shared, stop) = (router.clone(), Arc::clone(&shared), stop.clone());
+        let (router, door, stop) = (router.clone(), Arc::clone(&door), stop.clone());
         tokio::spawn(async move {
-            let _counted = Flight::new(&shared.metrics.connections);
-            let limits = &shared.config.limits;
+            let _counted = Flight::new(&door.metrics.connections);
+            let limits = &door.config.limits;
             let serving = connection(stream, client, &place, router, limits, stop);
             if let Some(reason) = serving.await {
-                shared.metrics.cut_off(reason);
+                door.metrics.cut_off(reason);
             }
         });
     }

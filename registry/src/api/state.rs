@@ -13,18 +13,34 @@ use super::shares::Shares;
 use crate::node::{Node, NodeError};
 use crate::store::StoreError;
 
-/// One for each server.
-pub(crate) struct Shared {
-    pub(crate) node: Node,
+/// What every request passes, whatever is behind: one for each server.
+pub(crate) struct Door {
     pub(crate) config: ApiConfig,
-    pub(crate) events: Arc<Ring>,
     pub(crate) metrics: HttpMetrics,
+    /// True from when the server stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Door {
+    pub(crate) fn new(config: ApiConfig, stop: watch::Receiver<bool>) -> Arc<Self> {
+        let metrics = HttpMetrics::new();
+        Arc::new(Self {
+            config,
+            metrics,
+            stop,
+        })
+    }
+}
+
+/// What the paths of a node share.
+pub(crate) struct Shared {
+    pub(crate) door: Arc<Door>,
+    pub(crate) node: Node,
+    pub(crate) events: Arc<Ring>,
     pub(crate) bodies: Arc<Shares>,
     pub(crate) puts: Arc<Shares>,
     pub(crate) ledger: Arc<Semaphore>,
     pub(crate) subscribers: Arc<Shares>,
-    /// True from when the server stops.
-    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl Shared {
@@ -33,7 +49,7 @@ impl Shared {
         &self,
         question: impl Future<Output = Result<T, NodeError>>,
     ) -> Result<T, Problem> {
-        self.ask_within(self.config.limits.node_wait, question)
+        self.ask_within(self.door.config.limits.node_wait, question)
             .await
     }
 

@@ -3,6 +3,7 @@
 //! Behind the server is a node of one map instead of a network: what it is asked for is what the network would be asked for.
 
 mod about;
+mod beside;
 mod bounds;
 mod browsers;
 mod client;

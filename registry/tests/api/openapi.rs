@@ -1,6 +1,7 @@
 //! The OpenAPI file and the server say the same: schemathesis sends what the file allows and what it does not.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_proto::identity::{Policy, PublicKey};
@@ -10,6 +11,7 @@ use dotkey_proto::stamp::{Memory, Purpose, Puzzle};
 use dotkey_registry::ledger::Charter;
 use tokio::process::Command;
 
+use crate::beside::{Double, token};
 use crate::client::Ask;
 use crate::node::{Draft, World, key_id, path};
 
@@ -28,6 +30,8 @@ async fn the_server_keeps_to_its_file() {
     let world = World::with_ledger(|config| {
         // A stream of events has to end for schemathesis to read it.
         config.limits.stream_life = Duration::from_millis(20);
+        config.token = Some(token());
+        config.beside = Some(Arc::new(Double::default()));
     });
     let world = world.await;
     let record = Draft::default().sign();

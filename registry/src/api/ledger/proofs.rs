@@ -27,7 +27,7 @@ pub(crate) async fn name(
     let label = label(path)?;
     let epoch = Parameters::read(&uri, &["epoch"])?.epoch()?;
     let kind = request::accepted(&headers, &[CBOR, JSON])?;
-    let now = (shared.config.clock)();
+    let now = (shared.door.config.clock)();
     let question = move |ledger: Ledger| {
         let subject = Subject::Name(label.clone());
         let body = match kind {
@@ -51,7 +51,7 @@ pub(crate) async fn identity(
     let key_id = request::key_id(&text)?;
     let epoch = Parameters::read(&uri, &["epoch"])?.epoch()?;
     let kind = request::accepted(&headers, &[CBOR, JSON])?;
-    let now = (shared.config.clock)();
+    let now = (shared.door.config.clock)();
     let question = move |ledger: Ledger| {
         let body = match kind {
             JSON => json(&view_of_identity(&ledger, key_id, now)?),

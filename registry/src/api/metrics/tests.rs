@@ -22,7 +22,12 @@ type List = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn operators_are_told_of_every_metric_and_of_no_other() {
-    let page = join([node(), levels::text(&status(), Some(&ledger())), own()]);
+    let page = join([
+        levels::build(),
+        node(),
+        levels::text(&status(), Some(&ledger())),
+        own(),
+    ]);
     assert_eq!(served(&page), documented());
 }
 
@@ -107,9 +112,7 @@ fn own() -> String {
     metrics.requests.get_or_create(&requests).inc();
     let cut_off = CutOffLabels { reason: "idle" };
     metrics.cut_off.get_or_create(&cut_off).inc();
-    let mut text = String::new();
-    text::encode(&mut text, &metrics.registry).expect("a String takes everything");
-    text
+    metrics.text()
 }
 
 /// The list that a page makes. A histogram is one metric, whatever its lines are called.
@@ -141,6 +144,8 @@ fn served(page: &str) -> List {
 fn documented() -> List {
     let page = include_str!("../../../../docs/operating.md");
     let rows = page.lines().filter(|line| line.starts_with("| `dotkey_"));
+    // What the resolver counts is held to the same page by its own test.
+    let rows = rows.filter(|line| !line.starts_with("| `dotkey_resolver_"));
     let quoted = |cell: &str| {
         let words = cell.split('`').skip(1).step_by(2);
         words.map(str::to_owned).collect::<Vec<_>>()

@@ -1,0 +1,195 @@
+//! A resolver beside the node, or by itself: who may see what it keeps, and who may not.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dotkey_registry::api::{ApiConfig, Beside, Server, Token, serve_beside};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::client::{Answer, Ask};
+use crate::node::{Mood, World, now};
+
+/// A resolver that keeps one answer, and counts how often it let go.
+#[derive(Default)]
+pub(crate) struct Double {
+    flushed: AtomicUsize,
+}
+
+impl Beside for Double {
+    fn metrics(&self) -> String {
+        "# HELP dotkey_resolver_queries Queries.\n# TYPE dotkey_resolver_queries counter\n\
+         dotkey_resolver_queries_total{transport=\"udp\"} 7\n# EOF\n"
+            .to_owned()
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        match self.flushed.load(Ordering::SeqCst) {
+            0 => Vec::new(),
+            _ => vec!["it was flushed".to_owned()],
+        }
+    }
+
+    fn status(&self) -> Value {
+        json!({
+            "suffix": "key",
+            "listening": {"dns": "127.0.0.1:5300", "dot": null, "doq": null, "doh": null},
+            "uptime_seconds": 1,
+            "queries": 7,
+            "connections": 0,
+            "cache": partitions(),
+            "ordinary_names": false,
+            "query_log": false,
+            "last_reload": null,
+            "warnings": [],
+        })
+    }
+
+    fn kept(&self, name: Option<&str>) -> Result<Value, String> {
+        let name = known(name)?;
+        let answer = json!({"name": name, "type": "A", "dnssec": false, "partition": "ours", "rcode": "NOERROR", "verified": true, "extended_error": null, "seconds_left": 9, "bytes": 90});
+        Ok(json!({"partitions": partitions(), "found": 1, "answers": [answer]}))
+    }
+
+    fn flush(&self, name: Option<&str>) -> Result<Value, String> {
+        known(name)?;
+        self.flushed.fetch_add(1, Ordering::SeqCst);
+        Ok(json!({"flushed": 1}))
+    }
+}
+
+fn partitions() -> Value {
+    let partition = json!({"answers": 1, "bytes": 400, "bytes_max": 1000, "evicted": 0});
+    json!({"ours": partition, "ordinary": partition})
+}
+
+fn known(name: Option<&str>) -> Result<&str, String> {
+    let name = name.unwrap_or("site.key.");
+    match name.is_ascii() && !name.contains("..") {
+        true => Ok(name),
+        false => Err("it is no name".to_owned()),
+    }
+}
+
+/// A token as a data folder has it.
+pub(crate) fn token() -> Token {
+    let folder = tempfile::tempdir().expect("a folder");
+    Token::load_or_make(folder.path()).expect("made")
+}
+
+async fn alone(resolver: &Arc<Double>, token: &Token) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut config = ApiConfig::new(now);
+    config.token = Some(token.clone());
+    let resolver = Arc::clone(resolver) as Arc<dyn Beside>;
+    serve_beside(listener, &resolver, config).expect("it serves")
+}
+
+/// All that is behind the token, with what is asked there.
+const CLOSED: [(&str, &str); 2] = [
+    ("GET", "/v1/resolver/cache"),
+    ("POST", "/v1/resolver/cache/flush"),
+];
+
+async fn of(ask: Ask, at: SocketAddr) -> Answer {
+    ask.of(at).await
+}
+
+#[tokio::test]
+async fn with_a_node_and_without_it_is_looked_after_by_the_same_paths() {
+    let (resolver, token) = (Arc::new(Double::default()), token());
+    let lone = alone(&resolver, &token).await;
+    let world = World::with(Mood::Honest, |config| {
+        config.token = Some(token.clone());
+        config.beside = Some(Arc::<Double>::default());
+    })
+    .await;
+    for at in [lone.address(), world.address()] {
+        let status = of(Ask::get("/v1/resolver"), at).await;
+        assert_eq!((status.status, &status.json()["queries"]), (200, &json!(7)));
+        let page = of(Ask::get("/metrics"), at).await.text();
+        for name in [
+            "dotkey_resolver_queries_total",
+            "dotkey_build_info",
+            "dotkey_http_connections",
+        ] {
+            assert!(page.contains(name), "{name}: {page}");
+        }
+        assert!(page.ends_with("# EOF\n") && page.matches("# EOF").count() == 1);
+        assert_eq!(of(Ask::get("/v1/health"), at).await.json()["status"], "ok");
+        for (method, path) in CLOSED {
+            let ask = Ask::new(method, &format!("{path}?name=www.site.key"));
+            let ask = ask.header("Authorization", &token.bearer());
+            let answer = of(ask, at).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        let health = of(Ask::get("/v1/health"), at).await.json();
+        assert_eq!(health["status"], "degraded");
+        assert_eq!(health["reasons"], json!(["it was flushed"]));
+        let api = of(Ask::get("/v1/openapi.yaml"), at).await;
+        assert!(api.text().contains("/v1/resolver/cache/flush"));
+    }
+    // What is a node's is not there.
+    let peers = of(Ask::get("/v1/peers"), lone.address()).await;
+    assert_eq!((peers.status, peers.code().as_str()), (404, "no-such-path"));
+    // Nor a resolver's, where none runs.
+    let bare = World::new(Mood::Honest).await;
+    let none = of(Ask::get("/v1/resolver"), bare.address()).await;
+    assert_eq!((none.status, none.code().as_str()), (404, "no-such-path"));
+    lone.stop().await;
+}
+
+#[tokio::test]
+async fn no_page_and_nobody_without_the_token_sees_or_empties_it() {
+    let (resolver, token) = (Arc::new(Double::default()), token());
+    let server = alone(&resolver, &token).await;
+    let at = server.address();
+    let bearer = token.bearer();
+    for (method, path) in CLOSED {
+        let ask = || Ask::new(method, path);
+        let with_token = || ask().header("Authorization", &bearer);
+        // As another user of the machine, or a page that was given this machine's address, sends it.
+        let answer = of(ask(), at).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        let wrong = ask().header("Authorization", &format!("Bearer {}", "0".repeat(64)));
+        assert_eq!(of(wrong, at).await.status, 401, "{path}");
+        let rebound = with_token().header("Host", "page.example");
+        assert_eq!(of(rebound, at).await.status, 421, "{path}");
+        // A page may ask whether it may send a token, and may not.
+        let preflight = Ask::new("OPTIONS", path)
+            .header("Origin", "http://page.example")
+            .header("Access-Control-Request-Method", method)
+            .header("Access-Control-Request-Headers", "authorization");
+        let answer = of(preflight, at).await;
+        assert!(answer.status >= 400, "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        let answer = of(with_token(), at).await;
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    let page = Ask::new("POST", "/v1/resolver/cache/flush")
+        .header("Authorization", &bearer)
+        .header("Origin", "http://page.example");
+    let answer = of(page, at).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (403, "cross-origin")
+    );
+    for path in ["/v1/resolver", "/metrics"] {
+        let rebound = Ask::get(path).header("Host", "page.example");
+        assert_eq!(of(rebound, at).await.status, 421, "{path}");
+    }
+    // The ones with the token.
+    assert_eq!(resolver.flushed.load(Ordering::SeqCst), 1);
+    for wrong in ["?name=a..b", "?nmae=a", "?name=a&name=b"] {
+        let ask = Ask::get(&format!("/v1/resolver/cache{wrong}"));
+        let answer = of(ask.header("Authorization", &bearer), at).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "bad-parameter")
+        );
+    }
+    server.stop().await;
+}
