@@ -29,7 +29,7 @@ pub(crate) use network::{
     NetworkShowArgs,
 };
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
-pub(crate) use resolver::{ResolverArgs, ResolverCommand, ResolverRunArgs};
+pub(crate) use resolver::{CacheCommand, ResolverArgs, ResolverCommand, ResolverRunArgs};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Global {
     /// Folder that holds everything, keys included [env: DOTKEY_DATA; default: dotkey in $XDG_DATA_HOME or ~/.local/share]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
@@ -71,6 +71,9 @@ pub(crate) enum Command {
     Node(NodeArgs),
     /// Run a resolver by itself, which asks nodes and believes none; or show the anchor of what it signs
     Resolver(ResolverArgs),
+    /// Show or flush the answers that the running resolver keeps
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// How the running node does: peers, records, whether they are safe, whether others reach it
     Status {
         #[command(flatten)]

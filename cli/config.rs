@@ -17,7 +17,7 @@ use crate::files;
 
 use node::one_of;
 pub(crate) use node::{LogSettings, NodeSettings, bad};
-pub(crate) use resolver::ResolverSettings;
+pub(crate) use resolver::{ResolverSettings, changed};
 
 /// Nobody writes more than this by hand.
 const CONFIG_BYTES_MAX: usize = 64 * 1024;
@@ -26,7 +26,7 @@ const CONFIG_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const CONFIG_FILE: &str = "config.toml";
 
 /// What every command may need to know.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Everything that the program keeps.
     pub(crate) data: PathBuf,
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) resolver: ResolverSettings,
     /// What it logs.
     pub(crate) log: LogSettings,
+    /// Where they come from, to be read again.
+    from: Global,
 }
 
 /// The configuration file. Each key is also an environment variable: `data` is `DOTKEY_DATA`.
@@ -80,7 +82,13 @@ impl Settings {
             node: file.node.over()?,
             resolver: file.resolver.over()?,
             log: LogSettings::over(file.log, file.log_format)?,
+            from: global.clone(),
         })
+    }
+
+    /// The same as the configuration says it now.
+    pub(crate) fn again(&self) -> Result<Self> {
+        Self::load(&self.from)
     }
 
     /// The data folder as a person would write it in a command, or nothing where it is the default.

@@ -20,8 +20,35 @@ pub(crate) enum ResolverCommand {
     Anchor,
 }
 
+/// What is done with the answers that a running resolver keeps.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// The kept answers of a name and of those below it, or of all
+    Show {
+        /// A name such as www.example.net [default: all]
+        name: Option<String>,
+        #[command(flatten)]
+        ask: CacheAskArgs,
+    },
+    /// Let go of the kept answers of a name and of those below it, or of all
+    Flush {
+        /// A name such as www.example.net [default: all]
+        name: Option<String>,
+        #[command(flatten)]
+        ask: CacheAskArgs,
+    },
+}
+
+/// Which resolver is asked.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct CacheAskArgs {
+    /// The API of the resolver to ask, such as http://127.0.0.1:5380 [default: the one that runs in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) resolver: Option<String>,
+}
+
 /// How a resolver runs. What is not said here comes from the environment and the configuration.
-#[derive(Debug, Default, PartialEq, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, ClapArgs)]
 pub(crate) struct ResolverRunArgs {
     /// A node to ask; may be repeated. All are asked at once, and none is believed [default: the node that runs in the data folder]
     #[arg(long = "node", value_name = "URL")]
@@ -32,6 +59,9 @@ pub(crate) struct ResolverRunArgs {
     /// Where DNS listens, over UDP and TCP [default: 127.0.0.1:5300]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) dns: Option<String>,
+    /// Where who looks after it asks: metrics, health, what is kept; `off` for nowhere [default: 127.0.0.1:5380]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) api: Option<String>,
     /// Who is asked for ordinary names, such as 192.0.2.53 or tls://192.0.2.53#dns.example.net; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) upstream: Vec<String>,

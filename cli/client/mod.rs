@@ -5,6 +5,7 @@ mod events;
 mod ledger;
 mod light;
 mod problem;
+mod resolver;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use ureq::{Agent, Body};
 
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
-use crate::node::RunFile;
+use crate::node::{Role, RunFile};
 
 pub(crate) use ledger::{Ledger, refusal};
 pub(crate) use light::{LightClient, genesis_of};
@@ -69,6 +70,10 @@ impl NodeClient {
             (None, Some(data)) => running_in(data)?,
             (asked, _) => (asked.unwrap_or_default(), String::new()),
         };
+        Self::at(&url, from, data)
+    }
+
+    fn at(url: &str, from: String, data: Option<PathBuf>) -> Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
         if !url.starts_with("http://") {
             return Err(CliError::usage(
@@ -288,6 +293,10 @@ impl NodeClient {
 fn running_in(data: &Path) -> Result<(String, String)> {
     let path = RunFile::path(data);
     let run = RunFile::read(&path)?.ok_or_else(|| none_runs(data))?;
+    if run.role == Some(Role::Resolver) {
+        // Its API is about itself.
+        return Err(none_runs(data));
+    }
     let from = format!(
         ", where {} says that process {} runs one",
         path.display(),

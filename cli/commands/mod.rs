@@ -1,5 +1,6 @@
 //! One module a command. Each gives an answer or an error; printing is `output`'s.
 
+mod cache;
 mod fetch;
 mod key;
 mod name;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
         Command::Up(args) => node::up(args, &context()?),
         Command::Node(args) => node::run(args, &context()?),
         Command::Resolver(args) => resolver::run(args, &context()?),
+        Command::Cache(command) => cache::run(command, &context()?),
         Command::Status { ask } => status::run(ask, &context()?),
         Command::Network(command) => network::run(command, &context()?),
         Command::Key(command) => key::run(command, &context()?),

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{one_of, variable};
 use crate::exit::Result;
 
 /// The `[resolver]` table. Each key is also a variable: `dns` is `DOTKEY_RESOLVER_DNS`, with commas between several.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolverSettings {
+    pub(crate) api: Option<String>,
     pub(crate) dns: Option<String>,
     pub(crate) dot: Option<String>,
     pub(crate) doq: Option<String>,
@@ -24,6 +26,7 @@ pub(crate) struct ResolverSettings {
     pub(crate) cache_max: Option<String>,
     pub(crate) resources: Option<String>,
     pub(crate) nsid: Option<String>,
+    pub(crate) query_log: Option<String>,
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) certificate_key: Option<PathBuf>,
 }
@@ -32,6 +35,7 @@ impl ResolverSettings {
     /// With what the environment says in the place of what the file says.
     pub(super) fn over(self) -> Result<Self> {
         Ok(Self {
+            api: text("API").or(self.api),
             dns: text("DNS").or(self.dns),
             dot: text("DOT").or(self.dot),
             doq: text("DOQ").or(self.doq),
@@ -45,12 +49,26 @@ impl ResolverSettings {
             cache_max: text("CACHE_MAX").or(self.cache_max),
             resources: text("RESOURCES").or(self.resources),
             nsid: text("NSID").or(self.nsid),
+            query_log: text("QUERY_LOG").or(self.query_log),
             certificate: text("CERTIFICATE").map(PathBuf::from).or(self.certificate),
             certificate_key: text("CERTIFICATE_KEY")
                 .map(PathBuf::from)
                 .or(self.certificate_key),
         })
     }
+}
+
+/// The keys of which two settings have different values, in the order of the alphabet.
+pub(crate) fn changed(before: &ResolverSettings, now: &ResolverSettings) -> Vec<String> {
+    let values = |settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(values)) => values,
+        _ => unreachable!("settings are text, numbers and lists, under their names"),
+    };
+    let (before, now) = (values(before), values(now));
+    let keys = now.keys().filter(|key| before.get(*key) != now.get(*key));
+    let mut keys: Vec<String> = keys.cloned().collect();
+    keys.sort();
+    keys
 }
 
 fn text(key: &str) -> Option<String> {
@@ -76,5 +94,23 @@ mod tests {
     #[test]
     fn every_setting_is_documented_and_every_documented_one_is_a_setting() {
         documented::check::<ResolverSettings>("DOTKEY_RESOLVER_");
+    }
+
+    #[test]
+    fn what_changed_is_known_by_its_keys() {
+        let before = ResolverSettings {
+            nsid: Some("one".to_owned()),
+            upstream: Some(vec!["192.0.2.53".to_owned()]),
+            ..ResolverSettings::default()
+        };
+        let now = ResolverSettings {
+            nsid: None,
+            upstream: Some(vec!["192.0.2.53".to_owned()]),
+            validate: Some(false),
+            ..ResolverSettings::default()
+        };
+        assert_eq!(changed(&before, &before), [""; 0]);
+        assert_eq!(changed(&before, &now), ["nsid", "validate"]);
+        assert_eq!(changed(&now, &before), ["nsid", "validate"]);
     }
 }

@@ -14,7 +14,7 @@ use crate::files;
 
 const PORTS_AUTO: &str = "stop what uses it, name another with --api IP:PORT, or let free ones be found with --ports auto";
 
-pub(super) fn system(what: &str, error: &io::Error) -> CliError {
+pub(crate) fn system(what: &str, error: &io::Error) -> CliError {
     CliError::failed(
         "system",
         format!("{what}: {error}"),
@@ -30,7 +30,7 @@ pub(super) fn ended() -> CliError {
     )
 }
 
-pub(super) fn api_port(address: SocketAddr, error: &io::Error) -> CliError {
+pub(crate) fn api_port(address: SocketAddr, error: &io::Error) -> CliError {
     if error.kind() == io::ErrorKind::AddrInUse {
         return CliError::failed(
             "port-in-use",
@@ -48,8 +48,8 @@ pub(super) fn api_port(address: SocketAddr, error: &io::Error) -> CliError {
     )
 }
 
-pub(super) fn token(error: &TokenError) -> CliError {
-    CliError::failed("bad-token", error, "then start the node again")
+pub(crate) fn token(error: &TokenError) -> CliError {
+    CliError::failed("bad-token", error, "then start it again")
 }
 
 pub(super) fn start(error: &StartError, plan: &Plan) -> CliError {

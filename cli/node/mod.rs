@@ -3,14 +3,17 @@
 
 mod failures;
 mod log;
+mod manager;
 mod offline;
 mod plan;
 mod run_file;
 mod serve;
 
+pub(crate) use failures::{api_port, system, token as no_token};
+pub(crate) use manager::{Activated, listener, tell};
 pub(crate) use offline::{repair, restore};
-pub(crate) use plan::log_begin;
-pub(crate) use run_file::RunFile;
+pub(crate) use plan::{API_PORT, log_begin};
+pub(crate) use run_file::{Placed, Role, RunFile};
 pub(crate) use serve::{Extent, Stop, serve};
 
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use super::RunFile;
 /// Where peers find a node that says nothing else.
 pub(super) const PEER_PORT: u16 = 4380;
 /// Where its API is.
-pub(super) const API_PORT: u16 = 5380;
+pub(crate) const API_PORT: u16 = 5380;
 /// A million records of 1 KiB.
 const STORE_BYTES_MAX_DEFAULT: u64 = 1 << 30;
 /// Less than one record of the largest size would be no store.
@@ -23,8 +23,9 @@ const CONNECTIONS_MAX_DEFAULT: u32 = 256;
 const CONNECTIONS_MAX_LEAST: u32 = 16;
 
 /// Quiet. libp2p warns of what is in order here: a network of one has no other node, and the announcements of the nodes that
-/// store a record are one message.
-const LOG_DEFAULT: &str = "warn,libp2p_kad=error,libp2p_gossipsub=error";
+/// store a record are one message. Who has the configuration read again reads what came of it.
+const LOG_DEFAULT: &str =
+    "warn,libp2p_kad=error,libp2p_gossipsub=error,dotkey::resolver::reload=info";
 
 /// A node to be.
 #[derive(Debug)]

@@ -1,4 +1,7 @@
 //! `run.json`: where the node of a data folder is, for the commands that ask it. It is there while the node serves.
+//!
+//! A resolver by itself may run in a folder of its own or beside a node in the node's. It writes `resolver.json`, which is its alone,
+//! and `run.json` besides where no node's is: whoever looks for what runs in a folder finds it there, and no node loses its own.
 
 use std::fs;
 use std::io;
@@ -16,6 +19,9 @@ const RUN_FILE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunFile {
     pub(crate) pid: u32,
+    /// What runs, where it is not a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api: Option<String>,
     /// Addresses with the peer id in them, as `--join` takes them.
@@ -33,11 +39,20 @@ pub(crate) struct RunFile {
     pub(crate) doh: Option<String>,
 }
 
+/// What runs by itself, without a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// `dotkey resolver`: its `api` is about itself, and answers nothing that is asked of a node.
+    Resolver,
+}
+
 impl RunFile {
     /// That of a process that serves nothing yet.
     pub(crate) fn of_this_process() -> Self {
         Self {
             pid: std::process::id(),
+            role: None,
             api: None,
             peers: Vec::new(),
             dns: None,
@@ -68,6 +83,17 @@ impl RunFile {
         data.join("run.json")
     }
 
+    /// Of a resolver by itself.
+    pub(crate) fn path_of_resolver(data: &Path) -> PathBuf {
+        data.join("resolver.json")
+    }
+
+    /// Whether its process is still there; where that cannot be seen, it is taken for running.
+    pub(crate) fn runs(&self) -> bool {
+        let processes = Path::new("/proc");
+        !processes.join("self").exists() || processes.join(self.pid.to_string()).exists()
+    }
+
     /// What is there; nothing where nothing runs.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         match fs::symlink_metadata(path) {
@@ -88,18 +114,27 @@ impl RunFile {
     pub(crate) fn write(&self, path: &Path) -> Result<Placed> {
         let text = serde_json::to_string(self).expect("numbers and text are JSON");
         files::write_replacing(path, format!("{text}\n").as_bytes())?;
-        Ok(Placed(path.to_owned()))
+        Ok(Placed {
+            path: path.to_owned(),
+            pid: self.pid,
+        })
     }
 }
 
-/// Takes the file away again when the process ends in order.
+/// Takes the file away again when the process ends in order, unless another has put its own in its place.
 #[derive(Debug)]
-pub(crate) struct Placed(PathBuf);
+pub(crate) struct Placed {
+    path: PathBuf,
+    pid: u32,
+}
 
 impl Drop for Placed {
     fn drop(&mut self) {
-        // A file that stays only leads to a node that does not answer.
-        let _ = fs::remove_file(&self.0);
+        let other = RunFile::read(&self.path).ok().flatten();
+        if other.is_none_or(|run| run.pid == self.pid) {
+            // A file that stays only leads to a node that does not answer.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -124,7 +159,16 @@ mod tests {
             text,
             "{\"pid\":7,\"peers\":[\"/ip4/127.0.0.1/tcp/1/p2p/x\"]}\n"
         );
+        // Another process that came after it keeps its own.
+        let other = RunFile {
+            role: Some(Role::Resolver),
+            ..RunFile::of_this_process()
+        };
+        let others = other.write(&path).expect("written");
         drop(placed);
+        assert_eq!(RunFile::read(&path).expect("read"), Some(other.clone()));
+        assert!(other.runs());
+        drop(others);
         assert!(!path.exists());
         fs::write(&path, "{}").expect("written");
         assert_eq!(

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use dotkey_proto::name::Suffix;
 use dotkey_registry::api::{self, ApiConfig, Server, Token};
 use dotkey_registry::node::ledger::{Ledger, LedgerConfig, LedgerStatus};
 use dotkey_registry::node::{self, Node, NodeConfig, Status};
+use dotkey_resolver::server::Handed;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::failures;
 use super::log;
+use super::manager::{self, Activated, tell};
 use super::plan::Plan;
 use super::run_file::{Placed, RunFile};
 use crate::args::{RunArgs, bytes_in_words};
@@ -65,17 +66,19 @@ pub(crate) fn serve(
     output: &Output,
     extent: Extent,
 ) -> Result<Answer> {
+    // Before there is a second thread.
+    let activated = Activated::take()?;
     let plan = Plan::new(args, settings)?;
     let beside = match extent {
         Extent::Node => None,
         Extent::Everything => Some(resolver::Plan::beside_a_node(args.ports, settings)?),
     };
-    let beside = beside.map(|plan| (plan, settings.suffix.clone()));
+    let beside = beside.map(|plan| (plan, settings.clone()));
     log::begin(&plan.log, plan.log_format)?;
     files::check_folder(&plan.data)?;
     files::make_private_folder(&plan.data)?;
     let runtime = runtime().map_err(|error| failures::system("no thread can be made", &error))?;
-    let ended = runtime.block_on(run(&plan, beside.as_ref(), output, extent));
+    let ended = runtime.block_on(run(&plan, beside.as_ref(), activated, output, extent));
     // What still writes to the disk is done; what waits for peers is not waited for.
     runtime.shutdown_timeout(STOP_REST);
     ended.map(|()| Answer::said())
@@ -90,25 +93,39 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// A resolver to run beside the node, and the suffix that it answers under.
-type Beside = (resolver::Plan, Suffix);
+/// A resolver to run beside the node, and the settings that it has.
+type Beside = (resolver::Plan, Settings);
 
-async fn run(plan: &Plan, beside: Option<&Beside>, output: &Output, extent: Extent) -> Result<()> {
+async fn run(
+    plan: &Plan,
+    beside: Option<&Beside>,
+    activated: Activated,
+    output: &Output,
+    extent: Extent,
+) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| failures::system("no signal is heard", &error))?;
-    let listener = bind(plan.api).await?;
+    let Activated { handed, api } = activated;
+    let listener = match api {
+        Some(handed) => manager::listener(handed)?,
+        None => bind(plan.api).await?,
+    };
     let started = tokio::select! {
-        started = Running::start(plan, beside, listener) => started?,
+        started = Running::start(plan, beside, listener, handed) => started?,
         () = stop.asked() => return Ok(()),
     };
     let (mut running, placed) = started;
     let announced = announce(&running, plan, output, extent).await;
     let ended = match announced {
         Err(error) => Err(error),
-        Ok(()) => tokio::select! {
-            () = stop.asked() => Ok(()),
-            _ = &mut running.task => Err(failures::ended()),
-        },
+        Ok(()) => {
+            tell("READY=1");
+            tokio::select! {
+                () = stop.asked() => Ok(()),
+                _ = &mut running.task => Err(failures::ended()),
+            }
+        }
     };
+    tell("STOPPING=1");
     // Nobody is sent here any more.
     drop(placed);
     running.stop().await;
@@ -157,6 +174,7 @@ impl Running {
         plan: &Plan,
         beside: Option<&Beside>,
         listener: TcpListener,
+        handed: Handed,
     ) -> Result<(Self, Placed)> {
         let address = listener
             .local_addr()
@@ -168,15 +186,16 @@ impl Running {
             // For light clients, which know the network by it.
             network::save(&plan.data, ledger.genesis())?;
         }
+        let resolver = beside
+            .map(|(beside, settings)| resolver::Running::beside(beside, &node, settings, handed))
+            .transpose()?;
         let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
         config.hosts.clone_from(&plan.hosts);
+        config.beside = resolver.as_ref().map(resolver::Running::operated);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;
-        let resolver = beside
-            .map(|(beside, suffix)| resolver::Running::beside(beside, &node, (&plan.data, suffix)))
-            .transpose()?;
         let running = Self {
             node,
             task,

@@ -2,16 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use dotkey_resolver::answer::made_up::{Gateway, Via};
-use dotkey_resolver::server::{Access, Listen, Prefix};
+use dotkey_resolver::server::{Access, Listen, Prefix, QueryLog, Rules};
 use dotkey_resolver::transport::Transport;
 use dotkey_resolver::upstream::{Address, Upstream};
 
 use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
+use crate::node::API_PORT;
 
 /// Where the gateway listens for HTTPS unless told otherwise.
 const GATEWAY_PORT: u16 = 8443;
@@ -19,9 +21,28 @@ const GATEWAY_PORT: u16 = 8443;
 /// More sockets than this on one port spread no further.
 const UDP_SOCKETS_MAX: usize = 16;
 
+/// The API of a resolver by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Api {
+    pub(super) address: SocketAddr,
+    /// Nobody asked for this port: where it is taken, as by a node's API, another one is as good.
+    pub(super) or_another: bool,
+}
+
+/// Where the query log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LogTo {
+    Stdout,
+    File(PathBuf),
+}
+
 /// A resolver to be.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// What the command line said, for when the configuration is read again.
+    pub(super) args: ResolverRunArgs,
+    /// Of a resolver by itself.
+    pub(super) api: Option<Api>,
     pub(super) listen: Listen,
     pub(super) nodes: Vec<String>,
     pub(super) via: Via,
@@ -31,6 +52,7 @@ pub(crate) struct Plan {
     /// Of each kind of answers.
     pub(super) cache_bytes: Option<usize>,
     pub(super) nsid: String,
+    query_log: Option<LogTo>,
     /// A chain and its key; else one that is made here.
     pub(super) certificate: Option<(PathBuf, PathBuf)>,
 }
@@ -67,6 +89,8 @@ impl Plan {
         };
         let upstream = several(&args.upstream, set.upstream.as_ref());
         Ok(Self {
+            args: args.clone(),
+            api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
             listen,
             nodes: several(&args.nodes, set.nodes.as_ref()),
             via: via(set.resources.as_deref())?,
@@ -79,9 +103,68 @@ impl Plan {
             answers_per_sec: rate(set.answers_per_second.as_deref())?,
             cache_bytes: cache_bytes(set.cache_max.as_deref())?,
             nsid: set.nsid.clone().unwrap_or_default(),
+            query_log: set.query_log.as_deref().map(log_to),
             certificate: certificate(set.certificate.clone(), set.certificate_key.clone())?,
         })
     }
+}
+
+impl Plan {
+    /// What may change while it serves. A query log is opened anew each time.
+    pub(super) fn rules(&self) -> Result<Rules> {
+        let mut rules = Rules::new(self.via.clone());
+        rules.upstream.clone_from(&self.upstream);
+        rules.access.clone_from(&self.access);
+        rules.nsid.clone_from(&self.nsid);
+        rules.query_log = self.query_log.as_ref().map(open).transpose()?;
+        if let Some(answers) = self.answers_per_sec {
+            rules.answers_per_sec = answers;
+        }
+        Ok(rules)
+    }
+}
+
+fn log_to(text: &str) -> LogTo {
+    match text {
+        "-" => LogTo::Stdout,
+        path => LogTo::File(path.into()),
+    }
+}
+
+fn open(to: &LogTo) -> Result<Arc<QueryLog>> {
+    let opened = match to {
+        LogTo::Stdout => QueryLog::to_stdout(),
+        LogTo::File(path) => QueryLog::to_file(path),
+    };
+    opened.map(Arc::new).map_err(|error| {
+        let to = match to {
+            LogTo::Stdout => "standard output".to_owned(),
+            LogTo::File(path) => path.display().to_string(),
+        };
+        CliError::failed(
+            "no-query-log",
+            format!("the query log cannot be written to {to}: {error}"),
+            "name a file that this program may write with `query_log` under [resolver], or leave it out",
+        )
+    })
+}
+
+/// Where the API of a resolver by itself listens; nowhere where the setting is `off`.
+fn api(given: Option<&String>, ports: Ports) -> Result<Option<Api>> {
+    let address = match (given.map(String::as_str), ports) {
+        (Some("off"), _) => return Ok(None),
+        (Some(text), _) => text.parse().map_err(|_| {
+            let why = "it is written as 127.0.0.1:5380 or [::1]:5380, or `off`";
+            bad("api", text, why)
+        })?,
+        (None, Ports::Default) => SocketAddr::from(([127, 0, 0, 1], API_PORT)),
+        (None, Ports::Auto) => SocketAddr::from(([127, 0, 0, 1], 0)),
+    };
+    let or_another = given.is_none();
+    Ok(Some(Api {
+        address,
+        or_another,
+    }))
 }
 
 /// Where one transport listens; nowhere where the setting is `off`.

@@ -146,7 +146,7 @@ impl Run {
         self.0.status.code().expect("it was not killed")
     }
 
-    fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         String::from_utf8(self.0.stdout.clone()).expect("UTF-8")
     }
 

@@ -1,6 +1,8 @@
 //! The resolver of the built program, asked by clients that others wrote: dig, kdig, delv, curl, and an Unbound in front of it.
 
+mod activated;
 mod clients;
+mod operated;
 mod program;
 mod validators;
 

@@ -152,7 +152,7 @@ async fn serve_dotkey([dns, dot, doh]: [u16; 3], upstream: u16, count: usize, fo
     let signer = Signer::new(&Signer::generate().expect("a key"), resolver.origin());
     let mut config = Config::new(resolver, signer.expect("a key"), Via::Direct);
     let address: Address = format!("127.0.0.1:{upstream}").parse().expect("an address");
-    config.upstream = Some(Upstream::new(&[address], false, false).expect("an upstream"));
+    config.rules.upstream = Some(Upstream::new(&[address], false, false).expect("an upstream"));
     config.cache_bytes = 1 << 30;
     let read = |name: &str| fs::read(format!("{folder}/{name}")).expect("a file");
     let certificate = Certificate::new(&read("cert.pem"), &read("key.pem")).expect("sound");

@@ -147,6 +147,13 @@ impl Partition {
         }
     }
 
+    /// Lets go of all.
+    pub(crate) fn flush(&self) {
+        for shard in &self.shards {
+            lock(shard).flush(None);
+        }
+    }
+
     pub(crate) fn size(&self) -> Size {
         let mut size = Size {
             evicted: self.evicted.load(Ordering::Relaxed),

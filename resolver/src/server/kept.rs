@@ -30,9 +30,13 @@ pub struct KeptAnswer {
 }
 
 impl Service {
-    /// The answers that are kept of a name and of those below it, or of all names; by name, and at most so many.
+    /// The answers that are kept of a name and of those below it, or of all names: how many they are; and by name, at most so many.
     #[must_use]
-    pub fn list_kept(&self, under: Option<&WireName>, answers_max: usize) -> Vec<KeptAnswer> {
+    pub fn list_kept(
+        &self,
+        under: Option<&WireName>,
+        answers_max: usize,
+    ) -> (usize, Vec<KeptAnswer>) {
         let now = secs(self.now_ms());
         let packets = self.cache.list(under);
         let holding = packets.iter().filter(|packet| self.holds(packet, now));
@@ -41,8 +45,9 @@ impl Service {
             let of = |one: &KeptAnswer| (one.name.to_string(), one.rtype.0, one.dnssec);
             of(one).cmp(&of(other))
         });
+        let found = shown.len();
         shown.truncate(answers_max);
-        shown
+        (found, shown)
     }
 }
 

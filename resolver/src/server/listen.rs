@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -15,13 +14,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::places::Places;
 use super::service::Service;
-use super::udp::{self, Workers};
+use super::sockets::{Handed, Sockets};
+use super::udp::Workers;
 use super::{http, quic, stream};
 use crate::tls::Certificate;
 use crate::transport::Transport;
-
-/// Connections that the system holds while they wait to be taken.
-const BACKLOG: i32 = 1024;
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -73,6 +70,19 @@ impl Server {
         service: &Arc<Service>,
         certificate: Option<&Certificate>,
     ) -> Result<Self, ListenError> {
+        Self::start_with(listen, Handed::default(), service, certificate)
+    }
+
+    /// As [`Server::start`], with sockets that were handed over in the place of those of their listeners.
+    ///
+    /// # Errors
+    /// The first that is not to be had; none runs then.
+    pub fn start_with(
+        listen: &Listen,
+        handed: Handed,
+        service: &Arc<Service>,
+        certificate: Option<&Certificate>,
+    ) -> Result<Self, ListenError> {
         let mut starting = Starting {
             tasks: JoinSet::new(),
             workers: Workers::default(),
@@ -83,31 +93,18 @@ impl Server {
             udp_sockets: listen.udp_sockets.max(1),
             ..Listen::default()
         };
-        if let Some(address) = listen.dns {
-            addresses.dns = Some(starting.dns(address, addresses.udp_sockets)?);
-        }
+        addresses.dns = starting.dns(handed.dns, listen.dns, addresses.udp_sockets)?;
         if let Some(certificate) = certificate {
-            if let Some(address) = listen.dot {
-                addresses.dot =
-                    Some(starting.tls(address, Transport::Tls, certificate, &["dot"])?);
-            }
-            if let Some(address) = listen.doq {
-                let socket = udp_socket(address)?;
-                addresses.doq =
-                    Some(starting.quic(socket, address, Transport::Quic, certificate, "doq")?);
-            }
-            if let Some(address) = listen.doh {
-                let bound =
-                    starting.tls(address, Transport::Https, certificate, &["h2", "http/1.1"])?;
-                starting.quic(
-                    udp_socket(bound)?,
-                    bound,
-                    Transport::Http3,
-                    certificate,
-                    "h3",
-                )?;
-                addresses.doh = Some(bound);
-            }
+            let dot = handed.dot.or_open(listen.dot, true, 0)?;
+            addresses.dot = dot.address()?;
+            starting.tls(dot.tcp, Transport::Tls, certificate, &["dot"])?;
+            let doq = handed.doq.or_open(listen.doq, false, 1)?;
+            addresses.doq = doq.address()?;
+            starting.quic(doq.udp, Transport::Quic, certificate, "doq")?;
+            let doh = handed.doh.or_open(listen.doh, true, 1)?;
+            addresses.doh = doh.address()?;
+            starting.tls(doh.tcp, Transport::Https, certificate, &["h2", "http/1.1"])?;
+            starting.quic(doh.udp, Transport::Http3, certificate, "h3")?;
         }
         Ok(Self {
             tasks: starting.tasks,
@@ -137,64 +134,63 @@ struct Starting {
 }
 
 impl Starting {
-    fn dns(&mut self, address: SocketAddr, udp_sockets: usize) -> Result<SocketAddr, ListenError> {
-        let listener = tcp_listener(address)?;
-        let bound = local(listener.local_addr(), address)?;
-        let sockets = udp::bind(bound, udp_sockets);
-        let started = sockets.and_then(|sockets| self.workers.start(sockets, &self.service));
-        started.map_err(|error| ListenError {
-            what: "UDP",
-            address: bound,
-            error,
-        })?;
-        self.accept(listener, Transport::Tcp, None);
-        Ok(bound)
+    fn dns(
+        &mut self,
+        handed: Sockets,
+        address: Option<SocketAddr>,
+        threads: usize,
+    ) -> Result<Option<SocketAddr>, ListenError> {
+        let is_ours = handed.udp.is_empty();
+        let dns = handed.or_open(address, true, threads)?;
+        let address = dns.address()?;
+        let sockets = Sockets::shared_udp(dns.udp, threads);
+        let started =
+            sockets.and_then(|sockets| self.workers.start(sockets, is_ours, &self.service));
+        started.map_err(|error| failed("UDP", address, error))?;
+        for listener in dns.tcp {
+            self.accept(taken(listener)?, Transport::Tcp, None);
+        }
+        Ok(address)
     }
 
     fn tls(
         &mut self,
-        address: SocketAddr,
+        listeners: Vec<std::net::TcpListener>,
         transport: Transport,
         certificate: &Certificate,
         protocols: &[&str],
-    ) -> Result<SocketAddr, ListenError> {
-        let listener = tcp_listener(address)?;
-        let bound = local(listener.local_addr(), address)?;
-        let config = certificate.server_config(protocols, false);
-        self.accept(
-            listener,
-            transport,
-            Some(TlsAcceptor::from(Arc::new(config))),
-        );
-        Ok(bound)
+    ) -> Result<(), ListenError> {
+        for listener in listeners {
+            let config = certificate.server_config(protocols, false);
+            let tls = TlsAcceptor::from(Arc::new(config));
+            self.accept(taken(listener)?, transport, Some(tls));
+        }
+        Ok(())
     }
 
     fn quic(
         &mut self,
-        socket: std::net::UdpSocket,
-        address: SocketAddr,
+        sockets: Vec<std::net::UdpSocket>,
         transport: Transport,
         certificate: &Certificate,
         protocol: &str,
-    ) -> Result<SocketAddr, ListenError> {
-        let failed = |error| ListenError {
-            what: "QUIC",
-            address,
-            error,
-        };
-        let tls = certificate.server_config(&[protocol], true);
-        let crypto =
-            QuicServerConfig::try_from(tls).map_err(|error| failed(io::Error::other(error)))?;
-        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(Arc::new(quic::transport()));
-        let runtime = Arc::new(TokioRuntime);
-        let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime);
-        let endpoint = endpoint.map_err(failed)?;
-        let bound = local(endpoint.local_addr(), address)?;
-        let places = self.places.clone();
-        let serving = quic::serve(endpoint, transport, Arc::clone(&self.service), places);
-        self.tasks.spawn(serving);
-        Ok(bound)
+    ) -> Result<(), ListenError> {
+        for socket in sockets {
+            let address = socket.local_addr().ok();
+            let failed = |error| failed("QUIC", address, error);
+            let tls = certificate.server_config(&[protocol], true);
+            let crypto =
+                QuicServerConfig::try_from(tls).map_err(|error| failed(io::Error::other(error)))?;
+            let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+            config.transport_config(Arc::new(quic::transport()));
+            let runtime = Arc::new(TokioRuntime);
+            let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime);
+            let endpoint = endpoint.map_err(failed)?;
+            let places = self.places.clone();
+            let serving = quic::serve(endpoint, transport, Arc::clone(&self.service), places);
+            self.tasks.spawn(serving);
+        }
+        Ok(())
     }
 
     fn accept(&mut self, listener: TcpListener, transport: Transport, tls: Option<TlsAcceptor>) {
@@ -228,6 +224,7 @@ async fn serve(
     tls: Option<TlsAcceptor>,
     service: Arc<Service>,
 ) {
+    let _counted = service.metrics.connected(transport);
     let client = stream::client(from.ip(), transport);
     // An answer is sent whole; nothing follows that it could wait for.
     let _ = stream.set_nodelay(true);
@@ -246,42 +243,19 @@ async fn serve(
     }
 }
 
-fn tcp_listener(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let bind = || {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        TcpListener::from_std(socket.into())
-    };
-    bind().map_err(|error| ListenError {
-        what: "TCP",
-        address,
-        error,
-    })
+/// A listener of the system's as the tasks take it.
+fn taken(listener: std::net::TcpListener) -> Result<TcpListener, ListenError> {
+    let address = listener.local_addr().ok();
+    let taken = listener
+        .set_nonblocking(true)
+        .and_then(|()| TcpListener::from_std(listener));
+    taken.map_err(|error| failed("TCP", address, error))
 }
 
-fn udp_socket(address: SocketAddr) -> Result<std::net::UdpSocket, ListenError> {
-    let bound = udp::bind(address, 1).map(|mut sockets| sockets.remove(0).into());
-    bound.map_err(|error| ListenError {
-        what: "UDP",
-        address,
+fn failed(what: &'static str, address: Option<SocketAddr>, error: io::Error) -> ListenError {
+    ListenError {
+        what,
+        address: address.unwrap_or_else(|| ([0, 0, 0, 0], 0).into()),
         error,
-    })
-}
-
-fn local(bound: io::Result<SocketAddr>, asked: SocketAddr) -> Result<SocketAddr, ListenError> {
-    bound.map_err(|error| ListenError {
-        what: "a socket's own address",
-        address: asked,
-        error,
-    })
+    }
 }

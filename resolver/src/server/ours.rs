@@ -7,6 +7,7 @@ use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
 use super::query::Key;
+use super::rules::Rules;
 use super::said::Said;
 use super::service::Service;
 use crate::answer::local::{self, Onward, Question};
@@ -31,19 +32,19 @@ pub(super) struct Ours {
 }
 
 /// What is answered to a question under our suffix.
-pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
-    let resolver = &service.config.resolver;
+pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours {
+    let resolver = &service.resolver;
     let suffix = resolver.origin();
     let mut answer = Answer::new();
     let mut of = Vec::new();
     let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
-            abroad(service, key, &at, &mut answer).await;
+            abroad(rules, key, &at, &mut answer).await;
             return Ours { answer, of };
         };
         if relative.is_apex() {
-            let top = apex::answer(suffix, key.rtype, service.config.signer.dnskey());
+            let top = apex::answer(suffix, key.rtype, service.signer.dnskey());
             append(&mut answer, top);
             return Ours { answer, of };
         }
@@ -63,7 +64,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             name: &at,
             rtype: key.rtype,
             suffix,
-            via: &service.config.via,
+            via: &rules.via,
         };
         let onward = local::add(&mut answer, &question, &found);
         if found.is_stale() && answer.extended.is_none() {
@@ -123,8 +124,8 @@ fn signed(
 }
 
 /// An alias led to an ordinary name: what the upstream says of it comes behind our part. Without an upstream the client goes on by itself.
-async fn abroad(service: &Service, key: &Key, at: &WireName, answer: &mut Answer) {
-    let Some(upstream) = &service.config.upstream else {
+async fn abroad(rules: &Rules, key: &Key, at: &WireName, answer: &mut Answer) {
+    let Some(upstream) = &rules.upstream else {
         return;
     };
     let said = upstream.ask(at, key.rtype, key.dnssec).await;

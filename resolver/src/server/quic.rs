@@ -70,6 +70,7 @@ pub(super) async fn serve(
             else {
                 return;
             };
+            let _counted = service.metrics.connected(transport);
             let client = Client { address, transport };
             match transport {
                 Transport::Http3 => serve_http3(connection, client, service).await,

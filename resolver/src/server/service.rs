@@ -14,21 +14,22 @@ use hickory_proto::op::ResponseCode;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::access::Access;
 use super::cache::{self, Cache, Size};
 use super::changes::Changes;
 use super::cookie::{COOKIE_BYTES, Cookie, Cookies};
-use super::limits::{ANSWERS_PER_SEC_DEFAULT, Limits, Verdict};
+use super::limits::Verdict;
 use super::message::{self, Fit};
+use super::metrics::{Counters, Metrics, Provenance};
+use super::noted::Arrived;
 use super::packet::{Kind, Packet};
 use super::query::{Key, KeyBytes, Query, Wrong};
+use super::rules::{Current, InForce, Rules};
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
 use crate::flight::Flights;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
-use crate::upstream::Upstream;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
@@ -58,16 +59,8 @@ pub struct Config {
     pub resolver: Resolver,
     /// The key that their answers are signed with.
     pub signer: Signer,
-    /// Where requests for resources are sent.
-    pub via: Via,
-    /// The way to ordinary names; without one they are refused.
-    pub upstream: Option<Upstream>,
-    /// Who may ask.
-    pub access: Access,
-    /// Answers a second to one network over UDP; 0 limits nobody.
-    pub answers_per_sec: u32,
-    /// What this server calls itself, for who asks (RFC 5001).
-    pub nsid: String,
+    /// What may be changed later.
+    pub rules: Rules,
     /// How much memory kept answers may take, for names under the suffix, and as much again for all others.
     pub cache_bytes: usize,
 }
@@ -79,50 +72,29 @@ impl Config {
         Self {
             resolver,
             signer,
-            via,
-            upstream: None,
-            access: Access::private(),
-            answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
-            nsid: String::new(),
+            rules: Rules::new(via),
             cache_bytes: cache::BYTES_DEFAULT,
         }
     }
 }
 
-/// What has been counted.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Queries, by transport in the order of [`Transport::ALL`].
-    pub queries: [AtomicU64; 6],
-    /// Answered from what was kept.
-    pub kept: AtomicU64,
-    /// Answered with what was kept although its time was over, because nobody who should know answered.
-    pub stale: AtomicU64,
-    /// Fetched again before its time was over, because it was being asked for.
-    pub renewed: AtomicU64,
-    /// Refused because of who asked.
-    pub not_allowed: AtomicU64,
-    /// Not answered, or cut short, because the network had too many answers.
-    pub limited: AtomicU64,
-    /// Refused because too much was under way.
-    pub overloaded: AtomicU64,
-    /// Bytes that are no query.
-    pub malformed: AtomicU64,
-    /// Answers that failed.
-    pub failed: AtomicU64,
-}
-
 /// What answers.
 pub struct Service {
-    pub(super) config: Config,
+    pub(super) resolver: Resolver,
+    pub(super) signer: Signer,
+    pub(super) cache_bytes: usize,
     pub(super) begun: Instant,
     cookies: Cookies,
-    limits: Limits,
+    pub(super) current: Current,
     pub(super) working: Semaphore,
     pub(super) cache: Cache,
     pub(super) changes: Changes,
     pub(super) flights: Flights<Key, Arc<Packet>>,
-    /// What it has counted.
+    /// How often answers were let go of at somebody's word.
+    pub(super) flushes: AtomicU64,
+    /// What it has counted of each query.
+    pub(super) metrics: Arc<Metrics>,
+    /// What it has counted besides.
     pub counters: Counters,
 }
 
@@ -138,28 +110,34 @@ pub(super) enum Begun {
 }
 
 /// An answer that was written without waiting.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Written {
     /// For how long the client may keep it.
     pub(super) ttl: u32,
-    /// Whether it is one that was kept, and no refusal.
-    pub(super) from_kept: bool,
+    /// Where it came from.
+    pub(super) from: Provenance,
+    pub(super) rcode: u16,
+    /// The number of its extended error.
+    pub(super) extended: Option<u16>,
     /// What is to be fetched again, because its time is nearly over.
     pub(super) renew: Option<Key>,
 }
 
 /// A query whose answer is not kept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Missing {
-    bytes: Vec<u8>,
-    transport: Transport,
+    pub(super) bytes: Vec<u8>,
+    pub(super) client: Client,
+    pub(super) rules: Arc<InForce>,
     cookie: Option<[u8; COOKIE_BYTES]>,
+    /// When it came.
+    pub(super) since: Instant,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service")
-            .field("config", &self.config)
+            .field("rules", &self.current.get())
             .finish_non_exhaustive()
     }
 }
@@ -171,25 +149,33 @@ impl Service {
         Self {
             begun: Instant::now(),
             cookies: Cookies::new(secret),
-            limits: Limits::new(config.answers_per_sec),
+            current: Current::new(config.rules),
             working: Semaphore::new(WORKING_MAX),
             cache: Cache::new(config.cache_bytes),
+            cache_bytes: config.cache_bytes,
             changes: Changes::new(),
             flights: Flights::new(),
+            flushes: AtomicU64::new(0),
+            metrics: Arc::default(),
             counters: Counters::default(),
-            config,
+            resolver: config.resolver,
+            signer: config.signer,
         }
     }
 
     /// The answer to a query; none where silence is the answer.
     pub async fn answer(self: &Arc<Self>, bytes: &[u8], client: Client) -> Option<Reply> {
         let mut out = Vec::new();
-        let begun = self.begin(bytes, client, self.now_ms(), None, &mut out);
-        self.count_queries(client.transport, 1);
-        match begun {
-            Begun::Silence => None,
+        let rules = self.current.get();
+        let arrived = Arrived::now(self, client, &rules);
+        self.were_asked(client.transport, 1);
+        match self.begin(bytes, &arrived, None, &mut out) {
+            Begun::Silence => {
+                self.write_down(bytes, &arrived, None);
+                None
+            }
             Begun::Said(said) => {
-                self.count_kept(said.from_kept.into());
+                self.was_said(bytes, &arrived, &said, &out);
                 if let Some(key) = said.renew {
                     self.renew(key);
                 }
@@ -204,21 +190,23 @@ impl Service {
 
     /// A record of an identity changed: what is kept of it is not used any more.
     pub fn changed(&self, key_id: &KeyId) {
-        self.config.resolver.forget(key_id);
+        self.resolver.forget(key_id);
         self.changes.tell(key_id);
     }
 
-    /// Lets go of all kept answers.
-    pub fn flush(&self) {
-        self.config.resolver.forget_all();
-        self.cache.flush(None);
+    /// Lets go of all kept answers, and says how many they were.
+    pub fn flush(&self) -> usize {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.resolver.forget_all();
+        self.cache.flush(None)
     }
 
     /// Lets go of the kept answers of a name and of those below it, and says how many they were. Under our suffix what is known of all
     /// identities is asked for anew: a name does not tell which of them its answer came from.
     pub fn flush_under(&self, name: &WireName) -> usize {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
         if self.kind(name) == Kind::Ours {
-            self.config.resolver.forget_all();
+            self.resolver.forget_all();
         }
         self.cache.flush(Some(name))
     }
@@ -231,18 +219,13 @@ impl Service {
 
     /// Milliseconds since it began.
     pub(super) fn now_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_at(Instant::now())
     }
 
-    /// Queries of one transport.
-    pub(super) fn count_queries(&self, transport: Transport, number: u64) {
-        let at = Transport::ALL.iter().position(|one| *one == transport);
-        self.counters.queries[at.unwrap_or_default()].fetch_add(number, Ordering::Relaxed);
-    }
-
-    /// Queries answered with what was kept.
-    pub(super) fn count_kept(&self, number: u64) {
-        self.counters.kept.fetch_add(number, Ordering::Relaxed);
+    /// The same at some time.
+    pub(super) fn ms_at(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begun);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn kind(&self, name: &WireName) -> Kind {
@@ -250,29 +233,39 @@ impl Service {
     }
 
     fn kind_of(&self, name: &[u8]) -> Kind {
-        match cache::ends_in(name, self.config.resolver.origin()) {
+        match cache::ends_in(name, self.resolver.origin()) {
             true => Kind::Ours,
             false => Kind::Ordinary,
         }
+    }
+
+    /// The rules that hold now, for queries that come together.
+    pub(super) fn rules_in_force(&self) -> Arc<InForce> {
+        self.current.get()
     }
 
     /// Answers a query as far as that needs no waiting: with what is kept, or with why it is not answered.
     pub(super) fn begin(
         &self,
         bytes: &[u8],
-        client: Client,
-        now_ms: u64,
+        arrived: &Arrived<'_>,
         hot: Option<&mut Hot>,
         out: &mut Vec<u8>,
     ) -> Begun {
+        let Arrived {
+            client,
+            now_ms,
+            rules,
+            ..
+        } = arrived;
         let mut fit = Fit {
             transport: client.transport,
-            now: secs(now_ms),
+            now: secs(*now_ms),
             cookie: None,
-            nsid: self.config.nsid.as_bytes(),
+            nsid: rules.rules.nsid.as_bytes(),
         };
         let query = match Query::parse(bytes) {
-            _ if !self.config.access.allows(client.address) => {
+            _ if !rules.rules.access.allows(client.address) => {
                 count(&self.counters.not_allowed);
                 return not_allowed(bytes, &fit, out);
             }
@@ -293,7 +286,7 @@ impl Service {
         fit.cookie = cookie.as_ref().map(|cookie| &cookie[..]);
         // Nobody elsewhere can ask in the name of this machine's own addresses.
         if client.transport == Transport::Udp && !known && !client.address.is_loopback() {
-            match self.limits.take(client.address, now_ms) {
+            match rules.limits.take(client.address, *now_ms) {
                 Verdict::Answer => {}
                 verdict => {
                     count(&self.counters.limited);
@@ -308,8 +301,10 @@ impl Service {
         }
         Begun::Missing(Missing {
             bytes: bytes.to_vec(),
-            transport: client.transport,
+            client: *client,
+            rules: Arc::clone(rules),
             cookie,
+            since: arrived.since,
         })
     }
 
@@ -320,6 +315,8 @@ impl Service {
         let fit = missing.fit(self);
         let mut bytes = Vec::new();
         packet.write(&query, &fit, &mut bytes);
+        let said = Written::of(&packet, false, fit.now);
+        self.was_found(missing, &said, &bytes);
         Reply {
             bytes,
             ttl: packet.ttl(fit.now),
@@ -332,6 +329,7 @@ impl Service {
         let query = Query::parse(&missing.bytes).expect("it was read before");
         let fit = missing.fit(self);
         message::refuse(&query, ResponseCode::ServFail, &fit, out);
+        self.was_found(missing, &Written::refused(ResponseCode::ServFail), out);
     }
 
     /// Calls `give` with the answer that is kept, if there is one that holds.
@@ -376,9 +374,8 @@ impl Service {
         let renew = packet.is_to_be_renewed(fit.now);
         packet.give();
         Begun::Said(Written {
-            ttl: packet.ttl(fit.now),
-            from_kept: true,
             renew: renew.then(|| query.key()),
+            ..Written::of(packet, true, fit.now)
         })
     }
 
@@ -391,7 +388,7 @@ impl Service {
         let Some(cookie) = query.edns.and_then(|edns| edns.cookie) else {
             return Ok((None, false));
         };
-        let now = self.config.resolver.now();
+        let now = self.resolver.now();
         match self.cookies.read(cookie, address, now) {
             Cookie::Malformed => Err(ResponseCode::FormErr),
             Cookie::Client { client, known } => {
@@ -401,13 +398,35 @@ impl Service {
     }
 }
 
+impl Written {
+    pub(super) fn of(packet: &Packet, cached: bool, now: u32) -> Self {
+        Self {
+            ttl: packet.ttl(now),
+            from: packet.provenance(cached),
+            rcode: packet.rcode().into(),
+            extended: packet.error(),
+            renew: None,
+        }
+    }
+
+    fn refused(rcode: ResponseCode) -> Self {
+        Self {
+            ttl: 0,
+            from: Provenance::Refused,
+            rcode: rcode.into(),
+            extended: None,
+            renew: None,
+        }
+    }
+}
+
 impl Missing {
-    fn fit<'a>(&'a self, service: &'a Service) -> Fit<'a> {
+    fn fit<'a>(&'a self, service: &Service) -> Fit<'a> {
         Fit {
-            transport: self.transport,
+            transport: self.client.transport,
             now: secs(service.now_ms()),
             cookie: self.cookie.as_ref().map(|cookie| &cookie[..]),
-            nsid: service.config.nsid.as_bytes(),
+            nsid: self.rules.rules.nsid.as_bytes(),
         }
     }
 }
@@ -433,7 +452,7 @@ fn limited(query: &Query<'_>, verdict: Verdict, fit: &Fit<'_>, out: &mut Vec<u8>
 
 fn refused(query: &Query<'_>, rcode: ResponseCode, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
     message::refuse(query, rcode, fit, out);
-    Begun::Said(Written::default())
+    Begun::Said(Written::refused(rcode))
 }
 
 /// Milliseconds as packets count time.

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::noted::Arrived;
 use super::service::{Begun, Client, Service};
 use crate::transport::Transport;
 
@@ -112,27 +113,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     async fn take_all(&mut self) -> Result<(), Broken> {
         let mut at = 0;
         let mut taken = 0;
+        let rules = self.service.rules_in_force();
+        let mut arrived = Arrived::now(&self.service, self.client, &rules);
         while self.under_way.len() < PIPELINED_MAX
             && let Some(length) = query_length(&self.input[at..])?
         {
             let query = at + 2..at + 2 + length;
             at = query.end;
             taken += 1;
-            let now_ms = self.service.now_ms();
             let query = &self.input[query];
-            let begun = self
-                .service
-                .begin(query, self.client, now_ms, None, &mut self.answer);
-            match begun {
-                Begun::Silence => {}
+            match self.service.begin(query, &arrived, None, &mut self.answer) {
+                Begun::Silence => self.service.write_down(query, &arrived, None),
                 Begun::Said(said) => {
-                    self.service.count_kept(said.from_kept.into());
+                    self.service.was_said(query, &arrived, &said, &self.answer);
                     if let Some(key) = said.renew {
                         self.service.renew(key);
                     }
                     put(&mut self.output, &self.answer);
                     if self.output.len() > WRITTEN_BYTES {
                         self.write().await?;
+                        // A client takes its time.
+                        arrived = Arrived::now(&self.service, self.client, &rules);
                     }
                 }
                 Begun::Missing(missing) => {
@@ -145,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         if taken > 0 {
             self.input.drain(..at);
             self.begun_at = (!self.input.is_empty()).then_some(self.quiet_since);
-            self.service.count_queries(self.client.transport, taken);
+            self.service.were_asked(self.client.transport, taken);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What becomes of a question whose answer is not kept: one flight for all who ask it, bounded work, what holds when nobody answers.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::changes::Changes;
 use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
 use super::query::Key;
+use super::rules::Rules;
 use super::said::Said;
 use super::service::{Service, count, secs};
 use crate::answer::{Extended, extended};
@@ -75,21 +77,26 @@ impl Service {
             return self.failed(key, &said, self.made(key, 0));
         };
         let as_of = self.changes.now();
-        let said = timeout(ANSWER_TIMEOUT, self.say(key)).await;
+        let (rules, flushes) = (self.current.get(), self.flushes.load(Ordering::Relaxed));
+        let said = timeout(ANSWER_TIMEOUT, self.say(key, &rules.rules)).await;
         let (said, of) = said.unwrap_or_else(|_| {
             let text = "nobody who should know answered in time";
             let said = Said::failed(extended::NO_REACHABLE_AUTHORITY, text);
             (said, Vec::new())
         });
+        self.was_learned(self.kind(&key.name), &said);
         let failed = said.rcode == ResponseCode::ServFail;
         let ttl = said.least_ttl().filter(|_| !failed);
-        let made = Made {
+        let mut made = Made {
             as_of,
             told_at: Changes::places(&of),
             ..self.made(key, ttl.unwrap_or(FAILURE_KEPT_SECS))
         };
+        if self.flushes.load(Ordering::Relaxed) != flushes {
+            // What is let go of meanwhile may have been this, or what it was made by.
+            made.kept_secs = 0;
+        }
         if failed {
-            count(&self.counters.failed);
             return self.failed(key, &said, made);
         }
         self.keep(Packet::new(key, &said, made))
@@ -139,13 +146,13 @@ impl Service {
         partition.get(key.to_bytes().as_bytes())
     }
 
-    async fn say(&self, key: &Key) -> (Said, Vec<KeyId>) {
+    async fn say(&self, key: &Key, rules: &Rules) -> (Said, Vec<KeyId>) {
         if self.kind(&key.name) == Kind::Ours {
-            let Ours { answer, of } = ours::answer(self, key).await;
-            let now = self.config.resolver.now();
-            return (ours::sign(answer, &self.config.signer, key.dnssec, now), of);
+            let Ours { answer, of } = ours::answer(self, key, rules).await;
+            let now = self.resolver.now();
+            return (ours::sign(answer, &self.signer, key.dnssec, now), of);
         }
-        let said = match &self.config.upstream {
+        let said = match &rules.upstream {
             Some(upstream) => upstream.ask(&key.name, key.rtype, key.dnssec).await,
             None => {
                 let text = "this server answers names of its own suffix alone".to_owned();

@@ -1,5 +1,6 @@
 //! The service as a client meets it, with hickory's own decoder and verifier as the cross-check.
 
+mod changed;
 mod limited;
 mod upstreams;
 
@@ -102,7 +103,7 @@ fn config(via: Via) -> Config {
     let key = Signer::generate().expect("a key");
     let signer = Signer::new(&key, resolver.origin()).expect("a key");
     let mut config = Config::new(resolver, signer, via);
-    config.nsid = "here".to_owned();
+    config.rules.nsid = "here".to_owned();
     config
 }
 

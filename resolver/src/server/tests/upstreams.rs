@@ -11,7 +11,7 @@ use super::*;
 use crate::upstream::{Address, Upstream};
 
 /// An upstream that answers every A with one address, and nothing else with anything.
-struct Fake {
+pub(super) struct Fake {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
     /// What the answers' TTL is; at 0 it stays silent.
@@ -19,7 +19,7 @@ struct Fake {
 }
 
 impl Fake {
-    async fn start(answer: [u8; 4]) -> Self {
+    pub(super) async fn start(answer: [u8; 4]) -> Self {
         let socket = UdpSocket::bind((LOOPBACK, 0)).await.expect("a socket");
         let address = socket.local_addr().expect("an address");
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -57,15 +57,19 @@ impl Fake {
         }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("whole").clone()
     }
 
-    fn service(&self) -> Arc<Service> {
+    /// The way to it.
+    pub(super) fn upstream(&self) -> Upstream {
         let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
+        Upstream::new(&[address], false, false).expect("an upstream")
+    }
+
+    pub(super) fn service(&self) -> Arc<Service> {
         let mut config = config(gateway());
-        config.upstream = Some(upstream);
+        config.rules.upstream = Some(self.upstream());
         Arc::new(Service::new(config, [7; 32]))
     }
 }
@@ -183,7 +187,8 @@ async fn what_is_kept_is_shown_and_let_go_of() {
     }
     let names = |under: Option<&str>| -> Vec<String> {
         let under: Option<WireName> = under.map(|under| under.parse().expect("a name"));
-        let kept = service.list_kept(under.as_ref(), 10);
+        let (found, kept) = service.list_kept(under.as_ref(), 10);
+        assert_eq!(found, kept.len());
         kept.iter().map(|one| one.name.to_string()).collect()
     };
     assert_eq!(

@@ -35,7 +35,14 @@ pub(super) struct Workers {
 
 impl Workers {
     /// A thread for each socket. What they cannot answer at once becomes tasks of this runtime.
-    pub(super) fn start(&mut self, sockets: Vec<Socket>, service: &Arc<Service>) -> io::Result<()> {
+    ///
+    /// Sockets that are not `ours` are not shut down at the end: who handed them over gives them to the next one.
+    pub(super) fn start(
+        &mut self,
+        sockets: Vec<Socket>,
+        ours: bool,
+        service: &Arc<Service>,
+    ) -> io::Result<()> {
         let runtime = tokio::runtime::Handle::current();
         for socket in sockets {
             socket.set_nonblocking(false)?;
@@ -46,7 +53,9 @@ impl Workers {
             thread::Builder::new()
                 .name("dotkey-udp".to_owned())
                 .spawn(move || worker.run(&stopping))?;
-            self.sockets.push(socket);
+            if ours {
+                self.sockets.push(socket);
+            }
         }
         Ok(())
     }
@@ -77,7 +86,7 @@ pub(super) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Socket>>
 }
 
 /// Where a socket is.
-pub(super) fn local(socket: &Socket) -> io::Result<SocketAddr> {
+fn local(socket: &Socket) -> io::Result<SocketAddr> {
     let address = socket.local_addr()?.as_socket();
     address.ok_or_else(|| io::Error::other("a UDP socket has an IP address"))
 }

@@ -1,7 +1,7 @@
 //! One thread and its socket: batches in, batches out.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::hot::Hot;
+use crate::server::metrics::Provenance;
+use crate::server::noted::Arrived;
+use crate::server::rules::Seen;
 use crate::server::service::{Begun, Client, Service};
 use crate::transport::Transport;
 
@@ -26,6 +29,12 @@ const QUERY_BYTES_MAX: usize = 4096;
 
 /// Queries of one socket that wait for an answer that is not kept. Those beyond are told that it failed.
 const UNDER_WAY_MAX: usize = 512;
+
+/// Who asks is looked at for each query of a batch.
+const NOBODY: Client = Client {
+    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    transport: Transport::Udp,
+};
 
 pub(super) struct Worker {
     socket: Arc<Socket>,
@@ -39,11 +48,16 @@ pub(super) struct Worker {
     answers: [Vec<u8>; BATCH],
     /// To where each answer goes.
     to: [Option<SockaddrStorage>; BATCH],
+    /// Where the answers of this batch came from, and how they went.
+    said: Vec<(Provenance, u16)>,
+    rules: Seen,
 }
 
 impl Worker {
     pub(super) fn new(socket: Arc<Socket>, service: Arc<Service>, runtime: Handle) -> Self {
         Self {
+            rules: Seen::new(&service.current),
+            said: Vec::with_capacity(BATCH),
             socket,
             service,
             runtime,
@@ -101,26 +115,28 @@ impl Worker {
 
     /// Answers a batch as far as that needs no waiting, and says how many answers are to be sent.
     fn answer(&mut self, count: usize) -> usize {
-        let now_ms = self.service.now_ms();
-        let (mut answers, mut kept) = (0, 0);
+        let rules = self.rules.look(&self.service.current);
+        let mut arrived = Arrived::now(&self.service, NOBODY, rules);
+        let mut answers = 0;
         for at in 0..count {
             let (length, from) = self.came[at];
             let Some(address) = from.as_ref().and_then(address_of) else {
                 continue;
             };
-            let client = Client {
-                address: address.ip(),
-                transport: Transport::Udp,
-            };
+            arrived.client.address = address.ip();
             let query = &self.queries[at][..length];
             let out = &mut self.answers[answers];
             let begun = self
                 .service
-                .begin(query, client, now_ms, Some(&mut self.hot), out);
+                .begin(query, &arrived, Some(&mut self.hot), out);
             match begun {
-                Begun::Silence => continue,
+                Begun::Silence => {
+                    self.service.write_down(query, &arrived, None);
+                    continue;
+                }
                 Begun::Said(said) => {
-                    kept += u64::from(said.from_kept);
+                    self.said.push((said.from, said.rcode));
+                    self.service.write_down(query, &arrived, Some((&said, out)));
                     if let Some(key) = said.renew {
                         let _runtime = self.runtime.enter();
                         self.service.renew(key);
@@ -147,8 +163,12 @@ impl Worker {
             self.to[answers] = from;
             answers += 1;
         }
-        self.service.count_queries(Transport::Udp, count as u64);
-        self.service.count_kept(kept);
+        self.service.were_asked(Transport::Udp, count as u64);
+        // One look at the clock for all: they were answered within microseconds of each other.
+        let took = arrived.since.elapsed();
+        for (from, rcode) in self.said.drain(..) {
+            self.service.metrics.answered(from, rcode, took);
+        }
         answers
     }
 
