@@ -64,7 +64,7 @@ async fn run(
     for node in nodes(plan, settings)? {
         builder = builder.node(&node);
     }
-    let running = Running::start(plan, builder, settings, activated.handed)?;
+    let running = Running::start(plan, builder, settings, activated.handed, false)?;
     let mut run = RunFile {
         role: Some(Role::Resolver),
         ..RunFile::of_this_process()

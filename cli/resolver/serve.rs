@@ -42,7 +42,7 @@ impl Running {
         if let Some(ledger) = node.ledger() {
             builder = builder.genesis(ledger.genesis().clone());
         }
-        let mut running = Self::start(plan, builder, settings, handed)?;
+        let mut running = Self::start(plan, builder, settings, handed, true)?;
         let (service, mut changes) = (Arc::clone(&running.service), node.changes());
         running.tasks.spawn(async move {
             loop {
@@ -64,11 +64,13 @@ impl Running {
         builder: Builder,
         settings: &Settings,
         handed: Handed,
+        told_of_changes: bool,
     ) -> Result<Self> {
         let wrong = |error| CliError::usage(error, "correct it; `docs/cli.md` has every setting");
         let (data, suffix) = (&settings.data, &settings.suffix);
         let resolver = builder.suffix(suffix.clone()).build().map_err(wrong)?;
         let mut config = Config::new(resolver.clone(), signer(data, suffix)?, plan.via.clone());
+        config.told_of_changes = told_of_changes;
         config.rules = plan.rules()?;
         if let Some(bytes) = plan.cache_bytes {
             config.cache_bytes = bytes;

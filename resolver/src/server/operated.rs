@@ -16,7 +16,7 @@ impl Service {
         for (kind, wanted) in [(Kind::Ours, flush.ours), (Kind::Ordinary, flush.ordinary)] {
             if wanted {
                 // Counted before: what is being worked on by the rules of before is not kept.
-                self.flushes.fetch_add(1, Ordering::Relaxed);
+                self.flushes.fetch_add(1, Ordering::Release);
                 self.cache.partition(kind).flush();
             }
         }

@@ -61,6 +61,8 @@ pub struct Config {
     pub signer: Signer,
     /// What may be changed later.
     pub rules: Rules,
+    /// Whether all changes of records are told by [`Service::changed`], as beside a node that hears of them.
+    pub told_of_changes: bool,
     /// How much memory kept answers may take, for names under the suffix, and as much again for all others.
     pub cache_bytes: usize,
 }
@@ -73,6 +75,7 @@ impl Config {
             resolver,
             signer,
             rules: Rules::new(via),
+            told_of_changes: false,
             cache_bytes: cache::BYTES_DEFAULT,
         }
     }
@@ -82,6 +85,7 @@ impl Config {
 pub struct Service {
     pub(super) resolver: Resolver,
     pub(super) signer: Signer,
+    pub(super) told_of_changes: bool,
     pub(super) cache_bytes: usize,
     pub(super) begun: Instant,
     cookies: Cookies,
@@ -153,6 +157,7 @@ impl Service {
             working: Semaphore::new(WORKING_MAX),
             cache: Cache::new(config.cache_bytes),
             cache_bytes: config.cache_bytes,
+            told_of_changes: config.told_of_changes,
             changes: Changes::new(),
             flights: Flights::new(),
             flushes: AtomicU64::new(0),
@@ -196,7 +201,7 @@ impl Service {
 
     /// Lets go of all kept answers, and says how many they were.
     pub fn flush(&self) -> usize {
-        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.flushes.fetch_add(1, Ordering::Release);
         self.resolver.forget_all();
         self.cache.flush(None)
     }
@@ -204,7 +209,7 @@ impl Service {
     /// Lets go of the kept answers of a name and of those below it, and says how many they were. Under our suffix what is known of all
     /// identities is asked for anew: a name does not tell which of them its answer came from.
     pub fn flush_under(&self, name: &WireName) -> usize {
-        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.flushes.fetch_add(1, Ordering::Release);
         if self.kind(name) == Kind::Ours {
             self.resolver.forget_all();
         }

@@ -29,6 +29,9 @@ const STALE_SECS_MAX: u32 = 86_400;
 /// A kept answer under our suffix is looked at again after this, however long clients keep theirs.
 const OURS_KEPT_SECS_MAX: u32 = 10;
 
+/// The same where whatever changes it would be told: beside a node, of names that no ledger decides about. That a hint is lost costs this.
+const TOLD_KEPT_SECS_MAX: u32 = 300;
+
 /// RFC 9520: that there is no answer is kept too, for a little while.
 const FAILURE_KEPT_SECS: u32 = 5;
 
@@ -77,22 +80,25 @@ impl Service {
             return self.failed(key, &said, self.made(key, 0));
         };
         let as_of = self.changes.now();
-        let (rules, flushes) = (self.current.get(), self.flushes.load(Ordering::Relaxed));
-        let said = timeout(ANSWER_TIMEOUT, self.say(key, &rules.rules)).await;
-        let (said, of) = said.unwrap_or_else(|_| {
+        // In this order: what is made by newer rules than the count says is only thrown away once too often.
+        let flushes = self.flushes.load(Ordering::Acquire);
+        let rules = self.current.get();
+        let learned = timeout(ANSWER_TIMEOUT, self.learn(key, &rules.rules)).await;
+        let learned = learned.unwrap_or_else(|_| {
             let text = "nobody who should know answered in time";
-            let said = Said::failed(extended::NO_REACHABLE_AUTHORITY, text);
-            (said, Vec::new())
+            Learned::abroad(Said::failed(extended::NO_REACHABLE_AUTHORITY, text))
         });
+        let Learned { said, of, .. } = learned;
         self.was_learned(self.kind(&key.name), &said);
         let failed = said.rcode == ResponseCode::ServFail;
         let ttl = said.least_ttl().filter(|_| !failed);
+        let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
         let mut made = Made {
             as_of,
             told_at: Changes::places(&of),
-            ..self.made(key, ttl.unwrap_or(FAILURE_KEPT_SECS))
+            ..self.made(key, kept_secs.min(learned.kept_secs_max))
         };
-        if self.flushes.load(Ordering::Relaxed) != flushes {
+        if self.flushes.load(Ordering::Acquire) != flushes {
             // What is let go of meanwhile may have been this, or what it was made by.
             made.kept_secs = 0;
         }
@@ -127,13 +133,8 @@ impl Service {
     }
 
     fn made(&self, key: &Key, kept_secs: u32) -> Made {
-        let kind = self.kind(&key.name);
-        let kept_secs = match kind {
-            Kind::Ours => kept_secs.min(OURS_KEPT_SECS_MAX),
-            Kind::Ordinary => kept_secs,
-        };
         Made {
-            kind,
+            kind: self.kind(&key.name),
             at: secs(self.now_ms()),
             kept_secs,
             as_of: self.changes.now(),
@@ -146,11 +147,23 @@ impl Service {
         partition.get(key.to_bytes().as_bytes())
     }
 
-    async fn say(&self, key: &Key, rules: &Rules) -> (Said, Vec<KeyId>) {
+    async fn learn(&self, key: &Key, rules: &Rules) -> Learned {
         if self.kind(&key.name) == Kind::Ours {
-            let Ours { answer, of } = ours::answer(self, key, rules).await;
+            let Ours {
+                answer,
+                of,
+                is_told,
+            } = ours::answer(self, key, rules).await;
             let now = self.resolver.now();
-            return (ours::sign(answer, &self.signer, key.dnssec, now), of);
+            return Learned {
+                said: ours::sign(answer, &self.signer, key.dnssec, now),
+                of,
+                kept_secs_max: if is_told {
+                    TOLD_KEPT_SECS_MAX
+                } else {
+                    OURS_KEPT_SECS_MAX
+                },
+            };
         }
         let said = match &rules.upstream {
             Some(upstream) => upstream.ask(&key.name, key.rtype, key.dnssec).await,
@@ -160,7 +173,26 @@ impl Service {
                 Said::only(ResponseCode::Refused, Some(Extended { code, text }))
             }
         };
-        (said, Vec::new())
+        Learned::abroad(said)
+    }
+}
+
+/// What is to be kept, and how.
+struct Learned {
+    said: Said,
+    /// The identities whose records it comes from.
+    of: Vec<KeyId>,
+    kept_secs_max: u32,
+}
+
+impl Learned {
+    /// What others said of an ordinary name.
+    fn abroad(said: Said) -> Self {
+        Self {
+            said,
+            of: Vec::new(),
+            kept_secs_max: u32::MAX,
+        }
     }
 }
 
