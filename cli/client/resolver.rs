@@ -16,7 +16,8 @@ impl NodeClient {
         }
         let data = &settings.data;
         for path in [RunFile::path_of_resolver(data), RunFile::path(data)] {
-            let Some(run) = RunFile::read(&path)? else {
+            // Of a process that died, the port may be anybody's now: nobody but the resolver is shown the token.
+            let Some(run) = RunFile::read(&path)?.filter(RunFile::runs) else {
                 continue;
             };
             // A node without a resolver has an API too.

@@ -94,7 +94,11 @@ fn operators_are_told_of_every_metric_and_of_no_other() {
     let log = QueryLog::to_file(&folder.path().join("log")).expect("it opens");
     log.count_one_of_each();
     let mut page = Page::default();
-    metrics.write(&mut page, [CacheLevel::default(); 2]);
+    let crowded = CacheLevel {
+        evicted: 1,
+        ..CacheLevel::default()
+    };
+    metrics.write(&mut page, [crowded; 2]);
     counters.write(&mut page);
     log.write(&mut page);
     assert_eq!(served(&page.end()), documented());
