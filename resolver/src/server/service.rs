@@ -136,6 +136,8 @@ pub(super) struct Missing {
     cookie: Option<[u8; COOKIE_BYTES]>,
     /// When it came.
     pub(super) since: Instant,
+    /// Whether the answer may be there without waiting for anybody, and without signing anything.
+    pub(super) may_be_quick: bool,
 }
 
 impl std::fmt::Debug for Service {
@@ -189,7 +191,8 @@ impl Service {
                     ttl: said.ttl,
                 })
             }
-            Begun::Missing(missing) => Some(self.finish(&missing).await),
+            // What is kept is given without the room that asking others takes.
+            Begun::Missing(missing) => Some(Box::pin(self.finish(&missing)).await),
         }
     }
 
@@ -310,6 +313,7 @@ impl Service {
             rules: Arc::clone(rules),
             cookie,
             since: arrived.since,
+            may_be_quick: !query.dnssec_ok() && self.kind_of(key.name()) == Kind::Ours,
         })
     }
 
