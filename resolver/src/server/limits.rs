@@ -9,7 +9,8 @@ pub(crate) const ANSWERS_PER_SEC_DEFAULT: u32 = 400;
 /// Seconds' worth of answers that a network may have at once: a page with all its names.
 const BURST_SECS: u32 = 5;
 
-/// Networks that are counted; where there are more, those that are at rest are forgotten, and then all.
+/// Networks that are counted; where there are more, those that are at rest are forgotten, and all where few are: looking at each costs
+/// time, and must not come with every query of whoever forges addresses.
 const NETWORKS_MAX: usize = 65_536;
 
 /// Every second answer beyond the limit goes out empty and truncated: who is there in truth asks again over TCP, which no one forges.
@@ -57,7 +58,7 @@ impl Limits {
             let full_after_ms = u64::from(BURST_SECS) * 1000;
             self.networks
                 .retain(|_, one| now_ms - one.filled_ms < full_after_ms);
-            if self.networks.len() >= NETWORKS_MAX {
+            if self.networks.len() > NETWORKS_MAX / 2 {
                 self.networks.clear();
             }
         }
@@ -117,6 +118,23 @@ mod tests {
         assert_eq!(limits.take(here, 100), Verdict::Drop);
         assert_eq!(limits.take(here, u64::MAX), Verdict::Answer);
         assert_eq!(Limits::new(0).take(here, 0), Verdict::Answer);
+    }
+
+    #[test]
+    fn forgetting_does_not_come_with_every_query() {
+        let mut limits = Limits::new(10);
+        let mut forgotten = 0;
+        for network in 0..1_000_000_u32 {
+            let address: IpAddr = (network << 8).to_be_bytes().into();
+            let before = limits.networks.len();
+            // As many come in the time after which one is at rest as are counted.
+            limits.take(
+                address,
+                u64::from(network) * 5000 / (NETWORKS_MAX as u64 - 1),
+            );
+            forgotten += usize::from(limits.networks.len() <= before);
+        }
+        assert!(forgotten < 64, "{forgotten}");
     }
 
     #[test]

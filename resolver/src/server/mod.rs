@@ -8,17 +8,20 @@ mod access;
 mod cookie;
 mod doh;
 mod http;
+mod http3;
 mod limits;
 mod listen;
 mod message;
 mod ours;
 mod places;
 mod quic;
+mod room;
 mod service;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod watch;
 
 pub use access::{Access, Prefix, PrefixError};
 pub use listen::{Listen, ListenError, Server};

@@ -36,6 +36,9 @@ const WORKING_MAX: usize = 1024;
 /// A stub gives up after 5 s; an answer that says what is wrong must be there before.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_500);
 
+/// The longest query of any transport: no question and no options that are of use take more.
+pub(super) const QUERY_BYTES_MAX: usize = 4096;
+
 /// Kept answers under our suffix, and kept ordinary ones: neither can push out the other.
 const KEPT_BYTES_DEFAULT: usize = 16 << 20;
 
@@ -115,6 +118,20 @@ pub struct Counters {
     pub malformed: AtomicU64,
     /// Answers that failed.
     pub failed: AtomicU64,
+    /// Connections that lost their place to newcomers.
+    pub crowded_out: AtomicU64,
+    /// Connections ended because their client was slow, or took nothing of its answers.
+    pub let_go: AtomicU64,
+    /// Connections that broke off: a handshake that failed, a client that went away or that broke its protocol's rules.
+    pub broken: AtomicU64,
+}
+
+impl Counters {
+    /// Connections lost their places.
+    pub(super) fn crowd_out(&self, connections: usize) {
+        let connections = u64::try_from(connections).unwrap_or(u64::MAX);
+        self.crowded_out.fetch_add(connections, Ordering::Relaxed);
+    }
 }
 
 /// What answers.
@@ -180,6 +197,11 @@ impl Service {
             counters: Counters::default(),
             config,
         }
+    }
+
+    /// Whether an address may ask.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.config.access.allows(address)
     }
 
     /// The answer to a query; none where silence is the answer.
@@ -441,7 +463,7 @@ pub(super) fn failed(code: u16, text: &str) -> Said {
     Said::only(ResponseCode::ServFail, Some(Extended { code, text }))
 }
 
-fn count(counter: &AtomicU64) {
+pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 

@@ -9,7 +9,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::service::{Client, Service};
+use super::places::Place;
+use super::room::{Part, Room};
+use super::service::{Client, QUERY_BYTES_MAX, Service, count};
 use crate::transport::Transport;
 
 /// Queries of one connection that are under way; who sends more is read no further until answers are out.
@@ -24,92 +26,149 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 /// A client that takes nothing of its answers is let go.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The longest query: far above what a question with its options takes.
-const QUERY_BYTES_MAX: usize = 4096;
-
 /// A message's head; less is no query.
 const QUERY_BYTES_MIN: usize = 12;
 
+/// An answer and its part of the room.
+type Waiting = (Vec<u8>, Part);
+
 /// Answers the queries of one connection until it ends, errs or idles.
-pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>)
+pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>, place: &Place)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (reader, writer) = split(stream);
     let (answers, ready) = mpsc::channel(PIPELINED_MAX);
-    let mut writing = tokio::spawn(write(writer, ready));
-    tokio::select! {
-        () = read(reader, client, service, answers) => {
+    let mut writing = JoinSet::new();
+    writing.spawn(write(writer, ready));
+    let counted = Arc::clone(&service);
+    let taken = tokio::select! {
+        () = read(reader, client, service, answers, place) => {
             // The answers under way still go out.
-            let _ = timeout(WRITE_TIME_MAX, &mut writing).await;
+            timeout(WRITE_TIME_MAX, writing.join_next()).await.ok().flatten()
         }
         // It cannot be written to any more: nothing that comes in needs an answer.
-        _ = &mut writing => return,
+        ended = writing.join_next() => ended,
+    };
+    match taken {
+        Some(Ok(Taken::All)) => {}
+        Some(Ok(Taken::Gone)) => count(&counted.counters.broken),
+        _ => count(&counted.counters.let_go),
     }
-    writing.abort();
 }
 
 async fn read<S: AsyncRead>(
     mut reader: ReadHalf<S>,
     client: Client,
     service: Arc<Service>,
-    answers: mpsc::Sender<Vec<u8>>,
+    answers: mpsc::Sender<Waiting>,
+    place: &Place,
 ) {
     let places = Arc::new(Semaphore::new(PIPELINED_MAX));
+    let room = Room::new();
     let mut under_way = JoinSet::new();
     loop {
         while under_way.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
-        let Some(query) = next(&mut reader).await else {
-            break;
-        };
-        let (service, answers) = (Arc::clone(&service), answers.clone());
-        under_way.spawn(async move {
-            if let Some(reply) = service.answer(&query, client).await {
-                // The writer is gone with its client.
-                let _ = answers.send(reply.bytes).await;
+        let query = match next(&mut reader).await {
+            Next::Query(query) => query,
+            Next::Ended => break,
+            Next::Slow => {
+                count(&service.counters.let_go);
+                break;
             }
-            drop(place);
+            Next::Wrong => {
+                count(&service.counters.malformed);
+                break;
+            }
+        };
+        place.asks();
+        let (service, answers, room) = (Arc::clone(&service), answers.clone(), room.clone());
+        under_way.spawn(async move {
+            let make = || async {
+                let reply = service.answer(&query, client).await;
+                reply.map(|reply| reply.bytes)
+            };
+            if let Some(waiting) = room.hold(make, Vec::len).await {
+                // The writer is gone with its client.
+                let _ = answers.send(waiting).await;
+            }
+            drop(permit);
         });
     }
     while under_way.join_next().await.is_some() {}
 }
 
-/// The next query; none when the client ends, idles, or sends what is none.
-async fn next<S: AsyncRead>(reader: &mut ReadHalf<S>) -> Option<Vec<u8>> {
-    let first = timeout(IDLE_MAX, reader.read_u8()).await.ok()?.ok()?;
-    let rest = async {
-        let second = reader.read_u8().await.ok()?;
-        let length = usize::from(u16::from_be_bytes([first, second]));
-        if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
-            return None;
-        }
-        let mut query = vec![0; length];
-        reader.read_exact(&mut query).await.ok()?;
-        Some(query)
-    };
-    timeout(QUERY_TIME_MAX, rest).await.ok()?
+/// What comes next on a connection.
+enum Next {
+    Query(Vec<u8>),
+    /// The client ended it, or said nothing for long.
+    Ended,
+    /// It began a query and did not go on.
+    Slow,
+    /// What it sent is no query.
+    Wrong,
 }
 
-async fn write<S: AsyncWrite>(mut writer: WriteHalf<S>, mut ready: mpsc::Receiver<Vec<u8>>) {
-    while let Some(answer) = ready.recv().await {
+async fn next<S: AsyncRead>(reader: &mut ReadHalf<S>) -> Next {
+    let Ok(Ok(first)) = timeout(IDLE_MAX, reader.read_u8()).await else {
+        return Next::Ended;
+    };
+    let rest = async {
+        let Ok(second) = reader.read_u8().await else {
+            return Next::Ended;
+        };
+        let length = usize::from(u16::from_be_bytes([first, second]));
+        if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
+            return Next::Wrong;
+        }
+        let mut query = vec![0; length];
+        match reader.read_exact(&mut query).await {
+            Ok(_) => Next::Query(query),
+            Err(_) => Next::Ended,
+        }
+    };
+    timeout(QUERY_TIME_MAX, rest).await.unwrap_or(Next::Slow)
+}
+
+/// How writing to a client ended.
+enum Taken {
+    All,
+    /// It went away.
+    Gone,
+    /// It takes nothing.
+    Nothing,
+}
+
+async fn write<S: AsyncWrite>(
+    mut writer: WriteHalf<S>,
+    mut ready: mpsc::Receiver<Waiting>,
+) -> Taken {
+    while let Some((answer, _part)) = ready.recv().await {
         let Ok(length) = u16::try_from(answer.len()) else {
             continue;
         };
         // In one piece: two would be two packets (RFC 7766 section 8).
         let framed = [&length.to_be_bytes()[..], &answer].concat();
-        match timeout(WRITE_TIME_MAX, writer.write_all(&framed)).await {
+        let is_last = ready.is_empty();
+        let writing = async {
+            writer.write_all(&framed).await?;
+            match is_last {
+                true => writer.flush().await,
+                false => Ok(()),
+            }
+        };
+        match timeout(WRITE_TIME_MAX, writing).await {
             Ok(Ok(())) => {}
-            _ => return,
-        }
-        if ready.is_empty() && !matches!(timeout(WRITE_TIME_MAX, writer.flush()).await, Ok(Ok(())))
-        {
-            return;
+            Ok(Err(_)) => return Taken::Gone,
+            Err(_) => return Taken::Nothing,
         }
     }
+    // It may be gone already.
     let _ = timeout(WRITE_TIME_MAX, writer.shutdown()).await;
+    Taken::All
 }
 
 /// A client over TCP or TLS.
