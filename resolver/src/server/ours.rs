@@ -6,8 +6,9 @@ use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
-use super::message::Said;
-use super::service::{Key, Service};
+use super::query::Key;
+use super::said::Said;
+use super::service::Service;
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
 use crate::answer::{Answer, Extended, apex, extended};

@@ -4,17 +4,16 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::places::Place;
 use super::room::{Part, Room};
-use super::service::{Client, QUERY_BYTES_MAX, Service, count};
+use super::service::{Begun, Client, Missing, QUERY_BYTES_MAX, Service, count};
 use crate::transport::Transport;
 
-/// Queries of one connection that are under way; who sends more is read no further until answers are out.
+/// Queries of one connection that wait for an answer that is not kept; who sends more is read no further until answers are out.
 const PIPELINED_MAX: usize = 64;
 
 /// RFC 7766 section 6.2.3: a connection that says nothing costs a place that others want.
@@ -29,146 +28,212 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 /// A message's head; less is no query.
 const QUERY_BYTES_MIN: usize = 12;
 
-/// An answer and its part of the room.
-type Waiting = (Vec<u8>, Part);
+/// What is read at once.
+const READ_BYTES: usize = 4096;
+
+/// Answers that are collected before they are written.
+const WRITTEN_BYTES: usize = 16 * 1024;
 
 /// Answers the queries of one connection until it ends, errs or idles.
 pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>, place: &Place)
 where
-    S: AsyncRead + AsyncWrite + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (reader, writer) = split(stream);
-    let (answers, ready) = mpsc::channel(PIPELINED_MAX);
-    let mut writing = JoinSet::new();
-    writing.spawn(write(writer, ready));
-    let counted = Arc::clone(&service);
-    let taken = tokio::select! {
-        () = read(reader, client, service, answers, place) => {
-            // The answers under way still go out.
-            timeout(WRITE_TIME_MAX, writing.join_next()).await.ok().flatten()
-        }
-        // It cannot be written to any more: nothing that comes in needs an answer.
-        ended = writing.join_next() => ended,
+    let mut conversation = Conversation {
+        stream,
+        client,
+        service: Arc::clone(&service),
+        place,
+        room: Room::new(),
+        input: Vec::new(),
+        begun_at: None,
+        quiet_since: Instant::now(),
+        answer: Vec::new(),
+        output: Vec::new(),
+        parts: Vec::new(),
+        under_way: JoinSet::new(),
     };
-    match taken {
-        Some(Ok(Taken::All)) => {}
-        Some(Ok(Taken::Gone)) => count(&counted.counters.broken),
-        _ => count(&counted.counters.let_go),
+    match conversation.converse().await {
+        Ok(()) => {
+            // It may be gone already.
+            let _ = timeout(WRITE_TIME_MAX, conversation.stream.shutdown()).await;
+        }
+        Err(Broken::Away) => count(&service.counters.broken),
+        Err(Broken::Slow) => count(&service.counters.let_go),
+        Err(Broken::Wrong) => count(&service.counters.malformed),
     }
 }
 
-async fn read<S: AsyncRead>(
-    mut reader: ReadHalf<S>,
-    client: Client,
-    service: Arc<Service>,
-    answers: mpsc::Sender<Waiting>,
-    place: &Place,
-) {
-    let places = Arc::new(Semaphore::new(PIPELINED_MAX));
-    let room = Room::new();
-    let mut under_way = JoinSet::new();
-    loop {
-        while under_way.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&places).acquire_owned().await else {
-            break;
-        };
-        let query = match next(&mut reader).await {
-            Next::Query(query) => query,
-            Next::Ended => break,
-            Next::Slow => {
-                count(&service.counters.let_go);
-                break;
-            }
-            Next::Wrong => {
-                count(&service.counters.malformed);
-                break;
-            }
-        };
-        place.asks();
-        let (service, answers, room) = (Arc::clone(&service), answers.clone(), room.clone());
-        under_way.spawn(async move {
-            let make = || async {
-                let reply = service.answer(&query, client).await;
-                reply.map(|reply| reply.bytes)
-            };
-            if let Some(waiting) = room.hold(make, Vec::len).await {
-                // The writer is gone with its client.
-                let _ = answers.send(waiting).await;
-            }
-            drop(permit);
-        });
-    }
-    while under_way.join_next().await.is_some() {}
-}
-
-/// What comes next on a connection.
-enum Next {
-    Query(Vec<u8>),
-    /// The client ended it, or said nothing for long.
-    Ended,
-    /// It began a query and did not go on.
+/// Why a connection ends before its client wants that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// The client went away.
+    Away,
+    /// It began a query and did not go on, or takes nothing of its answers.
     Slow,
     /// What it sent is no query.
     Wrong,
 }
 
-async fn next<S: AsyncRead>(reader: &mut ReadHalf<S>) -> Next {
-    let Ok(Ok(first)) = timeout(IDLE_MAX, reader.read_u8()).await else {
-        return Next::Ended;
-    };
-    let rest = async {
-        let Ok(second) = reader.read_u8().await else {
-            return Next::Ended;
-        };
-        let length = usize::from(u16::from_be_bytes([first, second]));
-        if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
-            return Next::Wrong;
-        }
-        let mut query = vec![0; length];
-        match reader.read_exact(&mut query).await {
-            Ok(_) => Next::Query(query),
-            Err(_) => Next::Ended,
-        }
-    };
-    timeout(QUERY_TIME_MAX, rest).await.unwrap_or(Next::Slow)
+/// An answer that was waited for, with its part of the room.
+type Waited = Option<(Vec<u8>, Part)>;
+
+struct Conversation<'a, S> {
+    stream: S,
+    client: Client,
+    service: Arc<Service>,
+    place: &'a Place,
+    room: Room,
+    /// What came in and is not answered yet, and since when a query in it has begun.
+    input: Vec<u8>,
+    begun_at: Option<Instant>,
+    /// Since when the client has said nothing.
+    quiet_since: Instant,
+    /// The answer that is being made.
+    answer: Vec<u8>,
+    /// Answers with their lengths, to be written.
+    output: Vec<u8>,
+    /// What of the room those take that were waited for, until they are written.
+    parts: Vec<Part>,
+    under_way: JoinSet<Waited>,
 }
 
-/// How writing to a client ended.
-enum Taken {
-    All,
-    /// It went away.
-    Gone,
-    /// It takes nothing.
-    Nothing,
-}
-
-async fn write<S: AsyncWrite>(
-    mut writer: WriteHalf<S>,
-    mut ready: mpsc::Receiver<Waiting>,
-) -> Taken {
-    while let Some((answer, _part)) = ready.recv().await {
-        let Ok(length) = u16::try_from(answer.len()) else {
-            continue;
-        };
-        // In one piece: two would be two packets (RFC 7766 section 8).
-        let framed = [&length.to_be_bytes()[..], &answer].concat();
-        let is_last = ready.is_empty();
-        let writing = async {
-            writer.write_all(&framed).await?;
-            match is_last {
-                true => writer.flush().await,
-                false => Ok(()),
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
+    /// Until the client ends, or idles.
+    async fn converse(&mut self) -> Result<(), Broken> {
+        let mut more = true;
+        while more || !self.under_way.is_empty() {
+            let taken = self.take_all().await;
+            self.write().await?;
+            taken?;
+            let waits = self.under_way.len();
+            let deadline = match self.begun_at {
+                Some(begun_at) => begun_at + QUERY_TIME_MAX,
+                None => self.quiet_since + IDLE_MAX,
+            };
+            tokio::select! {
+                read = read(&mut self.stream, &mut self.input), if more && waits < PIPELINED_MAX => {
+                    more = read? > 0;
+                    self.quiet_since = Instant::now();
+                    self.begun_at.get_or_insert(self.quiet_since);
+                }
+                Some(answer) = self.under_way.join_next(), if waits > 0 => {
+                    self.put_waited(answer);
+                    while let Some(answer) = self.under_way.try_join_next() {
+                        self.put_waited(answer);
+                    }
+                }
+                // Who waits for an answer is not idle.
+                () = sleep_until(deadline), if waits == 0 => {
+                    return self.begun_at.map_or(Ok(()), |_| Err(Broken::Slow));
+                }
             }
-        };
-        match timeout(WRITE_TIME_MAX, writing).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Taken::Gone,
-            Err(_) => return Taken::Nothing,
+        }
+        self.write().await
+    }
+
+    /// Takes all queries that are there whole: answers those whose answers are kept, and begins with the others.
+    async fn take_all(&mut self) -> Result<(), Broken> {
+        let mut at = 0;
+        let mut taken = 0;
+        while self.under_way.len() < PIPELINED_MAX
+            && let Some(length) = query_length(&self.input[at..])?
+        {
+            let query = at + 2..at + 2 + length;
+            at = query.end;
+            taken += 1;
+            let now_ms = self.service.now_ms();
+            let query = &self.input[query];
+            let begun = self
+                .service
+                .begin(query, self.client, now_ms, None, &mut self.answer);
+            match begun {
+                Begun::Silence => {}
+                Begun::Said(said) => {
+                    self.service.count_kept(said.from_kept.into());
+                    if let Some(key) = said.renew {
+                        self.service.renew(key);
+                    }
+                    put(&mut self.output, &self.answer);
+                    if self.output.len() > WRITTEN_BYTES {
+                        self.write().await?;
+                    }
+                }
+                Begun::Missing(missing) => {
+                    let (service, room) = (Arc::clone(&self.service), self.room.clone());
+                    self.under_way.spawn(wait(service, room, missing));
+                }
+            }
+        }
+        if taken > 0 {
+            self.input.drain(..at);
+            self.begun_at = (!self.input.is_empty()).then_some(self.quiet_since);
+            self.service.count_queries(self.client.transport, taken);
+            self.place.asks();
+        }
+        Ok(())
+    }
+
+    /// Puts in an answer that was waited for.
+    fn put_waited(&mut self, waited: Result<Waited, JoinError>) {
+        if let Ok(Some((answer, part))) = waited {
+            put(&mut self.output, &answer);
+            self.parts.push(part);
         }
     }
-    // It may be gone already.
-    let _ = timeout(WRITE_TIME_MAX, writer.shutdown()).await;
-    Taken::All
+
+    async fn write(&mut self) -> Result<(), Broken> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let writing = async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await
+        };
+        match timeout(WRITE_TIME_MAX, writing).await {
+            Ok(Ok(())) => {
+                self.output.clear();
+                self.output.shrink_to(WRITTEN_BYTES);
+                self.parts.clear();
+                Ok(())
+            }
+            Ok(Err(_)) => Err(Broken::Away),
+            Err(_) => Err(Broken::Slow),
+        }
+    }
+}
+
+/// The answer to a query, once there is one and room for it.
+async fn wait(service: Arc<Service>, room: Room, missing: Missing) -> Waited {
+    let make = || async { Some(service.finish(&missing).await.bytes) };
+    room.hold(make, Vec::len).await
+}
+
+/// Reads what has come in, and says how much that is.
+async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut Vec<u8>) -> Result<usize, Broken> {
+    input.reserve(READ_BYTES);
+    stream.read_buf(input).await.map_err(|_| Broken::Away)
+}
+
+/// The length of the query that the input begins with, if all of it is there.
+fn query_length(input: &[u8]) -> Result<Option<usize>, Broken> {
+    let Some((length, rest)) = input.split_first_chunk::<2>() else {
+        return Ok(None);
+    };
+    let length = usize::from(u16::from_be_bytes(*length));
+    if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
+        return Err(Broken::Wrong);
+    }
+    Ok((length <= rest.len()).then_some(length))
+}
+
+/// Adds an answer with its length.
+fn put(output: &mut Vec<u8>, answer: &[u8]) {
+    // No answer is longer than 65,535 bytes.
+    if let Ok(length) = u16::try_from(answer.len()) {
+        output.extend_from_slice(&length.to_be_bytes());
+        output.extend_from_slice(answer);
+    }
 }
 
 /// A client over TCP or TLS.
