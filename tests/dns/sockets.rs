@@ -66,11 +66,18 @@ pub(super) fn quic(config: ClientConfig, transport: TransportConfig) -> Endpoint
     endpoint
 }
 
-/// A connection over QUIC.
+/// A connection over QUIC. A server gives up a handshake that takes long, as on a busy machine, and its client tries again.
 pub(super) async fn connected(endpoint: &Endpoint, to: SocketAddr) -> quinn::Connection {
-    let connecting = endpoint.connect(to, "127.0.0.1").expect("an address");
-    let connecting = tokio::time::timeout(PATIENCE, connecting);
-    connecting.await.expect("in time").expect("connected")
+    let mut refused = None;
+    for _ in 0..5 {
+        let connecting = endpoint.connect(to, "127.0.0.1").expect("an address");
+        let connecting = tokio::time::timeout(PATIENCE, connecting);
+        match connecting.await.expect("in time") {
+            Ok(connection) => return connection,
+            Err(error) => refused = Some(error),
+        }
+    }
+    panic!("{refused:?}");
 }
 
 /// What a DoH server says over HTTP/3 to a request: its status and its body.

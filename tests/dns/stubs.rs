@@ -30,8 +30,7 @@ suffix = dns.name.from_text("key.")
 keys = ask(suffix, "DNSKEY")
 keyset = keys.find_rrset(keys.answer, suffix, dns.rdataclass.IN, dns.rdatatype.DNSKEY)
 digests = {dns.dnssec.make_ds(suffix, key, "SHA256").to_text().lower() for key in keyset}
-wanted = anchor.split(" DS ")[1].replace('"', "").lower().split()
-assert " ".join(wanted) in digests, (anchor, digests)
+assert " ".join(anchor.lower().split()[-4:]) in digests, (anchor, digests)
 checked = 0
 for owner, rdtype in ((name, "A"), (name, "TXT"), ("x.wild." + name, "TXT")):
     said = ask(owner, rdtype)
@@ -80,11 +79,11 @@ fn glibc_finds_names_by_resolv_conf() {
     check("hosts", name, Some("192.0.2.1"));
     check("ahosts", name, Some("192.0.2.1"));
     check("ahosts", &format!("www.{name}"), Some("192.0.2.1"));
-    check("ahostsv4", &format!("app.{name}"), Some("127.0.0.1"));
-    check("ahostsv6", &format!("six.{name}"), Some("2001:db8::6"));
+    check("ahosts", &format!("app.{name}"), Some("127.0.0.1"));
+    check("ahosts", &format!("six.{name}"), Some("2001:db8::6"));
     check("ahosts", &format!("nothing.{name}"), None);
     // Longer than a packet: glibc asks again over TCP.
-    let many = desk.shell(&["getent", "ahostsv4", &format!("many.{name}")]);
+    let many = desk.shell(&["getent", "ahosts", &format!("many.{name}")]);
     let many = String::from_utf8_lossy(&many.stdout).into_owned();
     let addresses = many.lines().filter(|line| line.contains("STREAM")).count();
     assert_eq!(addresses, super::desk::MANY, "{many}");

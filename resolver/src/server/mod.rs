@@ -9,6 +9,8 @@ mod cache;
 mod changes;
 mod cookie;
 mod doh;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzed;
 mod http;
 mod http3;
 mod kept;

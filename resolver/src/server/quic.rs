@@ -159,6 +159,14 @@ async fn serve_doq(session: Session) {
     }
 }
 
+/// The one query that all of a stream is.
+pub(super) fn query_of(stream: &[u8]) -> Option<&[u8]> {
+    let (length, query) = stream.split_first_chunk::<LENGTH_BYTES>()?;
+    let is_whole = usize::from(u16::from_be_bytes(*length)) == query.len();
+    // RFC 9250 section 4.2.1: the id is 0, for the stream says which query is answered.
+    (is_whole && query.starts_with(&[0, 0])).then_some(query)
+}
+
 /// RFC 9250 section 4.3.3: what ends the whole connection.
 struct Wrong;
 
@@ -173,13 +181,7 @@ async fn doq(
         // Reset by the client.
         Err(_) => return Ok(()),
     };
-    let Some((length, query)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
-        return Err(Wrong);
-    };
-    // Section 4.2.1: the id is 0, for the stream says which query is answered.
-    if usize::from(u16::from_be_bytes(*length)) != query.len() || !query.starts_with(&[0, 0]) {
-        return Err(Wrong);
-    }
+    let query = query_of(&bytes).ok_or(Wrong)?;
     let make = || async {
         let reply = session.service.answer(query, session.client).await;
         reply.map(|reply| reply.bytes)

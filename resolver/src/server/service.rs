@@ -25,6 +25,7 @@ use super::query::{Key, KeyBytes, Query, Wrong};
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
+use crate::edns;
 use crate::flight::Flights;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
@@ -338,7 +339,9 @@ impl Service {
     /// Goes on with a query whose answer is not kept, until there is one.
     pub(super) async fn finish(self: &Arc<Self>, missing: &Missing) -> Reply {
         let query = Query::parse(&missing.bytes).expect("it was read before");
-        let packet = self.find(&query.key()).await;
+        // Boxed: what the work needs is large, and is held no longer than it takes.
+        let key = query.key();
+        let packet = Box::pin(self.find(&key)).await;
         let fit = missing.fit(self);
         let mut bytes = Vec::new();
         packet.write(&query, &fit, &mut bytes);
@@ -377,7 +380,10 @@ impl Service {
         if !self.holds(&packet, now) {
             return None;
         }
-        hot.put(key, &packet);
+        // What is long is cut short over UDP, and would be held here long after the cache has let go of it.
+        if packet.wire_bytes() <= edns::UDP_ANSWER_BYTES_MAX.into() {
+            hot.put(key, &packet);
+        }
         Some(give(&packet))
     }
 

@@ -73,7 +73,7 @@ fn over_quic_without_a_window() {
     let query = sockets::framed(&question());
     let clients = runtime.block_on(async {
         let mut clients = Vec::new();
-        for window in [0_u32, 1, 16 << 20] {
+        for window in [0_u32, 1] {
             let mut transport = quinn::TransportConfig::default();
             transport
                 .receive_window(window.into())
@@ -95,6 +95,6 @@ fn over_quic_without_a_window() {
         clients
     });
     target.answers();
-    target.stays_within("nobody reads QUIC", 3 * HELD_MB + REST_MB);
+    target.stays_within("nobody reads QUIC", 2 * HELD_MB + REST_MB);
     drop(clients);
 }
