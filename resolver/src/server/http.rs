@@ -12,7 +12,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -20,6 +20,7 @@ use super::doh::{self, Refused};
 use super::places::Place;
 use super::room::{Part, Room};
 use super::service::{Client, QUERY_BYTES_MAX, Service, count};
+use super::streams::Streams;
 use super::watch::{Over, Waiting, Watch};
 
 /// Requests at once on one connection: a page with all its names.
@@ -79,7 +80,8 @@ pub(super) async fn serve<S>(
     });
     let io = TokioIo::new(stream);
     let over = if is_http2 {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let streams = Streams::default();
+        let mut builder = http2::Builder::new(streams.clone());
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
@@ -91,13 +93,13 @@ pub(super) async fn serve<S>(
             .keep_alive_timeout(PING_TIME_MAX);
         let mut connection = pin!(builder.serve_connection(io, answer));
         let over = tokio::select! {
-            ended = connection.as_mut() => Err(ended.is_ok()),
+            ended = streams.drive(connection.as_mut()) => Err(ended.is_ok()),
             over = watch.over() => Ok(over),
         };
         if over == Ok(Over::Idle) {
             connection.as_mut().graceful_shutdown();
             // Whoever does not go is left.
-            let _ = timeout(GOODBYE_TIME_MAX, connection).await;
+            let _ = timeout(GOODBYE_TIME_MAX, streams.drive(connection)).await;
         }
         over
     } else {

@@ -27,6 +27,7 @@ mod said;
 mod sections;
 mod service;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod udp;
