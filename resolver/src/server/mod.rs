@@ -5,6 +5,7 @@
 //! bounded time and memory whatever it says, and that a client that is slow, silent or hostile keeps nobody else waiting.
 
 mod access;
+mod border;
 mod cache;
 mod changes;
 mod cookie;

@@ -70,10 +70,16 @@ impl Target {
         self.place.path("data/resolver.crt")
     }
 
-    /// A connection to the listener of a protocol over TLS.
+    /// A connection to the listener of a protocol over TLS. A server gives up a handshake that takes long, as on a busy machine, and its
+    /// client tries again.
     fn tls(&self, listener: &str, protocol: &str) -> sockets::Tls {
         let config = sockets::trust(&self.certificate(), protocol);
-        sockets::tls(&config, sockets::tcp(self.at(listener)))
+        let connected = (0..5).find_map(|_| {
+            let mut stream = sockets::tls(&config, sockets::tcp(self.at(listener)));
+            stream.conn.complete_io(&mut stream.sock).ok()?;
+            (!stream.conn.is_handshaking()).then_some(stream)
+        });
+        connected.expect("a handshake")
     }
 
     /// Asserts that an honest client is answered, over each transport.

@@ -189,8 +189,10 @@ async fn aliases_into_our_suffix_end_at_the_border() {
         let answer = ask(&service, &asked, "A", false).await;
         let shown = shown(&answer.answers);
         assert!(!shown.contains(&"A 198.51.100.66".to_owned()), "{answer}");
+        if !asked.ends_with(".key.") {
+            says_nothing_of_ours(&answer);
+        }
     }
-    liar.asserts_nothing_of_ours_was_asked();
 }
 
 #[tokio::test]
