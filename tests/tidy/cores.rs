@@ -33,6 +33,7 @@ pub(super) const PURE: &[&str] = &[
     "resolver/src/answer/",
     "resolver/src/light.rs",
     "resolver/src/providers.rs",
+    "resolver/src/server/border.rs",
     "resolver/src/server/cookie.rs",
     "resolver/src/server/message.rs",
     "gateway/src/balance.rs",

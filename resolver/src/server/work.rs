@@ -7,6 +7,7 @@ use dotkey_proto::identity::KeyId;
 use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
+use super::border;
 use super::changes::Changes;
 use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
@@ -157,7 +158,10 @@ impl Service {
             };
         }
         let said = match &self.config.upstream {
-            Some(upstream) => upstream.ask(&key.name, key.rtype, key.dnssec).await,
+            Some(upstream) => {
+                let said = upstream.ask(&key.name, key.rtype, key.dnssec).await;
+                border::cut(said, &key.name, self.config.resolver.origin())
+            }
             None => {
                 let text = "this server answers names of its own suffix alone".to_owned();
                 let code = extended::NOT_SUPPORTED;
