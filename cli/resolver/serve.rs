@@ -70,7 +70,7 @@ impl Running {
         let wrong = |error| CliError::usage(error, "correct it; `docs/cli.md` has every setting");
         let resolver = builder.suffix(suffix.clone()).build().map_err(wrong)?;
         let mut config = Config::new(resolver.clone(), signer(data, suffix)?, plan.via.clone());
-        config.upstream.clone_from(&plan.upstream);
+        config.ordinary = Arc::clone(&plan.ordinary);
         config.access.clone_from(&plan.access);
         config.nsid.clone_from(&plan.nsid);
         if let Some(answers) = plan.answers_per_sec {

@@ -123,10 +123,11 @@ fn signed(
 
 /// An alias led to an ordinary name: what the upstream says of it comes behind our part. Without an upstream the client goes on by itself.
 async fn abroad(service: &Service, key: &Key, at: &WireName, answer: &mut Answer) {
-    let Some(upstream) = &service.config.upstream else {
+    let ordinary = &service.config.ordinary;
+    if !ordinary.reaches(at) {
         return;
-    };
-    let said = upstream.ask(at, key.rtype, key.dnssec).await;
+    }
+    let said = ordinary.ask(&key.ordinary(at)).await;
     answer.rcode = said.rcode;
     answer.extended = said.extended;
     answer.foreign = said.answers;

@@ -26,9 +26,10 @@ use crate::answer::{Extended, extended};
 use crate::bounded::Bounded;
 use crate::edns;
 use crate::flight::Flights;
+use crate::ordinary::Ordinary;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
-use crate::upstream::Upstream;
+use crate::upstream;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
@@ -72,8 +73,8 @@ pub struct Config {
     pub signer: Signer,
     /// Where requests for resources are sent.
     pub via: Via,
-    /// The way to ordinary names; without one they are refused.
-    pub upstream: Option<Upstream>,
+    /// How ordinary names are answered.
+    pub ordinary: Arc<Ordinary>,
     /// Who may ask.
     pub access: Access,
     /// Answers a second to one network over UDP; 0 limits nobody.
@@ -90,7 +91,7 @@ impl Config {
             resolver,
             signer,
             via,
-            upstream: None,
+            ordinary: Arc::default(),
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),
@@ -137,6 +138,20 @@ pub(super) struct Key {
     pub(super) name: WireName,
     pub(super) rtype: RecordType,
     pub(super) dnssec: bool,
+    /// Who asks validates by himself (CD); of no account under our suffix.
+    pub(super) unchecked: bool,
+}
+
+impl Key {
+    /// The same of an ordinary name.
+    pub(super) fn ordinary(&self, name: &WireName) -> upstream::Question {
+        upstream::Question {
+            name: name.clone(),
+            rtype: self.rtype,
+            dnssec: self.dnssec,
+            unchecked: self.unchecked,
+        }
+    }
 }
 
 /// An answer that is kept.
@@ -249,10 +264,11 @@ impl Service {
         if client.transport == Transport::Udp && !known && !client.address.is_loopback() {
             self.limit(&query, client)?;
         }
-        let key = question(&query).map_err(|rcode| {
+        let mut key = question(&query).map_err(|rcode| {
             count(&self.counters.malformed);
             Some(message::refuse(&query, rcode))
         })?;
+        key.unchecked &= self.config.resolver.relative(&key.name).is_none();
         Ok(Asked {
             query,
             key,
@@ -324,20 +340,8 @@ impl Service {
             let now = self.config.resolver.now();
             return (ours::sign(answer, &self.config.signer, key.dnssec, now), of);
         }
-        match &self.config.upstream {
-            Some(upstream) => (
-                upstream.ask(&key.name, key.rtype, key.dnssec).await,
-                Vec::new(),
-            ),
-            None => {
-                let text = "this server answers names of its own suffix alone".to_owned();
-                let code = extended::NOT_SUPPORTED;
-                (
-                    Said::only(ResponseCode::Refused, Some(Extended { code, text })),
-                    Vec::new(),
-                )
-            }
-        }
+        let question = key.ordinary(&key.name);
+        (self.config.ordinary.ask(&question).await, Vec::new())
     }
 
     fn reply(&self, asked: &Asked, kept: &Kept) -> Reply {
@@ -415,6 +419,7 @@ fn question(query: &Message) -> Result<Key, ResponseCode> {
         name,
         rtype: RecordType(question.query_type().into()),
         dnssec: message::dnssec_ok(query),
+        unchecked: query.metadata.checking_disabled,
     })
 }
 

@@ -6,7 +6,8 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::A;
 
 use super::*;
-use crate::upstream::{Address, Upstream};
+use crate::ordinary::Ordinary;
+use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// An upstream that answers every A with one address, and nothing else with anything.
 struct Fake {
@@ -49,9 +50,17 @@ impl Fake {
 
     fn service(&self) -> Service {
         let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
+        let settings = Settings {
+            upstreams: vec![address],
+            anchors: Anchors::none(),
+            ..Settings::default()
+        };
+        let upstream = Upstream::new(&settings).expect("an upstream");
         let mut service = service(gateway());
-        service.config.upstream = Some(upstream);
+        service.config.ordinary = Arc::new(Ordinary {
+            upstream: Some(upstream),
+            ..Ordinary::default()
+        });
         service
     }
 }

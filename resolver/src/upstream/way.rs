@@ -1,0 +1,155 @@
+//! One way to ordinary names: the upstreams for a suffix, and what is believed of what they say.
+
+use std::sync::{Arc, Mutex};
+
+use hickory_net::runtime::{Time, TokioTime};
+use hickory_proto::op::{Message, Query};
+use hickory_proto::rr::Name;
+
+use super::anchors::Anchors;
+use super::exchange::Exchange;
+use super::judge::{self, Judged};
+use super::link::{self, Onward};
+use super::pool::Pool;
+use super::said::{date, sets};
+use super::trail::{Kept, Manner, Trail};
+use super::verdict;
+use super::{Address, Health, Question};
+use crate::answer::{Extended, Set};
+
+/// The upstreams of the names below a suffix.
+pub(super) struct Way {
+    pub(super) suffix: Name,
+    pub(super) addresses: Vec<Address>,
+    pub(super) pool: Arc<Pool<Exchange>>,
+    pub(super) kept: Arc<Kept>,
+    /// What is validated from where on; nothing where all is believed.
+    pub(super) anchors: Anchors,
+    /// Names below which nothing is validated (RFC 7646).
+    pub(super) negative: Vec<Name>,
+}
+
+/// What is said of one name.
+pub(super) struct Link {
+    /// The upstream's answer; what is believed of it follows.
+    pub(super) message: Message,
+    pub(super) answers: Vec<Set>,
+    pub(super) authorities: Vec<Set>,
+    /// It was validated, and is signed.
+    pub(super) verified: bool,
+    pub(super) onward: Onward,
+    /// What the same answer says of the name that it leads to.
+    pub(super) rest: Option<Message>,
+}
+
+impl Way {
+    /// Whether its names are somebody's own, whose addresses are his business.
+    pub(super) fn is_private(&self) -> bool {
+        !self.suffix.is_root()
+    }
+
+    pub(super) fn health(&self) -> impl Iterator<Item = Health> + '_ {
+        let health = self.pool.health().into_iter();
+        health.zip(&self.addresses).map(|((latency, is_dead), address)| Health {
+            suffix: self.suffix.to_ascii(),
+            address: address.clone(),
+            latency,
+            is_dead,
+        })
+    }
+
+    /// What is said of a name, by its upstreams or in an answer that is at hand, as far as it is believed.
+    pub(super) async fn link(
+        &self,
+        query: &Query,
+        at_hand: Option<Message>,
+        question: &Question,
+        spent: &Arc<Mutex<usize>>,
+    ) -> Result<Link, Extended> {
+        let is_exempt = self.negative.iter().any(|name| name.zone_of(query.name()));
+        let anchor = self.anchors.over(query.name()).filter(|_| !is_exempt && !question.unchecked);
+        let mut manner = Manner {
+            dnssec: question.dnssec || anchor.is_some(),
+            // RFC 6840 section 5.9: who judges by himself wants to see all. Who does not is glad of others' judgement.
+            unchecked: question.unchecked || is_exempt || anchor.is_some(),
+            barred: Vec::new(),
+        };
+        let trail = self.trail(&manner, spent);
+        if let Some(message) = at_hand {
+            trail.note(query, Ok(message));
+        }
+        let Some(anchor) = anchor else {
+            let message = say(&trail, query).await?;
+            let cut = link::cut(&message, query);
+            return Ok(Link::new(message, query, (cut, false)));
+        };
+        let why = match self.validated(&trail, anchor, query).await {
+            Ok(link) => return Ok(link),
+            Err(why) => why,
+        };
+        // One that lies is found out; perhaps the others do not.
+        manner.barred = trail.by();
+        if manner.barred.is_empty() || manner.barred.len() >= self.pool.len() {
+            return Err(why);
+        }
+        let again = self.trail(&manner, spent);
+        let link = self.validated(&again, anchor, query).await.map_err(|_| why)?;
+        for at in manner.barred {
+            self.pool.outdone(at);
+        }
+        Ok(link)
+    }
+
+    fn trail(&self, manner: &Manner, spent: &Arc<Mutex<usize>>) -> Trail {
+        Trail::new((&self.pool, &self.kept), manner.clone(), spent)
+    }
+
+    async fn validated(&self, trail: &Trail, anchor: &Name, query: &Query) -> Result<Link, Extended> {
+        let message = say(trail, query).await?;
+        // What is below a DNAME is judged by the DNAME, which the caller asks for next.
+        if let Onward::Below(_) = link::onward(&message, query) {
+            return Ok(Link::new(message, query, (Message::query(), true)));
+        }
+        let now = u32::try_from(TokioTime::current_time()).unwrap_or(u32::MAX);
+        let keys = Query::query(anchor.clone(), hickory_proto::rr::RecordType::DNSKEY);
+        let said = say(trail, &keys).await?;
+        let trusted = self.anchors.trust(anchor, &said, now);
+        let trusted = trusted.map_err(|why| verdict::untrusted(anchor, why))?;
+        match judge::judge(trail, trusted, query).await {
+            Judged::Holds { message: held, verified } => {
+                trail.keep();
+                Ok(Link::new(message, query, (held, verified)))
+            }
+            Judged::Bogus => Err(verdict::why(&trail.seen(), now)),
+        }
+    }
+}
+
+impl Link {
+    fn new(message: Message, query: &Query, (cut, verified): (Message, bool)) -> Self {
+        let onward = link::onward(&message, query);
+        let rest = match &onward {
+            Onward::Alias(next) => link::rest(&message, query, next),
+            _ => None,
+        };
+        let answers = sets(&cut.answers);
+        let mut authorities = sets(&cut.authorities);
+        if answers.is_empty() {
+            date(&mut authorities);
+        }
+        Self {
+            message,
+            answers,
+            authorities,
+            verified,
+            onward,
+            rest,
+        }
+    }
+}
+
+async fn say(trail: &Trail, query: &Query) -> Result<Message, Extended> {
+    let what = || format!("{} {}", query.name(), query.query_type());
+    let said = trail.say(query).await;
+    said.map_err(|fault| verdict::silence(&what(), &fault))
+}
