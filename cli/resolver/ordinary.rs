@@ -35,7 +35,9 @@ fn local(set: &ResolverSettings) -> Result<Local> {
     }
     if let Some(path) = &set.hosts {
         let text = files::read_text(path, FILE_BYTES_MAX, "a hosts file")?;
-        local.add_hosts(&text).map_err(|error| in_file(path, &error))?;
+        local
+            .add_hosts(&text)
+            .map_err(|error| in_file(path, &error))?;
     }
     Ok(local)
 }
@@ -55,14 +57,19 @@ fn ways(upstreams: &[String], settings: &Settings) -> Result<Option<Upstream>> {
         upstreams: addresses("upstream", upstreams.iter().map(String::as_str))?,
         routes,
         anchors: anchors(set)?,
-        negative: names("negative_trust_anchors", set.negative_trust_anchors.as_deref())?,
+        negative: names(
+            "negative_trust_anchors",
+            set.negative_trust_anchors.as_deref(),
+        )?,
         private_answers: set.private_answers == Some(true),
         private_names: names("private_names", set.private_names.as_deref())?,
         authorities: authorities.transpose()?,
         ours: ours.ok(),
     };
     let upstream = Upstream::new(&ways);
-    upstream.map(Some).map_err(|error| CliError::usage(error, NEXT))
+    upstream
+        .map(Some)
+        .map_err(|error| CliError::usage(error, NEXT))
 }
 
 /// A suffix, and who is asked for it: `corp.example 192.0.2.53 tls://192.0.2.54#dns.corp.example`.
@@ -98,7 +105,8 @@ fn anchors(set: &ResolverSettings) -> Result<Anchors> {
     }
     if let Some(lines) = &set.trust_anchors {
         let read = Anchors::parse(&lines.join("\n"));
-        let read = read.map_err(|error| CliError::usage(format!("trust_anchors: {error}"), NEXT))?;
+        let read =
+            read.map_err(|error| CliError::usage(format!("trust_anchors: {error}"), NEXT))?;
         anchors = anchors.with(read);
     }
     Ok(anchors)
@@ -136,7 +144,11 @@ mod tests {
         match plan(&upstreams, &settings) {
             Ok(found) => assert_eq!(expected, "", "{text}: {found:?}"),
             Err(error) => {
-                assert!(!expected.is_empty() && error.message.contains(expected), "{text}: {}", error.message);
+                assert!(
+                    !expected.is_empty() && error.message.contains(expected),
+                    "{text}: {}",
+                    error.message
+                );
             }
         }
     }
@@ -150,23 +162,50 @@ mod tests {
             path.display().to_string()
         };
         check("", "");
-        check("upstream = [\"dns.example\"]", "`dns.example` is no upstream");
-        check("routes = [\"corp.example 192.0.2.53 tcp://192.0.2.54\"]", "");
+        check(
+            "upstream = [\"dns.example\"]",
+            "`dns.example` is no upstream",
+        );
+        check(
+            "routes = [\"corp.example 192.0.2.53 tcp://192.0.2.54\"]",
+            "",
+        );
         check("routes = [\"corp.example\"]", "no upstream");
-        check("routes = [\"a..b 192.0.2.53\"]", "routes = `a..b 192.0.2.53`");
+        check(
+            "routes = [\"a..b 192.0.2.53\"]",
+            "routes = `a..b 192.0.2.53`",
+        );
         check("routes = [\"my.key 192.0.2.53\"]", "answered here");
         check("local = [\"printer.home.arpa A 192.168.1.9\"]", "");
-        check("local = [\"printer.home.arpa A x\"]", "local: `printer.home.arpa A x`");
+        check(
+            "local = [\"printer.home.arpa A x\"]",
+            "local: `printer.home.arpa A x`",
+        );
         check("local_zones = [\"..\"]", "local_zones = `..`");
-        check("upstream = [\"192.0.2.53\"]\nprivate_names = [\"a..b\"]", "private_names = `a..b`");
-        check("upstream = [\"192.0.2.53\"]\nnegative_trust_anchors = [\"a..b\"]", "negative_trust_anchors");
-        check("upstream = [\"192.0.2.53\"]\ntrust_anchors = [\"x\"]", "trust_anchors: line 1");
+        check(
+            "upstream = [\"192.0.2.53\"]\nprivate_names = [\"a..b\"]",
+            "private_names = `a..b`",
+        );
+        check(
+            "upstream = [\"192.0.2.53\"]\nnegative_trust_anchors = [\"a..b\"]",
+            "negative_trust_anchors",
+        );
+        check(
+            "upstream = [\"192.0.2.53\"]\ntrust_anchors = [\"x\"]",
+            "trust_anchors: line 1",
+        );
         let hosts = format!("hosts = \"{}\"", file("127.0.0.1 localhost\nx y\n"));
         check(&hosts, "line 2 of the hosts file");
         check("hosts = \"nowhere/hosts\"", "nowhere/hosts");
-        let anchors = format!("upstream = [\"192.0.2.53\"]\ntrust_anchors_file = \"{}\"", file("; mine\nkey. DS 1\n"));
+        let anchors = format!(
+            "upstream = [\"192.0.2.53\"]\ntrust_anchors_file = \"{}\"",
+            file("; mine\nkey. DS 1\n")
+        );
         check(&anchors, "line 2 is no trust anchor");
-        let authorities = format!("upstream = [\"192.0.2.53\"]\nupstream_authorities = \"{}\"", file("x"));
+        let authorities = format!(
+            "upstream = [\"192.0.2.53\"]\nupstream_authorities = \"{}\"",
+            file("x")
+        );
         check(&authorities, "certificate authorities");
     }
 }

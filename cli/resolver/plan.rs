@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread;
 
 use dotkey_resolver::answer::made_up::{Gateway, Via};
+use dotkey_resolver::ordinary::Ordinary;
 use dotkey_resolver::server::{Access, Listen, Prefix};
 use dotkey_resolver::transport::Transport;
-use dotkey_resolver::ordinary::Ordinary;
 
 use super::ordinary;
 use crate::args::{Ports, ResolverRunArgs};

@@ -38,7 +38,9 @@ pub enum LocalError {
         why: String,
     },
     /// A line of a hosts file.
-    #[error("line {line} of the hosts file is wrong: {why}; write it as `192.168.1.9 printer.home.arpa`")]
+    #[error(
+        "line {line} of the hosts file is wrong: {why}; write it as `192.168.1.9 printer.home.arpa`"
+    )]
     Hosts {
         /// Its number, from 1.
         line: usize,
@@ -107,7 +109,11 @@ impl Local {
     pub fn add_hosts(&mut self, text: &str) -> Result<(), LocalError> {
         for (at, line) in text.lines().enumerate() {
             let wrong = |why: String| LocalError::Hosts { line: at + 1, why };
-            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+            let mut words = line
+                .split('#')
+                .next()
+                .unwrap_or_default()
+                .split_whitespace();
             let Some(address) = words.next() else {
                 continue;
             };
@@ -177,7 +183,10 @@ impl Local {
 
     /// The longest zone of ours that a name is in.
     fn zone(&self, name: &WireName) -> Option<&WireName> {
-        let zones = self.zones.iter().filter(|zone| name.relative_to(zone).is_ok());
+        let zones = self
+            .zones
+            .iter()
+            .filter(|zone| name.relative_to(zone).is_ok());
         zones.max_by_key(|zone| zone.as_wire().len())
     }
 
@@ -245,7 +254,10 @@ fn reverse(address: IpAddr) -> WireName {
         }
         IpAddr::V6(address) => {
             let bytes = address.octets();
-            let nibbles = bytes.iter().rev().map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4));
+            let nibbles = bytes
+                .iter()
+                .rev()
+                .map(|byte| format!("{:x}.{:x}.", byte & 15, byte >> 4));
             format!("{}ip6.arpa.", nibbles.collect::<String>())
         }
     };
@@ -260,7 +272,13 @@ mod tests {
     fn at(local: &Local, of: &str, rtype: RecordType) -> Option<Vec<Vec<u8>>> {
         let name = WireName::parse(of, Some(&WireName::root())).expect(of);
         let found = local.answer(&name, rtype)?;
-        Some(found.answers.into_iter().flat_map(|set| set.rdata).collect())
+        Some(
+            found
+                .answers
+                .into_iter()
+                .flat_map(|set| set.rdata)
+                .collect(),
+        )
     }
 
     #[test]
@@ -270,19 +288,34 @@ mod tests {
         local.add_hosts(text).expect("it is sound");
         let two = vec![vec![192, 0, 2, 1], vec![192, 0, 2, 2]];
         assert_eq!(at(&local, "WEB.example", RecordType::A), Some(two));
-        assert_eq!(at(&local, "www.example", RecordType::A), Some(vec![vec![192, 0, 2, 1]]));
-        assert_eq!(at(&local, "web.example", RecordType::AAAA).map(|it| it.len()), Some(1));
-        let pointer = WireName::parse("web.example.", None).expect("a name").as_wire().to_vec();
+        assert_eq!(
+            at(&local, "www.example", RecordType::A),
+            Some(vec![vec![192, 0, 2, 1]])
+        );
+        assert_eq!(
+            at(&local, "web.example", RecordType::AAAA).map(|it| it.len()),
+            Some(1)
+        );
+        let pointer = WireName::parse("web.example.", None)
+            .expect("a name")
+            .as_wire()
+            .to_vec();
         for reverse in [
             "1.2.0.192.in-addr.arpa",
             "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
         ] {
-            assert_eq!(at(&local, reverse, RecordType::PTR), Some(vec![pointer.clone()]));
+            assert_eq!(
+                at(&local, reverse, RecordType::PTR),
+                Some(vec![pointer.clone()])
+            );
         }
         assert_eq!(at(&local, "other.example", RecordType::A), None);
         for (text, line) in [("\nx web", 2), ("192.0.2.1", 1), ("192.0.2.1 a..b", 1)] {
             let error = Local::default().add_hosts(text).expect_err(text);
-            assert!(matches!(error, LocalError::Hosts { line: found, .. } if found == line), "{error}");
+            assert!(
+                matches!(error, LocalError::Hosts { line: found, .. } if found == line),
+                "{error}"
+            );
         }
     }
 
@@ -304,9 +337,13 @@ mod tests {
         }
         let mut local = Local::default();
         local.add("a.example 60 IN A 192.0.2.1").expect("a record");
-        local.add("a.example CNAME b.example.").expect_err("it has another");
+        local
+            .add("a.example CNAME b.example.")
+            .expect_err("it has another");
         local.add("b.example CNAME c.example.").expect("a record");
-        local.add("b.example A 192.0.2.1").expect_err("it is an alias");
+        local
+            .add("b.example A 192.0.2.1")
+            .expect_err("it is an alias");
     }
 
     proptest! {

@@ -30,7 +30,9 @@ impl Ordinary {
     /// Whether anybody would be asked for a name, or it is answered here.
     pub(crate) fn reaches(&self, name: &WireName) -> bool {
         let asked = |upstream: &Upstream| upstream.reaches(name);
-        self.local.has(name) || special::zone(name).is_some() || self.upstream.as_ref().is_some_and(asked)
+        self.local.has(name)
+            || special::zone(name).is_some()
+            || self.upstream.as_ref().is_some_and(asked)
     }
 
     /// What is said of a name.
@@ -125,20 +127,48 @@ mod tests {
             .iter()
             .map(|set| format!("{} {}", set.owner, set.rtype))
             .collect();
-        assert_eq!((said.rcode, &shown[..]), (rcode, &answers.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()[..]), "{of} {rtype}");
+        assert_eq!(
+            (said.rcode, &shown[..]),
+            (
+                rcode,
+                &answers
+                    .iter()
+                    .map(|it| (*it).to_owned())
+                    .collect::<Vec<_>>()[..]
+            ),
+            "{of} {rtype}"
+        );
         assert!(!said.verified);
-        let denies = said.answers.is_empty() && rcode != ResponseCode::Refused && rcode != ResponseCode::ServFail;
-        assert_eq!(said.authorities.len(), usize::from(denies), "{of} {rtype}: a denial has its SOA");
+        let denies = said.answers.is_empty()
+            && rcode != ResponseCode::Refused
+            && rcode != ResponseCode::ServFail;
+        assert_eq!(
+            said.authorities.len(),
+            usize::from(denies),
+            "{of} {rtype}: a denial has its SOA"
+        );
     }
 
     #[tokio::test]
     async fn what_is_written_down_wins_and_what_is_reserved_stays_here() {
         use ResponseCode::{NXDomain, NoError, Refused, ServFail};
         check("printer.home.arpa", "A", NoError, &["printer.home.arpa. A"]).await;
-        check("PRINTER.home.arpa", "AAAA", NoError, &["printer.home.arpa. AAAA"]).await;
+        check(
+            "PRINTER.home.arpa",
+            "AAAA",
+            NoError,
+            &["printer.home.arpa. AAAA"],
+        )
+        .await;
         check("printer.home.arpa", "TXT", NoError, &[]).await;
         check("other.home.arpa", "A", NXDomain, &[]).await;
-        check("print.example", "A", NoError, &["print.example. CNAME", "printer.home.arpa. A"]).await;
+        check(
+            "print.example",
+            "A",
+            NoError,
+            &["print.example. CNAME", "printer.home.arpa. A"],
+        )
+        .await;
         check("print.example", "CNAME", NoError, &["print.example. CNAME"]).await;
         // Whoever asks goes on by himself where nobody is asked here.
         check("away.example", "A", NoError, &["away.example. CNAME"]).await;
@@ -154,7 +184,13 @@ mod tests {
         check("x.onion", "A", NXDomain, &[]).await;
         check("invalid", "A", NoError, &[]).await;
         check("test.invalid", "A", NXDomain, &[]).await;
-        check("1.0.0.127.in-addr.arpa", "PTR", NoError, &["1.0.0.127.in-addr.arpa. PTR"]).await;
+        check(
+            "1.0.0.127.in-addr.arpa",
+            "PTR",
+            NoError,
+            &["1.0.0.127.in-addr.arpa. PTR"],
+        )
+        .await;
         check("2.1.168.192.in-addr.arpa", "PTR", NXDomain, &[]).await;
         check("9.31.172.in-addr.arpa", "PTR", NXDomain, &[]).await;
         check("9.32.172.in-addr.arpa", "PTR", Refused, &[]).await;

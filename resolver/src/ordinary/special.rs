@@ -65,7 +65,10 @@ static ZONES: LazyLock<BTreeMap<Vec<u8>, WireName>> = LazyLock::new(|| {
             continue;
         };
         let (first, last) = range.split_once('-').expect("a range");
-        let (first, last): (u8, u8) = (first.parse().expect("a number"), last.parse().expect("a number"));
+        let (first, last): (u8, u8) = (
+            first.parse().expect("a number"),
+            last.parse().expect("a number"),
+        );
         (first..=last).for_each(|label| add(&format!("{label}.{zone}")));
     }
     zones

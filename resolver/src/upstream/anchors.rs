@@ -36,7 +36,9 @@ enum Anchor {
 
 /// A line that is no anchor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is no trust anchor: {why}; write the zone's DS or DNSKEY, such as `example. DS 12345 13 2 49FD…`")]
+#[error(
+    "line {line} is no trust anchor: {why}; write the zone's DS or DNSKEY, such as `example. DS 12345 13 2 49FD…`"
+)]
 pub struct AnchorError {
     line: usize,
     why: String,
@@ -94,7 +96,8 @@ impl Anchors {
     /// These and others. A zone that has anchors in both has those of `others`.
     #[must_use]
     pub fn with(mut self, others: Self) -> Self {
-        self.0.retain(|(zone, _)| !others.0.iter().any(|(other, _)| other == zone));
+        self.0
+            .retain(|(zone, _)| !others.0.iter().any(|(other, _)| other == zone));
         self.0.extend(others.0);
         self
     }
@@ -108,12 +111,19 @@ impl Anchors {
     /// The anchored zone that is nearest above a name, or the name itself.
     pub(super) fn over(&self, name: &Name) -> Option<&Name> {
         let zones = self.0.iter().map(|(zone, _)| zone);
-        zones.filter(|zone| zone.zone_of(name)).max_by_key(|zone| zone.num_labels())
+        zones
+            .filter(|zone| zone.zone_of(name))
+            .max_by_key(|zone| zone.num_labels())
     }
 
     /// The keys of an anchored zone as hickory's validator takes them, once one that the anchor names has signed them all.
     /// Hickory asks for the DS of an anchored zone all the same unless each of its keys is anchored; so each is.
-    pub(super) fn trust(&self, zone: &Name, said: &Message, now: u32) -> Result<TrustAnchors, Untrusted> {
+    pub(super) fn trust(
+        &self,
+        zone: &Name,
+        said: &Message,
+        now: u32,
+    ) -> Result<TrustAnchors, Untrusted> {
         let at_zone = |record: &&Record| record.name == *zone;
         let set: Vec<&Record> = said
             .answers
@@ -133,9 +143,9 @@ impl Anchors {
         let mut why = Untrusted::Unsigned;
         for signature in signatures.take(SIGNATURES_TRIED_MAX) {
             let input = signature.input();
-            let by = named.iter().find(|(key, tag)| {
-                *tag == input.key_tag && key.algorithm() == input.algorithm
-            });
+            let by = named
+                .iter()
+                .find(|(key, tag)| *tag == input.key_tag && key.algorithm() == input.algorithm);
             let Some((key, _)) = by else { continue };
             if input.type_covered != RecordType::DNSKEY || input.signer_name != *zone {
                 continue;
@@ -143,7 +153,10 @@ impl Anchors {
             why = match validity(input.sig_inception, input.sig_expiration, now) {
                 Validity::Holds => {
                     let records = set.iter().copied();
-                    if key.verify_rrsig(zone, DNSClass::IN, signature, records).is_ok() {
+                    if key
+                        .verify_rrsig(zone, DNSClass::IN, signature, records)
+                        .is_ok()
+                    {
                         return Ok(all(zone, keys()));
                     }
                     Untrusted::Forged
@@ -157,12 +170,15 @@ impl Anchors {
 
     fn names(&self, zone: &Name, key: &DNSKEY) -> bool {
         let of_zone = self.0.iter().filter(|(anchored, _)| anchored == zone);
-        of_zone.map(|(_, anchor)| anchor).any(|anchor| match anchor {
-            Anchor::Key(anchor) => anchor == key,
-            Anchor::Digest(digest) => {
-                digest.algorithm() == key.algorithm() && digest.covers(zone, key).unwrap_or(false)
-            }
-        })
+        of_zone
+            .map(|(_, anchor)| anchor)
+            .any(|anchor| match anchor {
+                Anchor::Key(anchor) => anchor == key,
+                Anchor::Digest(digest) => {
+                    digest.algorithm() == key.algorithm()
+                        && digest.covers(zone, key).unwrap_or(false)
+                }
+            })
     }
 }
 
@@ -221,7 +237,10 @@ fn read(line: &str) -> Result<(Name, Anchor), String> {
         other => return Err(format!("its type is `{}`", other.escape_debug())),
     };
     let text: Vec<&str> = words.collect();
-    let rdata = rdata::from_text(rtype, &text.join(" "), None).map_err(|error| error.to_string())?;
+    let rdata = match rtype {
+        Type::DNSKEY => key_rdata(&text)?,
+        _ => rdata::from_text(rtype, &text.join(" "), None).map_err(|error| error.to_string())?,
+    };
     let mut wire = zone.as_wire().to_vec();
     wire.extend(rtype.0.to_be_bytes());
     wire.extend([0, 1, 0, 0, 0, 0]);
@@ -235,6 +254,29 @@ fn read(line: &str) -> Result<(Name, Anchor), String> {
         _ => return Err("it cannot be used".to_owned()),
     };
     Ok((record.name, anchor))
+}
+
+/// RFC 4034 section 2.2.
+fn key_rdata(words: &[&str]) -> Result<Vec<u8>, String> {
+    let [flags, protocol, algorithm, key @ ..] = words else {
+        return Err("a DNSKEY has flags, a protocol, an algorithm and a key".to_owned());
+    };
+    let flags: u16 = flags
+        .parse()
+        .map_err(|_| format!("its flags are `{}`", flags.escape_debug()))?;
+    let byte = |word: &str| {
+        word.parse::<u8>()
+            .map_err(|_| format!("`{}` is no number of one byte", word.escape_debug()))
+    };
+    let key = data_encoding::BASE64.decode(key.concat().as_bytes());
+    let key = key.map_err(|error| format!("its key is no base64: {error}"))?;
+    let head = [
+        flags.to_be_bytes()[0],
+        flags.to_be_bytes()[1],
+        byte(protocol)?,
+        byte(algorithm)?,
+    ];
+    Ok([&head[..], &key].concat())
 }
 
 #[cfg(test)]
@@ -261,7 +303,9 @@ mod tests {
     fn anchors_are_read_as_others_write_them() {
         let check = |text: &str, expected: Result<&str, &str>| {
             let found = Anchors::parse(text);
-            let found = found.map(|one| one.to_string()).map_err(|one| one.to_string());
+            let found = found
+                .map(|one| one.to_string())
+                .map_err(|one| one.to_string());
             match (&found, expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{text}"),
                 (Err(found), Err(expected)) => {
@@ -274,8 +318,14 @@ mod tests {
         check("", Ok(""));
         check("; nothing\n\n", Ok(""));
         check(&format!("key. {ds}"), Ok("key."));
-        check(&format!("Corp.Example 3600 IN {ds} ; ours\n. {ds}"), Ok("Corp.Example., ."));
-        check(". DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==", Ok("."));
+        check(
+            &format!("Corp.Example 3600 IN {ds} ; ours\n. {ds}"),
+            Ok("Corp.Example., ."),
+        );
+        check(
+            ". DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==",
+            Ok("."),
+        );
         check("\nkey. TXT x", Err("line 2"));
         check("key.", Err("line 1"));
         check("key. DS 1 2", Err("line 1"));
@@ -289,8 +339,14 @@ mod tests {
         let name = |text: &str| Name::from_ascii(text).expect("a name");
         assert_eq!(corp.over(&name("example.")), None);
         let both = Anchors::root().with(corp);
-        assert_eq!(both.over(&name("a.corp.example.")), Some(&name("corp.example.")));
-        assert_eq!(both.over(&name("corp.example.")), Some(&name("corp.example.")));
+        assert_eq!(
+            both.over(&name("a.corp.example.")),
+            Some(&name("corp.example."))
+        );
+        assert_eq!(
+            both.over(&name("corp.example.")),
+            Some(&name("corp.example."))
+        );
         assert_eq!(both.over(&name("xcorp.example.")), Some(&Name::root()));
         // What is written by hand takes the place of what is built in.
         let own = Anchors::root().with(Anchors::parse(&format!(". {ds}")).expect("one"));

@@ -23,6 +23,9 @@ const REST_FIRST: Duration = Duration::from_secs(1);
 /// Who has been dead for long costs a packet a minute.
 const REST_MAX: Duration = Duration::from_secs(60);
 
+/// Who has not lied for so long begins anew.
+const LIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+
 /// What is older is measured again, beside the upstream that is asked: the order follows a network that changes.
 const MEASURE_AGE_MAX: Duration = Duration::from_secs(10);
 
@@ -42,6 +45,9 @@ struct Server {
     rests_until: Duration,
     /// Asked beside another, and not heard of yet.
     is_probed: bool,
+    /// How often what it said did not hold, and until when that is held against it.
+    lies: u32,
+    lied_until: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +62,7 @@ struct Measured {
 pub(crate) struct Plan {
     /// One after another, each as soon as the patience with the one before is over.
     pub(crate) line: Vec<usize>,
-    /// At once, to see how it does. Nobody waits for what it says.
+    /// At once, to see how it does. What it says is taken if it is first; nobody waits for it while another is well.
     pub(crate) beside: Option<usize>,
 }
 
@@ -71,7 +77,7 @@ impl Choice {
     pub(crate) fn plan(&mut self, now: Duration, barred: &[usize]) -> Plan {
         let all = (0..self.servers.len()).filter(|at| !barred.contains(at));
         let (mut well, mut dead): (Vec<usize>, Vec<usize>) =
-            all.partition(|at| !self.servers[*at].is_dead());
+            all.partition(|at| !self.servers[*at].is_dead(now));
         // The sort is stable: those not measured yet go in the order in which they were written.
         well.sort_by_key(|at| (self.servers[*at].is_late, self.servers[*at].mean()));
         dead.sort_by_key(|at| self.servers[*at].rests_until);
@@ -105,7 +111,7 @@ impl Choice {
         let server = &mut self.servers[at];
         // RFC 6298 section 2.
         let measured = match server.measured {
-            Some(before) if !server.is_dead() => Measured {
+            Some(before) if server.misses < MISSES_MAX => Measured {
                 mean: (7 * before.mean + took) / 8,
                 deviation: (3 * before.deviation + before.mean.abs_diff(took)) / 4,
                 at: now,
@@ -118,13 +124,15 @@ impl Choice {
         };
         *server = Server {
             measured: Some(measured),
+            lies: server.lies,
+            lied_until: server.lied_until,
             ..Server::default()
         };
     }
 
     /// The patience with it is over.
     pub(crate) fn late(&mut self, at: usize) {
-        self.servers[at].is_late = self.servers[at].measured.is_some();
+        self.servers[at].is_late = true;
     }
 
     /// It was silent, could not be reached, or would not answer what another one did.
@@ -138,14 +146,27 @@ impl Choice {
         }
     }
 
+    /// What it said did not hold, and what another one said did.
+    pub(crate) fn lied(&mut self, at: usize, now: Duration) {
+        let server = &mut self.servers[at];
+        if now.saturating_sub(server.lied_until) > LIES_FORGOTTEN_AFTER {
+            server.lies = 0;
+        }
+        let rest = REST_FIRST
+            .saturating_mul(1 << server.lies.min(16))
+            .min(REST_MAX);
+        server.lies = server.lies.saturating_add(1);
+        server.lied_until = now + rest;
+    }
+
     /// It answered, but nothing that is of use.
     pub(crate) fn refused(&mut self, at: usize) {
         self.servers[at].is_probed = false;
     }
 
     /// Whether it is asked only beside others.
-    pub(crate) fn is_dead(&self, at: usize) -> bool {
-        self.servers[at].is_dead()
+    pub(crate) fn is_dead(&self, at: usize, now: Duration) -> bool {
+        self.servers[at].is_dead(now)
     }
 
     /// Its usual latency.
@@ -155,8 +176,8 @@ impl Choice {
 }
 
 impl Server {
-    fn is_dead(&self) -> bool {
-        self.misses >= MISSES_MAX
+    fn is_dead(&self, now: Duration) -> bool {
+        self.misses >= MISSES_MAX || now < self.lied_until
     }
 
     fn mean(&self) -> Duration {
@@ -166,8 +187,8 @@ impl Server {
     /// Whether to look how it does: the dead when they have rested, the others when their measure is old.
     fn is_due(&self, now: Duration) -> bool {
         let old = |measured: Measured| now.saturating_sub(measured.at) >= MEASURE_AGE_MAX;
-        match self.is_dead() {
-            true => !self.is_probed && now >= self.rests_until,
+        match self.is_dead(now) {
+            true => !self.is_probed && now >= self.rests_until && now >= self.lied_until,
             false => !self.is_probed && self.measured.is_some_and(old),
         }
     }
@@ -235,7 +256,7 @@ mod tests {
                     took.map(|took| begun + took)
                 };
                 if let Some(server) = plan.beside {
-                    ask(server, now, &mut news);
+                    best = ask(server, now, &mut news);
                 }
                 for server in plan.line {
                     if best.is_some_and(|best| best <= begun) || begun >= now + TIMEOUT {
@@ -266,18 +287,28 @@ mod tests {
     }
 
     fn slowest(took: &[Option<Duration>]) -> Duration {
-        took.iter().map(|it| it.unwrap_or(Duration::MAX)).max().unwrap_or_default()
+        took.iter()
+            .map(|it| it.unwrap_or(Duration::MAX))
+            .max()
+            .unwrap_or_default()
     }
 
     #[test]
     fn the_fastest_is_found_and_kept() {
-        let took = run(&[Does::takes(80), Does::takes(5), Does::takes(30)], ms(100), 100);
+        let took = run(
+            &[Does::takes(80), Does::takes(5), Does::takes(30)],
+            ms(100),
+            100,
+        );
         assert_eq!(slowest(&took), ms(5), "they all race at first: {took:?}");
     }
 
     #[test]
     fn a_dead_one_slows_nothing_once_it_is_found_dead() {
-        let silent = Does { takes: None, ..Does::takes(0) };
+        let silent = Does {
+            takes: None,
+            ..Does::takes(0)
+        };
         let took = run(&[silent, Does::takes(20)], ms(50), 4000);
         assert_eq!(slowest(&took), ms(20), "not even at first, as both race");
         // It answers faster than all others, and then dies and comes back.
@@ -290,7 +321,11 @@ mod tests {
         let after = |from: usize, until: usize| slowest(&took[from..until]);
         assert_eq!(after(0, 200), ms(2));
         // The question that finds it late pays for its patience.
-        assert!(after(200, 202) <= ms(20) + PATIENCE_MIN, "{:?}", &took[200..210]);
+        assert!(
+            after(200, 202) <= ms(20) + PATIENCE_MIN,
+            "{:?}",
+            &took[200..210]
+        );
         assert_eq!(after(203, 2000), ms(20));
         // A minute's rest at most, and it is first again.
         assert_eq!(after(2000 + 61 * 20, 4000), ms(2));
@@ -301,11 +336,29 @@ mod tests {
         let mut choice = Choice::new(2);
         choice.answered(0, ms(100), ms(0));
         choice.answered(1, ms(5), ms(0));
-        assert_eq!(choice.plan(ms(1), &[]), Plan { line: vec![1, 0], beside: None });
+        assert_eq!(
+            choice.plan(ms(1), &[]),
+            Plan {
+                line: vec![1, 0],
+                beside: None
+            }
+        );
         let later = MEASURE_AGE_MAX;
-        assert_eq!(choice.plan(later, &[]), Plan { line: vec![1], beside: Some(0) });
+        assert_eq!(
+            choice.plan(later, &[]),
+            Plan {
+                line: vec![1],
+                beside: Some(0)
+            }
+        );
         // One look at a time.
-        assert_eq!(choice.plan(later, &[]), Plan { line: vec![1, 0], beside: None });
+        assert_eq!(
+            choice.plan(later, &[]),
+            Plan {
+                line: vec![1, 0],
+                beside: None
+            }
+        );
         choice.answered(0, ms(1), later);
         for at in 0..40 {
             choice.answered(0, ms(1), later + ms(at));
@@ -320,13 +373,37 @@ mod tests {
             choice.answered(at, ms(5), ms(0));
             choice.missed(at, ms(10));
             choice.missed(at, ms(20 + at as u64));
-            assert!(choice.is_dead(at));
+            assert!(choice.is_dead(at, ms(30)));
         }
         let plan = choice.plan(ms(30), &[]);
-        assert_eq!(plan, Plan { line: vec![0, 1, 2], beside: None });
+        assert_eq!(
+            plan,
+            Plan {
+                line: vec![0, 1, 2],
+                beside: None
+            }
+        );
         assert!(plan.line.iter().all(|at| choice.patience(*at).is_zero()));
         assert_eq!(choice.plan(ms(30), &[1]).line, [0, 2]);
         assert!(choice.plan(ms(30), &[0, 1, 2]).line.is_empty());
+    }
+
+    #[test]
+    fn a_liar_is_left_alone_however_well_it_answers() {
+        let mut choice = Choice::new(2);
+        let mut now = ms(0);
+        for expected in [1, 2, 4] {
+            choice.lied(0, now);
+            choice.answered(0, ms(1), now);
+            choice.answered(1, ms(50), now);
+            let back = now + Duration::from_secs(expected);
+            assert_eq!(choice.plan(back - ms(1), &[]).line, [1, 0], "{expected}");
+            assert_eq!(choice.plan(back, &[]).line, [0, 1], "{expected}");
+            now = back;
+        }
+        now += LIES_FORGOTTEN_AFTER + ms(1);
+        choice.lied(0, now);
+        assert!(!choice.is_dead(0, now + REST_FIRST));
     }
 
     #[test]

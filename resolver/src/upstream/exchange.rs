@@ -81,10 +81,14 @@ impl Exchange {
         };
         let message = response.map_err(fault)?.into_message();
         if message.queries.len() != 1 || message.queries.first() != Some(&asked.query) {
-            return Err(Fault::Broken("its answer is to another question".to_owned()));
+            return Err(Fault::Broken(
+                "its answer is to another question".to_owned(),
+            ));
         }
         if message.metadata.truncation {
-            return Err(Fault::Broken("its answer is cut, and over TCP too".to_owned()));
+            return Err(Fault::Broken(
+                "its answer is cut, and over TCP too".to_owned(),
+            ));
         }
         Ok(message)
     }
@@ -106,7 +110,8 @@ impl Exchange {
                     None => {
                         let config = self.address.connection(transport);
                         let (ip, context) = (self.address.ip(), &self.context);
-                        let connection = self.provider.new_connection(ip, &config, context)?.await?;
+                        let connection =
+                            self.provider.new_connection(ip, &config, context)?.await?;
                         *kept = Some(connection.clone());
                         (connection, true)
                     }

@@ -45,8 +45,15 @@ pub(super) fn is_denial(record: &Record) -> bool {
 pub(super) fn onward(message: &Message, query: &Query) -> Onward {
     let (name, rtype) = (query.name(), query.query_type());
     let at = |record: &&Record| record.name == *name;
-    if message.answers.iter().filter(at).any(|one| one.record_type() == rtype)
-        || matches!(rtype, RecordType::CNAME | RecordType::ANY | RecordType::RRSIG)
+    if message
+        .answers
+        .iter()
+        .filter(at)
+        .any(|one| one.record_type() == rtype)
+        || matches!(
+            rtype,
+            RecordType::CNAME | RecordType::ANY | RecordType::RRSIG
+        )
     {
         return Onward::Here;
     }
@@ -103,8 +110,7 @@ pub(super) fn cut(message: &Message, query: &Query) -> Message {
         (input.num_labels < record.name.num_labels()).then(|| input.signer_name.clone())
     });
     if let Some(zone) = expanded {
-        link.authorities =
-            proof(&|one| subject(one) != RecordType::SOA && zone.zone_of(&one.name));
+        link.authorities = proof(&|one| subject(one) != RecordType::SOA && zone.zone_of(&one.name));
     }
     link
 }
@@ -165,7 +171,12 @@ mod tests {
     fn an_answer_falls_into_its_links() {
         let query = Query::query(name("a.z."), RecordType::A);
         let whole = message(
-            vec![alias("a.z.", "b.z."), alias("b.z.", "c."), address("c."), address("key.")],
+            vec![
+                alias("a.z.", "b.z."),
+                alias("b.z.", "c."),
+                address("c."),
+                address("key."),
+            ],
             vec![],
         );
         assert_eq!(onward(&whole, &query), Onward::Alias(name("b.z.")));

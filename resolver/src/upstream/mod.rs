@@ -111,7 +111,8 @@ impl Upstream {
 
     /// Whether a name belongs to a way of its own, which was written down for it.
     pub(crate) fn is_routed(&self, name: &WireName) -> bool {
-        self.way(&name_of(name)).is_some_and(|way| !way.suffix.is_root())
+        self.way(&name_of(name))
+            .is_some_and(|way| !way.suffix.is_root())
     }
 
     /// What is said of an ordinary name.
@@ -126,18 +127,30 @@ impl Upstream {
     async fn follow(&self, question: &Question, found: &mut Found) -> Result<(), Extended> {
         let rtype = Type::from(question.rtype.0);
         let mut name = name_of(&question.name);
-        let mut at_hand = None;
+        let mut at_hand: Option<(Message, &Name)> = None;
         for links in 0..=CNAME_CHAIN_MAX {
             let is_ours = self.ours.as_ref().is_some_and(|ours| ours.zone_of(&name));
             let way = self.way(&name).filter(|_| !is_ours);
             let Some(way) = way else {
                 // The client goes on by itself.
                 found.said.verified = false;
-                return if links > 0 { Ok(()) } else { Err(nobody(&name)) };
+                return if links > 0 {
+                    Ok(())
+                } else {
+                    Err(nobody(&name))
+                };
             };
             let query = Query::query(name, rtype);
-            let link = self.link(way, (&query, at_hand.take()), question, found).await?;
-            let Link { message, onward, rest, .. } = &link;
+            // What the upstreams of one way say of names on another is not looked at.
+            let said = at_hand.take().filter(|(_, suffix)| **suffix == way.suffix);
+            let said = said.map(|(message, _)| message);
+            let link = self.link(way, (&query, said), question, found).await?;
+            let Link {
+                message,
+                onward,
+                rest,
+                ..
+            } = &link;
             let next = match onward {
                 Onward::Here => {
                     found.add(&link, true);
@@ -145,13 +158,15 @@ impl Upstream {
                 }
                 Onward::Alias(next) => {
                     found.add(&link, false);
-                    at_hand.clone_from(rest);
+                    at_hand = rest.clone().map(|rest| (rest, &way.suffix));
                     next.clone()
                 }
                 Onward::Below(owner) => {
                     let of_dname = Query::query(owner.clone(), Type::DNAME);
                     let at_hand = Some(message.clone());
-                    let link = self.link(way, (&of_dname, at_hand), question, found).await?;
+                    let link = self
+                        .link(way, (&of_dname, at_hand), question, found)
+                        .await?;
                     found.add(&link, false);
                     found.synthesise(query.name(), owner)?
                 }
@@ -174,13 +189,16 @@ impl Upstream {
     ) -> Result<Link, Extended> {
         let link = way.link(query, at_hand, question, &found.spent).await?;
         let name = query.name();
-        let may_be_private = way.is_private() || self.private_names.iter().any(|it| it.zone_of(name));
+        let may_be_private =
+            way.is_private() || self.private_names.iter().any(|it| it.zone_of(name));
         let smuggled = self.private.as_ref().filter(|_| !may_be_private);
         match smuggled.is_some_and(|private| link.answers.iter().any(|set| private.is_in(set))) {
             false => Ok(link),
             true => Err(Extended {
                 code: extended::PROHIBITED,
-                text: format!("{name} has an address of this machine or of a private network; where that is meant, add it to `private_names`"),
+                text: format!(
+                    "{name} has an address of this machine or of a private network; where that is meant, add it to `private_names`"
+                ),
             }),
         }
     }
@@ -207,7 +225,9 @@ impl Found {
             self.said.rcode = link.message.metadata.response_code;
         }
         // The proof that no closer name hides what a wildcard gave stands in any link, the denial in the last.
-        self.said.authorities.extend(link.authorities.iter().cloned());
+        self.said
+            .authorities
+            .extend(link.authorities.iter().cloned());
     }
 
     /// The CNAME that a DNAME amounts to, which has no signature (RFC 6672 section 5.3.1), and where it leads.
@@ -216,7 +236,12 @@ impl Found {
             code: extended::INVALID_DATA,
             text: format!("{owner} DNAME {text}"),
         };
-        let dname = self.said.answers.iter().rev().find(|set| set.rtype == RecordType::DNAME);
+        let dname = self
+            .said
+            .answers
+            .iter()
+            .rev()
+            .find(|set| set.rtype == RecordType::DNAME);
         let dname = dname.ok_or_else(|| wrong("is not there when it is asked for"))?;
         let target = dname.rdata.first().map(|rdata| WireName::from_wire(rdata));
         let Some(Ok(target)) = target else {

@@ -37,7 +37,9 @@ impl Private {
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(|it| IpAddr::from(Ipv6Addr::from(it))),
+        16 => <[u8; 16]>::try_from(bytes)
+            .ok()
+            .map(|it| IpAddr::from(Ipv6Addr::from(it))),
         _ => None,
     }
 }

@@ -73,7 +73,9 @@ impl Default for Settings {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// The authorities' file.
-    #[error("the certificate authorities of the upstreams cannot be used: {0}; give their certificates in PEM")]
+    #[error(
+        "the certificate authorities of the upstreams cannot be used: {0}; give their certificates in PEM"
+    )]
     Authorities(String),
     /// Too many.
     #[error("`{suffix}` has {count} upstreams, and may have {UPSTREAMS_MAX}; leave some out")]
@@ -134,7 +136,13 @@ impl Upstream {
                 return Err(UpstreamError::Twice(".".to_owned()));
             }
             let anchors = settings.anchors.clone();
-            ways.push(way(Name::root(), &settings.upstreams, anchors, &negative, &context)?);
+            ways.push(way(
+                Name::root(),
+                &settings.upstreams,
+                anchors,
+                &negative,
+                &context,
+            )?);
         }
         ways.sort_by_key(|way| core::cmp::Reverse(way.suffix.num_labels()));
         Ok(Self {
@@ -161,7 +169,9 @@ fn way(
         let (suffix, count) = (suffix.to_ascii(), addresses.len());
         return Err(UpstreamError::TooMany { suffix, count });
     }
-    let servers = addresses.iter().map(|one| Exchange::new(one.clone(), context));
+    let servers = addresses
+        .iter()
+        .map(|one| Exchange::new(one.clone(), context));
     Ok(Way {
         suffix,
         addresses: addresses.to_vec(),
@@ -181,7 +191,9 @@ fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig, UpstreamError> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        store.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        store
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
     }
     if store.is_empty() {
         return Err(wrong("there is none".to_owned()));
@@ -202,7 +214,10 @@ mod tests {
     fn route(suffix: &str, upstreams: &[&str]) -> Route {
         Route {
             suffix: name(suffix),
-            upstreams: upstreams.iter().map(|one| one.parse().expect(one)).collect(),
+            upstreams: upstreams
+                .iter()
+                .map(|one| one.parse().expect(one))
+                .collect(),
         }
     }
 
@@ -229,7 +244,11 @@ mod tests {
         let health = upstream.health();
         assert_eq!(health.len(), 4);
         assert_eq!(health[0].address.to_string(), "udp://192.0.2.2:53");
-        assert!(health.iter().all(|one| !one.is_dead && one.latency.is_none()));
+        assert!(
+            health
+                .iter()
+                .all(|one| !one.is_dead && one.latency.is_none())
+        );
     }
 
     #[test]
@@ -246,7 +265,10 @@ mod tests {
         check(routes(vec![route("corp.example", &[])]), "no upstream");
         let one = || route("corp.example", &["192.0.2.1"]);
         check(routes(vec![one(), one()]), "two routes");
-        check(routes(vec![route("my.key", &["192.0.2.1"])]), "answered here");
+        check(
+            routes(vec![route("my.key", &["192.0.2.1"])]),
+            "answered here",
+        );
         check(routes(vec![route("a", &["192.0.2.1"; 17])]), "17 upstreams");
         let pem = Settings {
             authorities: Some(b"nothing".to_vec()),

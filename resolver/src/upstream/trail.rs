@@ -85,7 +85,12 @@ impl Trail {
 
     /// What is said to a question, asked once.
     pub(super) async fn say(&self, query: &Query) -> Result<Message, Fault> {
-        let seen = self.notes().seen.iter().find(|one| one.query == *query).cloned();
+        let seen = self
+            .notes()
+            .seen
+            .iter()
+            .find(|one| one.query == *query)
+            .cloned();
         if let Some(seen) = seen {
             return seen.said;
         }
@@ -196,12 +201,18 @@ impl Kept {
         }
         let secs = holds_secs(message);
         let message = cut(message, query);
-        let bytes = 512 + message.to_vec().map_or(usize::MAX / 2, |bytes| 4 * bytes.len());
+        let bytes = 512
+            + message
+                .to_vec()
+                .map_or(usize::MAX / 2, |bytes| 4 * bytes.len());
         let key = (LowerName::from(query.name()), query.query_type());
         let mut kept = lock(&self.0);
         // What is there is as good, and its age is known.
         let until = |(_, at, secs): &(_, Instant, u32)| *at + Duration::from_secs((*secs).into());
-        if kept.get(&key).is_none_or(|kept| until(kept) <= Instant::now()) {
+        if kept
+            .get(&key)
+            .is_none_or(|kept| until(kept) <= Instant::now())
+        {
             kept.insert(key, (message, Instant::now(), secs), bytes);
         }
     }
@@ -209,11 +220,15 @@ impl Kept {
 
 /// The least TTL of an answer; of a denial, RFC 2308 section 5.
 fn holds_secs(message: &Message) -> u32 {
-    let minimum = message.authorities.iter().find_map(|record| match &record.data {
-        RData::SOA(soa) => Some(soa.minimum.min(record.ttl)),
-        _ => None,
-    });
-    let denies = message.answers.is_empty() || message.metadata.response_code != ResponseCode::NoError;
+    let minimum = message
+        .authorities
+        .iter()
+        .find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa.minimum.min(record.ttl)),
+            _ => None,
+        });
+    let denies =
+        message.answers.is_empty() || message.metadata.response_code != ResponseCode::NoError;
     let least = message.answers.iter().map(|record| record.ttl).min();
     let secs = match denies {
         true => minimum.unwrap_or(DENIAL_SECS),

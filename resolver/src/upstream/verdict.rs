@@ -37,7 +37,9 @@ pub(super) fn why(seen: &[Seen], now: u32) -> Extended {
         .collect();
     links.sort_by_key(|(one, _)| (one.query.name().num_labels(), rank(one.query.query_type())));
     let keys = keys(&links);
-    let reasons = links.iter().filter_map(|(one, link)| reason(one, link, &keys, now));
+    let reasons = links
+        .iter()
+        .filter_map(|(one, link)| reason(one, link, &keys, now));
     reasons.min_by_key(|(rank, _)| *rank).map_or_else(
         || extended(extended::BOGUS, "its signatures do not hold"),
         |(_, reason)| reason,
@@ -47,10 +49,22 @@ pub(super) fn why(seen: &[Seen], now: u32) -> Extended {
 /// Why an anchored zone's keys are not trusted.
 pub(super) fn untrusted(zone: &Name, why: Untrusted) -> Extended {
     let (code, text) = match why {
-        Untrusted::OtherKeys => (extended::DNSKEY_MISSING, "has no key that its trust anchor names"),
-        Untrusted::Unsigned => (extended::SIGNATURES_MISSING, "has not signed its keys with the anchored one"),
-        Untrusted::Expired => (extended::SIGNATURE_EXPIRED, "signed its keys until some time ago"),
-        Untrusted::NotYet => (extended::SIGNATURE_NOT_YET_VALID, "signed its keys from some time to come on"),
+        Untrusted::OtherKeys => (
+            extended::DNSKEY_MISSING,
+            "has no key that its trust anchor names",
+        ),
+        Untrusted::Unsigned => (
+            extended::SIGNATURES_MISSING,
+            "has not signed its keys with the anchored one",
+        ),
+        Untrusted::Expired => (
+            extended::SIGNATURE_EXPIRED,
+            "signed its keys until some time ago",
+        ),
+        Untrusted::NotYet => (
+            extended::SIGNATURE_NOT_YET_VALID,
+            "signed its keys from some time to come on",
+        ),
         Untrusted::Forged => (extended::BOGUS, "has keys whose signature does not hold"),
     };
     extended(code, &format!("{zone} {text}"))
@@ -88,7 +102,11 @@ fn keys<'a>(links: &'a [(&Seen, Message)]) -> Keys<'a> {
                 RData::DNSSEC(DNSSECRData::DS(digest)) => {
                     keys.digests.entry(zone.clone()).or_default().push(digest);
                 }
-                _ => keys.keys.entry(zone.clone()).or_default().extend(key(record)),
+                _ => keys
+                    .keys
+                    .entry(zone.clone())
+                    .or_default()
+                    .extend(key(record)),
             }
         }
         let has_keys = keys.keys.get(&zone).is_some_and(|keys| !keys.is_empty());
@@ -105,7 +123,9 @@ fn reason(seen: &Seen, link: &Message, keys: &Keys<'_>, now: u32) -> Option<(u8,
     if rtype == RecordType::DNSKEY
         && let Some(digests) = keys.digests.get(&LowerName::from(name))
         && !link.answers.iter().filter_map(key).any(|key| {
-            digests.iter().any(|digest| digest.covers(name, key).unwrap_or(false))
+            digests
+                .iter()
+                .any(|digest| digest.covers(name, key).unwrap_or(false))
         })
     {
         let text = format!("{name} has no key that its parent's DS names");
@@ -119,9 +139,19 @@ fn reason(seen: &Seen, link: &Message, keys: &Keys<'_>, now: u32) -> Option<(u8,
     sets.dedup();
     let of_sets = sets.into_iter().filter_map(|(owner, rtype)| {
         let covering = records().filter(|one| one.name == *owner && subject(one) == rtype);
-        set(owner, rtype, &covering.filter_map(|one| Some((one, signature(one)?))).collect::<Vec<_>>(), keys, now)
+        set(
+            owner,
+            rtype,
+            &covering
+                .filter_map(|one| Some((one, signature(one)?)))
+                .collect::<Vec<_>>(),
+            keys,
+            now,
+        )
     });
-    of_sets.min_by_key(|(rank, _)| *rank).or_else(|| denial(name, rtype, link))
+    of_sets
+        .min_by_key(|(rank, _)| *rank)
+        .or_else(|| denial(name, rtype, link))
 }
 
 fn set(
@@ -134,7 +164,8 @@ fn set(
     if signatures.is_empty() {
         // Cuts are asked for without being verified.
         let text = format!("{owner} {rtype} is not signed");
-        return (rtype != RecordType::NS).then(|| (3, extended(extended::SIGNATURES_MISSING, &text)));
+        return (rtype != RecordType::NS)
+            .then(|| (3, extended(extended::SIGNATURES_MISSING, &text)));
     }
     let all = |wanted: Validity| {
         signatures.iter().all(|(_, signature)| {
@@ -156,7 +187,8 @@ fn set(
         // Whose keys nobody asked for may have it.
         !keys.without.contains(&zone)
             && keys.keys.get(&zone).is_none_or(|keys| {
-                keys.iter().any(|key| key.calculate_key_tag().ok() == Some(input.key_tag))
+                keys.iter()
+                    .any(|key| key.calculate_key_tag().ok() == Some(input.key_tag))
             })
     });
     let text = format!("{owner} {rtype} is signed by a key that its zone does not have");
@@ -167,8 +199,14 @@ fn set(
 fn denial(name: &Name, rtype: RecordType, link: &Message) -> Option<(u8, Extended)> {
     let proves = |record: &Record| is_denial(record) && record.record_type() != RecordType::SOA;
     let denies = link.answers.is_empty()
-        && matches!(link.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain);
-    let proved = link.authorities.iter().any(|one| signature(one).is_none() && proves(one));
+        && matches!(
+            link.metadata.response_code,
+            ResponseCode::NoError | ResponseCode::NXDomain
+        );
+    let proved = link
+        .authorities
+        .iter()
+        .any(|one| signature(one).is_none() && proves(one));
     let text = format!("nothing proves that {name} {rtype} is absent");
     // Cuts are looked for where there are none.
     (denies && !proved && rtype != RecordType::NS)

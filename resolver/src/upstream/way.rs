@@ -50,12 +50,14 @@ impl Way {
 
     pub(super) fn health(&self) -> impl Iterator<Item = Health> + '_ {
         let health = self.pool.health().into_iter();
-        health.zip(&self.addresses).map(|((latency, is_dead), address)| Health {
-            suffix: self.suffix.to_ascii(),
-            address: address.clone(),
-            latency,
-            is_dead,
-        })
+        health
+            .zip(&self.addresses)
+            .map(|((latency, is_dead), address)| Health {
+                suffix: self.suffix.to_ascii(),
+                address: address.clone(),
+                latency,
+                is_dead,
+            })
     }
 
     /// What is said of a name, by its upstreams or in an answer that is at hand, as far as it is believed.
@@ -67,7 +69,10 @@ impl Way {
         spent: &Arc<Mutex<usize>>,
     ) -> Result<Link, Extended> {
         let is_exempt = self.negative.iter().any(|name| name.zone_of(query.name()));
-        let anchor = self.anchors.over(query.name()).filter(|_| !is_exempt && !question.unchecked);
+        let anchor = self
+            .anchors
+            .over(query.name())
+            .filter(|_| !is_exempt && !question.unchecked);
         let mut manner = Manner {
             dnssec: question.dnssec || anchor.is_some(),
             // RFC 6840 section 5.9: who judges by himself wants to see all. Who does not is glad of others' judgement.
@@ -93,9 +98,12 @@ impl Way {
             return Err(why);
         }
         let again = self.trail(&manner, spent);
-        let link = self.validated(&again, anchor, query).await.map_err(|_| why)?;
+        let link = self
+            .validated(&again, anchor, query)
+            .await
+            .map_err(|_| why)?;
         for at in manner.barred {
-            self.pool.outdone(at);
+            self.pool.lied(at);
         }
         Ok(link)
     }
@@ -104,7 +112,12 @@ impl Way {
         Trail::new((&self.pool, &self.kept), manner.clone(), spent)
     }
 
-    async fn validated(&self, trail: &Trail, anchor: &Name, query: &Query) -> Result<Link, Extended> {
+    async fn validated(
+        &self,
+        trail: &Trail,
+        anchor: &Name,
+        query: &Query,
+    ) -> Result<Link, Extended> {
         let message = say(trail, query).await?;
         // What is below a DNAME is judged by the DNAME, which the caller asks for next.
         if let Onward::Below(_) = link::onward(&message, query) {
@@ -116,7 +129,10 @@ impl Way {
         let trusted = self.anchors.trust(anchor, &said, now);
         let trusted = trusted.map_err(|why| verdict::untrusted(anchor, why))?;
         match judge::judge(trail, trusted, query).await {
-            Judged::Holds { message: held, verified } => {
+            Judged::Holds {
+                message: held,
+                verified,
+            } => {
                 trail.keep();
                 Ok(Link::new(message, query, (held, verified)))
             }

@@ -22,14 +22,18 @@ fn world() -> World {
     world.zone("test.", Bent::Nothing, &[]);
     for (label, bent) in BENT {
         let at = |below: &str| format!("{below}{label}.test");
-        world.zone(&at(""), bent, &[
-            (&at("www."), "A", "198.51.100.1"),
-            (&at("alias."), "CNAME", &at("www.")),
-            (&at("nowhere."), "CNAME", &at("missing.")),
-            (&at("moved."), "DNAME", &at("")),
-            (&at("abroad."), "CNAME", "www.unsigned.test"),
-            (&at("broken."), "CNAME", "www.expired.test"),
-        ]);
+        world.zone(
+            &at(""),
+            bent,
+            &[
+                (&at("www."), "A", "198.51.100.1"),
+                (&at("alias."), "CNAME", &at("www.")),
+                (&at("nowhere."), "CNAME", &at("missing.")),
+                (&at("moved."), "DNAME", &at("")),
+                (&at("abroad."), "CNAME", "www.unsigned.test"),
+                (&at("broken."), "CNAME", "www.expired.test"),
+            ],
+        );
     }
     world
 }
@@ -47,7 +51,13 @@ struct Checks {
 
 impl Checks {
     async fn check(&self, of: &str, rtype: &str, expected: Result<(ResponseCode, bool), u16>) {
-        let said = self.upstream.ask(&Question { dnssec: true, ..question(of, rtype) }).await;
+        let said = self
+            .upstream
+            .ask(&Question {
+                dnssec: true,
+                ..question(of, rtype)
+            })
+            .await;
         let found = match said.rcode {
             ResponseCode::ServFail => Err(code(&said).unwrap_or_default()),
             rcode => Ok((rcode, said.verified)),
@@ -95,7 +105,9 @@ async fn what_is_signed_is_verified_and_what_is_broken_says_how() {
     }
     // What was learned of zones is kept: one exchange more.
     let before = server.asked();
-    checks.check("www.good.test", "A", Ok((NoError, true))).await;
+    checks
+        .check("www.good.test", "A", Ok((NoError, true)))
+        .await;
     assert_eq!(server.asked() - before, 1);
 }
 
@@ -106,14 +118,28 @@ async fn who_judges_by_himself_sees_all_and_an_exempt_name_is_not_judged() {
     let mut settings = validating(&world, &[&server]);
     settings.negative = vec![name("expired.test")];
     let upstream = Upstream::new(&settings).expect("an upstream");
-    let unchecked = Question { unchecked: true, dnssec: true, ..question("www.changed.test", "A") };
+    let unchecked = Question {
+        unchecked: true,
+        dnssec: true,
+        ..question("www.changed.test", "A")
+    };
     let said = upstream.ask(&unchecked).await;
-    assert_eq!((said.rcode, said.verified, said.answers.len()), (ResponseCode::NoError, false, 2), "{said:?}");
+    assert_eq!(
+        (said.rcode, said.verified, said.answers.len()),
+        (ResponseCode::NoError, false, 2),
+        "{said:?}"
+    );
     let checks = Checks { upstream };
-    checks.check("www.expired.test", "A", Ok((ResponseCode::NoError, false))).await;
-    checks.check("broken.good.test", "A", Ok((ResponseCode::NoError, false))).await;
+    checks
+        .check("www.expired.test", "A", Ok((ResponseCode::NoError, false)))
+        .await;
+    checks
+        .check("broken.good.test", "A", Ok((ResponseCode::NoError, false)))
+        .await;
     checks.check("www.notyet.test", "A", Err(8)).await;
-    checks.check("www.good.test", "A", Ok((ResponseCode::NoError, true))).await;
+    checks
+        .check("www.good.test", "A", Ok((ResponseCode::NoError, true)))
+        .await;
 }
 
 #[tokio::test]
@@ -123,7 +149,11 @@ async fn a_liar_is_found_out_and_the_others_are_asked() {
     let slow = Server::start(&world, Does::Slow(60)).await;
     let alone = Upstream::new(&validating(&world, &[&liar])).expect("an upstream");
     let said = ask(&alone, "www.good.test", "A").await;
-    assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(6)), "{said:?}");
+    assert_eq!(
+        (said.rcode, code(&said)),
+        (ResponseCode::ServFail, Some(6)),
+        "{said:?}"
+    );
     let both = Upstream::new(&validating(&world, &[&liar, &slow])).expect("an upstream");
     for _ in 0..4 {
         let said = ask(&both, "www.good.test", "A").await;
@@ -156,8 +186,18 @@ async fn trust_begins_where_it_is_written_to_begin() {
     let own = with(&world.anchor("good.test."));
     check(&own, "www.good.test", fine(true)).await;
     check(&own, "www.changed.test", fine(false)).await;
-    check(&with(&world.anchor("expired.test.")), "www.expired.test", Err(7)).await;
-    check(&with(&world.anchor("notyet.test.")), "www.notyet.test", Err(8)).await;
+    check(
+        &with(&world.anchor("expired.test.")),
+        "www.expired.test",
+        Err(7),
+    )
+    .await;
+    check(
+        &with(&world.anchor("notyet.test.")),
+        "www.notyet.test",
+        Err(8),
+    )
+    .await;
     // On a way of its own a name is judged by anchors of that way.
     let route = |suffix: &str| Route {
         suffix: name(suffix),
@@ -168,7 +208,15 @@ async fn trust_begins_where_it_is_written_to_begin() {
     check(&routed, "www.changed.test", fine(false)).await;
     let anchored = routed.anchors.clone().with(own.anchors.clone());
     let anchored = anchored.with(Anchors::parse(&world.anchor("changed.test.")).expect("one"));
-    check(&Settings { anchors: anchored, ..routed }, "www.changed.test", Err(6)).await;
+    check(
+        &Settings {
+            anchors: anchored,
+            ..routed
+        },
+        "www.changed.test",
+        Err(6),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -177,5 +225,8 @@ async fn a_dead_upstream_is_no_forger() {
     let server = Server::start(&world, Does::Nothing).await;
     let upstream = Upstream::new(&validating(&world, &[&server])).expect("an upstream");
     let said = ask(&upstream, "www.good.test", "A").await;
-    assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(23)));
+    assert_eq!(
+        (said.rcode, code(&said)),
+        (ResponseCode::ServFail, Some(23))
+    );
 }

@@ -13,7 +13,8 @@ use crate::transport::Transport;
 
 #[tokio::test]
 async fn each_transport_is_spoken_and_certificates_are_looked_at() {
-    let made = |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
+    let made =
+        |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
     let (own, other) = (made("dns.example"), made("dns.example"));
     let pem = (own.cert.pem(), own.key_pair.serialize_pem());
     let certificate = Certificate::new(pem.0.as_bytes(), pem.1.as_bytes()).expect("sound");
@@ -23,10 +24,19 @@ async fn each_transport_is_spoken_and_certificates_are_looked_at() {
     let mut config = Config::new(resolver, signer, Via::Direct);
     let mut local = Local::default();
     local.add("www.example A 192.0.2.1").expect("a record");
-    config.ordinary = Arc::new(Ordinary { local, upstream: None });
+    config.ordinary = Arc::new(Ordinary {
+        local,
+        upstream: None,
+    });
     let service = Arc::new(Service::new(config, [7; 32]));
     let any: Option<SocketAddr> = Some((Ipv4Addr::LOCALHOST, 0).into());
-    let listen = Listen { dns: any, dot: any, doq: any, doh: any, udp_sockets: 1 };
+    let listen = Listen {
+        dns: any,
+        dot: any,
+        doq: any,
+        doh: any,
+        udp_sockets: 1,
+    };
     let listeners = Listeners::start(&listen, &service, Some(&certificate)).expect("they listen");
     let at = listeners.addresses().clone();
     let upstream = |scheme: &str, address: Option<SocketAddr>, name: &str, authorities: &str| {
@@ -59,12 +69,24 @@ async fn each_transport_is_spoken_and_certificates_are_looked_at() {
             continue;
         }
         for (name, authorities) in [("other.example", &pem.0), (name, &other.cert.pem())] {
-            let said = ask(&upstream(scheme, address, name, authorities), "www.example", "A").await;
-            assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(23)), "{scheme} {name}");
+            let said = ask(
+                &upstream(scheme, address, name, authorities),
+                "www.example",
+                "A",
+            )
+            .await;
+            assert_eq!(
+                (said.rcode, code(&said)),
+                (ResponseCode::ServFail, Some(23)),
+                "{scheme} {name}"
+            );
         }
     }
     let asked = |transport: Transport| {
-        let at = Transport::ALL.iter().position(|one| *one == transport).expect("one of them");
+        let at = Transport::ALL
+            .iter()
+            .position(|one| *one == transport)
+            .expect("one of them");
         service.counters.queries[at].load(std::sync::atomic::Ordering::Relaxed)
     };
     assert!(Transport::ALL.iter().all(|one| asked(*one) == 3));

@@ -15,22 +15,30 @@ use super::*;
 /// A world with one name, without signatures.
 fn plain() -> Arc<World> {
     let mut world = World::new();
-    world.zone("example.", Bent::Unsigned, &[
-        ("www.example", "A", "192.0.2.1"),
-        ("alias.example", "CNAME", "www.example"),
-        ("moved.example", "DNAME", "new.example"),
-        ("a.new.example", "A", "192.0.2.2"),
-        ("home.example", "A", "192.168.1.1"),
-        ("home.example", "HTTPS", "1 . ipv4hint=192.168.1.1"),
-        ("leads.example", "CNAME", "my.key"),
-        ("loop.example", "CNAME", "loop.example"),
-    ]);
+    world.zone(
+        "example.",
+        Bent::Unsigned,
+        &[
+            ("www.example", "A", "192.0.2.1"),
+            ("alias.example", "CNAME", "www.example"),
+            ("moved.example", "DNAME", "new.example"),
+            ("a.new.example", "A", "192.0.2.2"),
+            ("home.example", "A", "192.168.1.1"),
+            ("home.example", "HTTPS", "1 . ipv4hint=192.168.1.1"),
+            ("leads.example", "CNAME", "my.key"),
+            ("loop.example", "CNAME", "loop.example"),
+        ],
+    );
     // Who forges says something of our names, too.
     world.zone("key.", Bent::Unsigned, &[("my.key", "A", "203.0.113.66")]);
-    world.zone("corp.example.", Bent::Unsigned, &[
-        ("db.corp.example", "A", "10.0.0.1"),
-        ("out.corp.example", "CNAME", "www.example"),
-    ]);
+    world.zone(
+        "corp.example.",
+        Bent::Unsigned,
+        &[
+            ("db.corp.example", "A", "10.0.0.1"),
+            ("out.corp.example", "CNAME", "www.example"),
+        ],
+    );
     Arc::new(world)
 }
 
@@ -85,7 +93,11 @@ async fn one_that_answers_is_enough_whatever_the_other_does() {
         let upstream = Upstream::new(&believing(&[&bad, &good])).expect("an upstream");
         for number in 0..20 {
             let said = ask(&upstream, "www.example", "A").await;
-            assert_eq!(addresses(&said), [vec![192, 0, 2, 1]], "{does:?} {number}: {said:?}");
+            assert_eq!(
+                addresses(&said),
+                [vec![192, 0, 2, 1]],
+                "{does:?} {number}: {said:?}"
+            );
         }
         assert_eq!(good.asked(), 20, "{does:?}");
         // Soon nobody asks it first, and then nobody waits for it.
@@ -102,11 +114,20 @@ async fn one_that_is_dead_is_found_so_and_used_again_when_it_is_back() {
     settings.upstreams.insert(0, refusing);
     let upstream = Upstream::new(&settings).expect("an upstream");
     for _ in 0..4 {
-        assert_eq!(addresses(&ask(&upstream, "www.example", "A").await).len(), 1);
+        assert_eq!(
+            addresses(&ask(&upstream, "www.example", "A").await).len(),
+            1
+        );
     }
     let health = upstream.health();
-    assert!(health[0].is_dead && health[0].latency.is_none(), "{health:?}");
-    assert!(!health[1].is_dead && health[1].latency.is_some(), "{health:?}");
+    assert!(
+        health[0].is_dead && health[0].latency.is_none(),
+        "{health:?}"
+    );
+    assert!(
+        !health[1].is_dead && health[1].latency.is_some(),
+        "{health:?}"
+    );
 }
 
 #[tokio::test]
@@ -116,7 +137,11 @@ async fn when_nobody_answers_the_reason_is_said_in_time() {
         let server = Server::start(&world, does).await;
         let upstream = Upstream::new(&believing(&[&server])).expect("an upstream");
         let said = ask(&upstream, "www.example", "A").await;
-        assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(expected)), "{does:?}");
+        assert_eq!(
+            (said.rcode, code(&said)),
+            (ResponseCode::ServFail, Some(expected)),
+            "{does:?}"
+        );
         let extended = said.extended.expect("a reason");
         assert!(extended.text.contains(text), "{does:?}: {}", extended.text);
     };
@@ -137,7 +162,11 @@ async fn what_is_cut_is_asked_for_over_tcp_and_old_servers_are_understood() {
         let upstream = Upstream::new(&believing(&[&server])).expect("an upstream");
         let said = ask(&upstream, "alias.example", "A").await;
         assert_eq!(addresses(&said), [vec![192, 0, 2, 1]], "{does:?} {said:?}");
-        assert_eq!(server.asked(), 2, "{does:?}: an alias and its target come in one answer");
+        assert_eq!(
+            server.asked(),
+            2,
+            "{does:?}: an alias and its target come in one answer"
+        );
     }
 }
 
@@ -146,18 +175,43 @@ async fn aliases_are_followed_and_never_into_our_own_names() {
     let server = Server::start(&plain(), Does::Answers).await;
     let upstream = Upstream::new(&believing(&[&server])).expect("an upstream");
     let said = ask(&upstream, "a.moved.example", "A").await;
-    let shown: Vec<String> = said.answers.iter().map(|set| format!("{} {}", set.owner, set.rtype)).collect();
-    assert_eq!(shown, ["moved.example. DNAME", "a.moved.example. CNAME", "a.new.example. A"]);
+    let shown: Vec<String> = said
+        .answers
+        .iter()
+        .map(|set| format!("{} {}", set.owner, set.rtype))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "moved.example. DNAME",
+            "a.moved.example. CNAME",
+            "a.new.example. A"
+        ]
+    );
     assert_eq!(addresses(&said), [vec![192, 0, 2, 2]]);
     // What an upstream says of our names is not even looked at.
     let said = ask(&upstream, "leads.example", "A").await;
-    assert_eq!((said.answers.len(), addresses(&said).len()), (1, 0), "{said:?}");
-    assert_eq!(ask(&upstream, "my.key", "A").await.rcode, ResponseCode::ServFail);
-    assert!(server.names().iter().all(|name| !name.ends_with("key.")), "{:?}", server.names());
+    assert_eq!(
+        (said.answers.len(), addresses(&said).len()),
+        (1, 0),
+        "{said:?}"
+    );
+    assert_eq!(
+        ask(&upstream, "my.key", "A").await.rcode,
+        ResponseCode::ServFail
+    );
+    assert!(
+        server.names().iter().all(|name| !name.ends_with("key.")),
+        "{:?}",
+        server.names()
+    );
     let said = ask(&upstream, "loop.example", "A").await;
     assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(0)));
     let said = ask(&upstream, "nothing.example", "A").await;
-    assert_eq!((said.rcode, said.authorities.len()), (ResponseCode::NXDomain, 1));
+    assert_eq!(
+        (said.rcode, said.authorities.len()),
+        (ResponseCode::NXDomain, 1)
+    );
     assert_eq!(said.authorities[0].ttl, 60, "RFC 2308: the SOA's minimum");
 }
 
@@ -168,9 +222,17 @@ async fn private_addresses_are_for_names_that_may_have_them() {
     let inside = Server::start(&world, Does::Answers).await;
     let mut settings = believing(&[&server]);
     let upstream = Upstream::new(&settings).expect("an upstream");
-    for (of, rtype) in [("home.example", "A"), ("home.example", "HTTPS"), ("db.corp.example", "A")] {
+    for (of, rtype) in [
+        ("home.example", "A"),
+        ("home.example", "HTTPS"),
+        ("db.corp.example", "A"),
+    ] {
         let said = ask(&upstream, of, rtype).await;
-        assert_eq!((said.rcode, code(&said)), (ResponseCode::ServFail, Some(18)), "{of} {rtype}");
+        assert_eq!(
+            (said.rcode, code(&said)),
+            (ResponseCode::ServFail, Some(18)),
+            "{of} {rtype}"
+        );
     }
     settings.private_names = vec![name("home.example")];
     settings.routes = vec![Route {
@@ -179,11 +241,24 @@ async fn private_addresses_are_for_names_that_may_have_them() {
     }];
     let before = server.asked();
     let upstream = Upstream::new(&settings).expect("an upstream");
-    assert_eq!(addresses(&ask(&upstream, "home.example", "A").await).len(), 1);
-    assert_eq!(addresses(&ask(&upstream, "DB.corp.example", "A").await), [vec![10, 0, 0, 1]]);
-    assert_eq!((server.asked() - before, inside.asked()), (1, 1), "each name goes its own way");
+    assert_eq!(
+        addresses(&ask(&upstream, "home.example", "A").await).len(),
+        1
+    );
+    assert_eq!(
+        addresses(&ask(&upstream, "DB.corp.example", "A").await),
+        [vec![10, 0, 0, 1]]
+    );
+    assert_eq!(
+        (server.asked() - before, inside.asked()),
+        (1, 1),
+        "each name goes its own way"
+    );
     // Where a private name leads out, the others are asked.
-    assert_eq!(addresses(&ask(&upstream, "out.corp.example", "A").await), [vec![192, 0, 2, 1]]);
+    assert_eq!(
+        addresses(&ask(&upstream, "out.corp.example", "A").await),
+        [vec![192, 0, 2, 1]]
+    );
     assert_eq!((server.asked() - before, inside.asked()), (2, 2));
     let only = Settings {
         upstreams: Vec::new(),
@@ -191,15 +266,21 @@ async fn private_addresses_are_for_names_that_may_have_them() {
     };
     let upstream = Upstream::new(&only).expect("an upstream");
     let said = ask(&upstream, "out.corp.example", "A").await;
-    assert_eq!((said.rcode, said.answers.len()), (ResponseCode::NoError, 1), "the client goes on");
+    assert_eq!(
+        (said.rcode, said.answers.len()),
+        (ResponseCode::NoError, 1),
+        "the client goes on"
+    );
     assert!(!upstream.reaches(&name("www.example")) && upstream.reaches(&name("corp.example")));
 }
 
 #[tokio::test]
 async fn a_burst_of_questions_is_answered_over_each_plain_transport() {
-    let server = Server::start(&plain(), Does::Slow(20)).await;
-    for scheme in ["udp", "tcp"] {
-        let address: Address = format!("{scheme}://{}", server.address).parse().expect("an address");
+    for (scheme, does) in [("udp", Does::Slow(20)), ("tcp", Does::Answers)] {
+        let server = Server::start(&plain(), does).await;
+        let address: Address = format!("{scheme}://{}", server.address)
+            .parse()
+            .expect("an address");
         let settings = Settings {
             upstreams: vec![address],
             ..believing(&[])

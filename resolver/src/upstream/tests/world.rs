@@ -80,7 +80,10 @@ impl World {
     pub(super) fn zone(&mut self, origin: &str, bent: Bent, records: &[(&str, &str, &str)]) {
         let origin = name(origin);
         let signer = Signer::generate().and_then(|key| Signer::new(&key, &origin));
-        let mut sets: Vec<Set> = records.iter().map(|(owner, rtype, data)| set(owner, rtype, data)).collect();
+        let mut sets: Vec<Set> = records
+            .iter()
+            .map(|(owner, rtype, data)| set(owner, rtype, data))
+            .collect();
         let apex = origin.to_string();
         sets.push(set(&apex, "SOA", "ns. host. 1 3600 600 86400 60"));
         sets.push(set(&apex, "NS", "ns."));
@@ -122,7 +125,7 @@ impl World {
             }
             return (rcode, answers, authorities);
         }
-        (ResponseCode::ServFail, Vec::new(), Vec::new())
+        (ResponseCode::NoError, answers, authorities)
     }
 
     fn zone_of(&self, at: &WireName, rtype: RecordType) -> &Zone {
@@ -131,11 +134,15 @@ impl World {
             let is_parents = rtype == RecordType::DS && !zone.origin.is_root();
             above.is_ok_and(|owner| !(owner.is_apex() && is_parents))
         });
-        zones.max_by_key(|zone| zone.origin.as_wire().len()).expect("the root has all")
+        zones
+            .max_by_key(|zone| zone.origin.as_wire().len())
+            .expect("the root has all")
     }
 
     fn cut(&self, parent: &Zone, at: &WireName) -> Option<&Zone> {
-        self.0.iter().find(|zone| zone.origin == *at && zone.origin != parent.origin)
+        self.0
+            .iter()
+            .find(|zone| zone.origin == *at && zone.origin != parent.origin)
     }
 }
 
@@ -172,7 +179,10 @@ impl Zone {
             return (vec![(own(rtype, data), true)], None);
         }
         let of = |owner: &WireName, rtype| {
-            self.sets.iter().find(|set| set.owner == *owner && set.rtype == rtype).cloned()
+            self.sets
+                .iter()
+                .find(|set| set.owner == *owner && set.rtype == rtype)
+                .cloned()
         };
         if let Some(found) = of(at, rtype) {
             return (vec![(found, true)], None);
@@ -182,7 +192,8 @@ impl Zone {
             return (vec![(found, true)], Some(target));
         }
         let dname = self.sets.iter().find(|set| {
-            set.rtype == RecordType::DNAME && at.relative_to(&set.owner).is_ok_and(|it| !it.is_apex())
+            set.rtype == RecordType::DNAME
+                && at.relative_to(&set.owner).is_ok_and(|it| !it.is_apex())
         });
         if let Some(dname) = dname {
             let target = WireName::from_wire(&dname.rdata[0]).expect("a name");
@@ -195,12 +206,20 @@ impl Zone {
     }
 
     fn deny(&self, at: &WireName, world: &World) -> (ResponseCode, Vec<Set>) {
-        let soa = self.sets.iter().find(|set| set.rtype == RecordType::SOA).cloned();
+        let soa = self
+            .sets
+            .iter()
+            .find(|set| set.rtype == RecordType::SOA)
+            .cloned();
         let mut proof = vec![soa.expect("each has one")];
         let is_cut = world.cut(self, at).is_some();
         let below = |owner: &WireName| owner.relative_to(at).is_ok();
         let exists = self.sets.iter().any(|set| below(&set.owner)) || is_cut;
-        let rcode = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
+        let rcode = if exists {
+            ResponseCode::NoError
+        } else {
+            ResponseCode::NXDomain
+        };
         if self.bent == Bent::NoProof {
             return (rcode, proof);
         }
@@ -223,13 +242,18 @@ impl Zone {
 
     fn push(&self, out: &mut Vec<Set>, mut set: Set, is_signed: bool) {
         const DAYS_SECS: u64 = 10 * 86_400;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
         let at = match self.bent {
             Bent::Expired => now - DAYS_SECS,
             Bent::NotYet => now + DAYS_SECS,
             _ => now,
         };
-        let signature = self.signer.sign(&set, Timestamp::from_secs(at).expect("in range"));
+        let signature = self
+            .signer
+            .sign(&set, Timestamp::from_secs(at).expect("in range"));
         let is_data = set.rtype == RecordType::A;
         if self.bent == Bent::Changed && is_data {
             *set.rdata[0].last_mut().expect("some") ^= 1;
@@ -329,7 +353,9 @@ impl One {
             tokio::spawn(async move {
                 if let Some(reply) = one.reply(&query, true).await {
                     // Who asked may have gone.
-                    let _ = socket.send_to(&reply.to_vec().expect("it encodes"), from).await;
+                    let _ = socket
+                        .send_to(&reply.to_vec().expect("it encodes"), from)
+                        .await;
                 }
             });
         }
