@@ -76,6 +76,9 @@ impl Running {
         if let Some(answers) = plan.answers_per_sec {
             config.answers_per_sec = answers;
         }
+        if let Some(bytes) = plan.cache_bytes {
+            config.cache_bytes = bytes;
+        }
         let certificate = keys::certificate(data, plan.certificate.as_ref())?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| {

@@ -108,6 +108,7 @@ class Zones:
         if nsec3 is not None:
             policy += f"    nsec3: on\n    nsec3-iterations: {nsec3}\n    nsec3-opt-out: {'on' if optout else 'off'}\n"
         config = self.path("sign.conf")
+        os.makedirs(self.path("keys", name.replace(".", "_")), exist_ok=True)
         with open(config, "w", encoding="ascii") as out:
             out.write(
                 f"database:\n    storage: {self.path('keys', name.replace('.', '_'))}\npolicy:\n  - id: p\n{policy}"
@@ -131,7 +132,7 @@ def without(*types):
     """Leaves out records of these types, and signatures that cover them where `RRSIG TYPE` is said."""
 
     def drop(text, _name):
-        return "\n".join(line for line in text.splitlines() if not any(re.search(rf"\s{kind}\s", line) for kind in types)) + "\n"
+        return "\n".join(line for line in text.splitlines() if not any(re.match(rf"\S+\s+\d+\s+{kind}\s", line) for kind in types)) + "\n"
 
     return drop
 

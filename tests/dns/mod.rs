@@ -2,6 +2,7 @@
 
 mod clients;
 mod program;
+mod upstreams;
 mod validators;
 
 use std::net::{TcpListener, UdpSocket};

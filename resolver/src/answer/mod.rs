@@ -120,6 +120,8 @@ pub mod extended {
     pub const SIGNATURES_MISSING: u16 = 10;
     /// What is said to be absent is not proved to be.
     pub const NSEC_MISSING: u16 = 12;
+    /// The same of a denial.
+    pub const STALE_NXDOMAIN: u16 = 19;
     /// The server is not to answer this client, or this question.
     pub const PROHIBITED: u16 = 18;
     /// It is not done here.

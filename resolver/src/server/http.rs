@@ -67,7 +67,7 @@ where
 async fn respond(
     request: Request<Incoming>,
     client: Client,
-    service: &Service,
+    service: &Arc<Service>,
 ) -> Response<Full<Bytes>> {
     let response = match read(request).await {
         Ok(asked) => doh::answer(&asked, service, client).await,

@@ -6,8 +6,10 @@ use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
-use super::message::Said;
-use super::service::{Key, Service};
+use super::query::Key;
+use super::said::Said;
+use super::service::Service;
+use super::work;
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
 use crate::answer::{Answer, Extended, apex, extended};
@@ -127,7 +129,7 @@ async fn abroad(service: &Service, key: &Key, at: &WireName, answer: &mut Answer
     if !ordinary.reaches(at) {
         return;
     }
-    let said = ordinary.ask(&key.ordinary(at)).await;
+    let said = ordinary.ask(&work::ordinary(key, at)).await;
     answer.rcode = said.rcode;
     answer.extended = said.extended;
     answer.foreign = said.answers;

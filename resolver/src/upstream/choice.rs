@@ -45,6 +45,8 @@ struct Server {
     rests_until: Duration,
     /// Asked beside another, and not heard of yet.
     is_probed: bool,
+    /// When it was asked beside another, answered or missed last.
+    looked_at: Duration,
     /// How often what it said did not hold, and until when that is held against it.
     lies: u32,
     lied_until: Duration,
@@ -54,7 +56,6 @@ struct Server {
 struct Measured {
     mean: Duration,
     deviation: Duration,
-    at: Duration,
 }
 
 /// How one question is asked.
@@ -88,6 +89,7 @@ impl Choice {
         };
         if let Some(at) = beside {
             self.servers[at].is_probed = true;
+            self.servers[at].looked_at = now;
         }
         well.extend(dead);
         well.retain(|at| Some(*at) != beside);
@@ -114,18 +116,17 @@ impl Choice {
             Some(before) if server.misses < MISSES_MAX => Measured {
                 mean: (7 * before.mean + took) / 8,
                 deviation: (3 * before.deviation + before.mean.abs_diff(took)) / 4,
-                at: now,
             },
             _ => Measured {
                 mean: took,
                 deviation: took / 2,
-                at: now,
             },
         };
         *server = Server {
             measured: Some(measured),
             lies: server.lies,
             lied_until: server.lied_until,
+            looked_at: now,
             ..Server::default()
         };
     }
@@ -139,6 +140,7 @@ impl Choice {
     pub(crate) fn missed(&mut self, at: usize, now: Duration) {
         let server = &mut self.servers[at];
         server.is_probed = false;
+        server.looked_at = now;
         server.misses = server.misses.saturating_add(1);
         if let Some(more) = server.misses.checked_sub(MISSES_MAX) {
             let rest = REST_FIRST.saturating_mul(1 << more.min(16)).min(REST_MAX);
@@ -186,11 +188,14 @@ impl Server {
 
     /// Whether to look how it does: the dead when they have rested, the others when their measure is old.
     fn is_due(&self, now: Duration) -> bool {
-        let old = |measured: Measured| now.saturating_sub(measured.at) >= MEASURE_AGE_MAX;
-        match self.is_dead(now) {
-            true => !self.is_probed && now >= self.rests_until && now >= self.lied_until,
-            false => !self.is_probed && self.measured.is_some_and(old),
-        }
+        let unseen = now.saturating_sub(self.looked_at);
+        let is_due = match self.is_dead(now) {
+            true => now >= self.rests_until && now >= self.lied_until,
+            // Who is late or has missed may be well again, or dead.
+            false if self.is_late || self.misses > 0 => unseen >= REST_FIRST,
+            false => unseen >= MEASURE_AGE_MAX,
+        };
+        is_due && !self.is_probed
     }
 }
 

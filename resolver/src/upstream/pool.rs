@@ -276,10 +276,6 @@ mod tests {
         for at in [1, 2] {
             assert!(pool.servers[at].asked.load(Ordering::SeqCst) <= 2, "{at}");
         }
-        // Who is silent is heard out, though nobody waits for it.
-        tokio::time::sleep(TRY_TIMEOUT + Duration::from_millis(500)).await;
-        let dead: Vec<bool> = pool.health().iter().map(|(_, is_dead)| *is_dead).collect();
-        assert_eq!(dead, [true, true, true, false]);
     }
 
     #[tokio::test]
