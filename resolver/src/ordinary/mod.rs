@@ -7,15 +7,18 @@
 mod local;
 mod special;
 
-use dotkey_proto::dns::WireName;
+use dotkey_proto::dns::{RecordType, WireName};
 use dotkey_proto::limits::CNAME_CHAIN_MAX;
 use hickory_proto::op::ResponseCode;
 
-use crate::answer::{Extended, extended};
+use crate::answer::{Extended, Set, extended};
 use crate::server::Said;
 use crate::upstream::{Question, Upstream};
 
 pub use local::{Local, LocalError};
+
+/// What is said to who asks for everything; it is the same tomorrow.
+const NOT_ALL_TTL_SECS: u32 = 3600;
 
 /// How ordinary names are answered.
 #[derive(Debug, Default)]
@@ -37,6 +40,9 @@ impl Ordinary {
 
     /// What is said of a name.
     pub(crate) async fn ask(&self, question: &Question) -> Said {
+        if question.rtype == RecordType::ANY {
+            return not_all(&question.name);
+        }
         let mut said = Said::only(ResponseCode::NoError, None);
         let mut at = question.clone();
         for _ in 0..=CNAME_CHAIN_MAX {
@@ -72,6 +78,18 @@ impl Ordinary {
     }
 }
 
+/// RFC 8482 section 4.2: one small record says that nobody gets everything at once.
+fn not_all(name: &WireName) -> Said {
+    let mut said = Said::only(ResponseCode::NoError, None);
+    said.answers.push(Set {
+        owner: name.clone(),
+        rtype: RecordType::HINFO,
+        ttl: NOT_ALL_TTL_SECS,
+        rdata: vec![b"\x07RFC8482\x00".to_vec()],
+    });
+    said
+}
+
 /// What is elsewhere, behind the aliases that are written down here.
 fn after(mut said: Said, rest: Said) -> Said {
     if said.answers.is_empty() || rest.rcode == ResponseCode::ServFail {
@@ -88,7 +106,6 @@ fn after(mut said: Said, rest: Said) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dotkey_proto::dns::RecordType;
 
     fn name(text: &str) -> WireName {
         WireName::parse(text, Some(&WireName::root())).expect(text)
@@ -178,6 +195,7 @@ mod tests {
         check("c.lan.example", "TXT", NXDomain, &[]).await;
         check("lan.example", "NS", NoError, &[]).await;
         check("example.net", "A", Refused, &[]).await;
+        check("example.net", "ANY", NoError, &["example.net. HINFO"]).await;
         check("localhost", "A", NoError, &["localhost. A"]).await;
         check("a.localhost", "AAAA", NoError, &["a.localhost. AAAA"]).await;
         check("localhost", "MX", NoError, &[]).await;

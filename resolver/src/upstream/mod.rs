@@ -222,7 +222,7 @@ impl Found {
         self.said.answers.extend(link.answers.iter().cloned());
         self.said.verified &= link.verified;
         if is_last {
-            self.said.rcode = link.message.metadata.response_code;
+            self.said.rcode = link.rcode;
         }
         // The proof that no closer name hides what a wildcard gave stands in any link, the denial in the last.
         self.said

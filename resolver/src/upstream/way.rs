@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use hickory_net::runtime::{Time, TokioTime};
-use hickory_proto::op::{Message, Query};
+use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::Name;
 
 use super::anchors::Anchors;
@@ -33,6 +33,7 @@ pub(super) struct Way {
 pub(super) struct Link {
     /// The upstream's answer; what is believed of it follows.
     pub(super) message: Message,
+    pub(super) rcode: ResponseCode,
     pub(super) answers: Vec<Set>,
     pub(super) authorities: Vec<Set>,
     /// It was validated, and is signed.
@@ -79,7 +80,8 @@ impl Way {
             unchecked: question.unchecked || is_exempt || anchor.is_some(),
             barred: Vec::new(),
         };
-        let trail = self.trail(&manner, spent);
+        let mut trail = self.trail(&manner, spent);
+        let is_at_hand = at_hand.is_some();
         if let Some(message) = at_hand {
             trail.note(query, Ok(message));
         }
@@ -88,7 +90,13 @@ impl Way {
             let cut = link::cut(&message, query);
             return Ok(Link::new(message, query, (cut, false)));
         };
-        let why = match self.validated(&trail, anchor, query).await {
+        let mut judged = self.validated(&trail, anchor, query).await;
+        if judged.is_err() && is_at_hand {
+            // It was said beside the answer to another question; asked for by itself it may hold.
+            trail = self.trail(&manner, spent);
+            judged = self.validated(&trail, anchor, query).await;
+        }
+        let why = match judged {
             Ok(link) => return Ok(link),
             Err(why) => why,
         };
@@ -155,6 +163,7 @@ impl Link {
         }
         Self {
             message,
+            rcode: cut.metadata.response_code,
             answers,
             authorities,
             verified,
