@@ -1,9 +1,10 @@
-//! The names that are asked for, as `dnsperf` reads them, and their answers.
+//! The names that are asked for, as the clients read them, and their answers.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use data_encoding::BASE64URL_NOPAD;
 use dotkey_proto::identity::{KeyId, Policy, PublicKey};
 use dotkey_proto::signature::SecretKey;
 use tempfile::TempDir;
@@ -29,16 +30,22 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn write(kind: Kind, count: usize) -> Self {
         let folder = Rc::new(TempDir::new().expect("a folder"));
-        let file = std::fs::File::create(folder.path().join("names")).expect("a file");
-        let mut file = BufWriter::new(file);
+        let create = |name| {
+            let file = std::fs::File::create(folder.path().join(name));
+            BufWriter::new(file.expect("a file"))
+        };
+        let (mut file, mut uris) = (create("names"), create("uris"));
         for number in scattered(count) {
             let name = match kind {
                 Kind::Ordinary => format!("{}.example.com", label(number)),
                 Kind::Ours => format!("{}.{}.key", label(number), key_id(number / ZONE_NAMES)),
             };
             writeln!(file, "{name} A").expect("written");
+            let query = BASE64URL_NOPAD.encode(&query(&name));
+            writeln!(uris, "/dns-query?dns={query}").expect("written");
         }
         file.flush().expect("written");
+        uris.flush().expect("written");
         Self { folder, count }
     }
 
@@ -46,11 +53,26 @@ impl Names {
         self.folder.path().join("names")
     }
 
+    /// The same questions, as DoH asks them.
+    pub(crate) fn uris(&self) -> PathBuf {
+        self.folder.path().join("uris")
+    }
+
     /// The message of an answer with one address and no EDNS.
     pub(crate) fn answer_bytes(&self) -> usize {
         let question = label(self.count).len() + 1 + "example.com".len() + 2 + 4;
         12 + question + 16
     }
+}
+
+fn query(name: &str) -> Vec<u8> {
+    let mut query = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        query.push(label.len() as u8);
+        query.extend(label.as_bytes());
+    }
+    query.extend([0, 0, 1, 0, 1]);
+    query
 }
 
 /// All numbers below `count`, in an order without runs.
