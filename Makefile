@@ -27,6 +27,7 @@ bench: ## Benchmarks, with the ratios that bound them
 
 bench-dns: ## The resolver beside Unbound, Knot Resolver, dnsdist and hickory: ten minutes
 	@.ci/bench-dns
+
 conformance: ## What dotkey says of broken zones, beside Unbound and Knot Resolver; WRITE=--write writes docs/conformance.md anew
 	@.ci/conformance $(WRITE)
 

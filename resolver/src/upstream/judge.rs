@@ -12,8 +12,8 @@ use hickory_proto::rr::Record;
 use super::link::signature;
 use super::trail::Trail;
 
-/// More rounds of hashing than this make a proof of absence worth nothing, and the answer insecure: RFC 9276 section 3.2. Unbound
-/// and Knot Resolver draw the line there too.
+/// More rounds of hashing than this make a proof of absence worth nothing, and the answer insecure: RFC 9276 section 3.2. Knot
+/// Resolver draws the line there too; each round is work that an attacker has us do (CVE-2023-50868).
 const NSEC3_ROUNDS_MAX: u16 = 50;
 
 /// More than this, and it does not hold.

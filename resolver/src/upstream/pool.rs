@@ -156,6 +156,14 @@ impl<A: Ask> Pool<A> {
         self.state.choice().lied(at, self.state.now());
     }
 
+    /// Those that are not dead.
+    pub(crate) fn well(&self) -> Vec<usize> {
+        let health = self.health().into_iter().enumerate();
+        health
+            .filter_map(|(at, (_, is_dead))| (!is_dead).then_some(at))
+            .collect()
+    }
+
     /// How each does: its latency, and whether it is asked only beside others.
     pub(crate) fn health(&self) -> Vec<(Option<Duration>, bool)> {
         let (now, choice) = (self.state.now(), self.state.choice());

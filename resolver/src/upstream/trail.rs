@@ -35,6 +35,8 @@ const DENIAL_SECS: u32 = 60;
 pub(super) struct Seen {
     pub(super) query: Query,
     pub(super) said: Result<Message, Fault>,
+    /// Whose answer it is, where it was asked for now.
+    pub(super) by: Option<usize>,
 }
 
 /// What was learned of zones by questions whose answers held.
@@ -64,7 +66,6 @@ pub(super) struct Trail {
 #[derive(Default)]
 struct Notes {
     seen: Vec<Seen>,
-    by: Vec<usize>,
 }
 
 impl Trail {
@@ -102,12 +103,18 @@ impl Trail {
             self.note(query, Ok(message.clone()));
             return Ok(message);
         }
-        let said = self.ask(query).await;
-        self.note(query, said.clone());
+        let given = self.ask(query).await;
+        let by = given.as_ref().ok().map(|given| given.by);
+        let said = given.map(|given| given.message);
+        self.notes().seen.push(Seen {
+            query: query.clone(),
+            said: said.clone(),
+            by,
+        });
         said
     }
 
-    async fn ask(&self, query: &Query) -> Result<Message, Fault> {
+    async fn ask(&self, query: &Query) -> Result<Given, Fault> {
         {
             let mut spent = lock(&self.spent);
             if *spent == EXCHANGES_MAX {
@@ -120,18 +127,16 @@ impl Trail {
             dnssec: self.manner.dnssec,
             unchecked: self.manner.unchecked,
         };
-        let Given { message, by } = self.pool.ask(&asked, &self.manner.barred).await?;
-        let mut notes = self.notes();
-        if !notes.by.contains(&by) {
-            notes.by.push(by);
-        }
-        Ok(message)
+        self.pool.ask(&asked, &self.manner.barred).await
     }
 
     /// What is known of a question without asking.
     pub(super) fn note(&self, query: &Query, said: Result<Message, Fault>) {
-        let query = query.clone();
-        self.notes().seen.push(Seen { query, said });
+        self.notes().seen.push(Seen {
+            query: query.clone(),
+            said,
+            by: None,
+        });
     }
 
     /// All that was asked and said.
@@ -141,12 +146,18 @@ impl Trail {
 
     /// Whose answers came into it.
     pub(super) fn by(&self) -> Vec<usize> {
-        self.notes().by.clone()
+        self.notes().seen.iter().filter_map(|one| one.by).collect()
+    }
+
+    /// Who answered a question.
+    pub(super) fn teller(&self, query: &Query) -> Option<usize> {
+        let notes = self.notes();
+        notes.seen.iter().find(|one| one.query == *query)?.by
     }
 
     /// It held: what it taught of zones is kept.
     pub(super) fn keep(&self) {
-        for Seen { query, said } in &self.notes().seen {
+        for Seen { query, said, .. } in &self.notes().seen {
             if let Ok(message) = said {
                 self.kept.insert(query, message);
             }

@@ -17,6 +17,9 @@ use super::verdict;
 use super::{Address, Health, Question};
 use crate::answer::{Extended, Set};
 
+/// Upstreams that are asked alone, one after another, when what was said does not hold. Most often the zone itself is broken.
+const SECOND_OPINIONS_MAX: usize = 2;
+
 /// The upstreams of the names below a suffix.
 pub(super) struct Way {
     pub(super) suffix: Name,
@@ -100,20 +103,27 @@ impl Way {
             Ok(link) => return Ok(link),
             Err(why) => why,
         };
-        // One that lies is found out; perhaps the others do not.
-        manner.barred = trail.by();
-        if manner.barred.is_empty() || manner.barred.len() >= self.pool.len() {
-            return Err(why);
+        // One that lies is found out; perhaps another does not.
+        let teller = trail.teller(query);
+        for at in self.others(&trail, teller) {
+            manner.barred = (0..self.pool.len()).filter(|other| *other != at).collect();
+            let alone = self.trail(&manner, spent);
+            if let Ok(link) = self.validated(&alone, anchor, query).await {
+                teller.into_iter().for_each(|teller| self.pool.lied(teller));
+                return Ok(link);
+            }
         }
-        let again = self.trail(&manner, spent);
-        let link = self
-            .validated(&again, anchor, query)
-            .await
-            .map_err(|_| why)?;
-        for at in manner.barred {
-            self.pool.lied(at);
-        }
-        Ok(link)
+        Err(why)
+    }
+
+    /// Who is asked alone when what was said does not hold: first those that had no part in it.
+    fn others(&self, trail: &Trail, teller: Option<usize>) -> Vec<usize> {
+        let by = trail.by();
+        let mut others: Vec<usize> = self.pool.well();
+        others.retain(|at| Some(*at) != teller);
+        others.sort_by_key(|at| by.contains(at));
+        others.truncate(SECOND_OPINIONS_MAX);
+        others
     }
 
     fn trail(&self, manner: &Manner, spent: &Arc<Mutex<usize>>) -> Trail {

@@ -160,6 +160,7 @@ async fn a_liar_is_found_out_and_the_others_are_asked() {
         assert_eq!(addresses(&said), [vec![198, 51, 100, 1]], "{said:?}");
         assert!(said.verified);
     }
+    // It is found out, and then it is asked last for a while.
     assert!(both.health()[0].is_dead, "{:?}", both.health());
     // Without signatures nobody can tell.
     let said = ask(&alone, "www.unsigned.test", "A").await;
