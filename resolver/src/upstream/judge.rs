@@ -5,9 +5,10 @@ use std::sync::Arc;
 use hickory_net::dnssec::DnssecDnsHandle;
 use hickory_net::xfer::{DnsHandle, FirstAnswer};
 use hickory_net::{DnsError, NetError};
+use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::dnssec::{Proof, TrustAnchors};
-use hickory_proto::op::{DnsRequestOptions, Message, Query};
-use hickory_proto::rr::Record;
+use hickory_proto::op::{DnsRequestOptions, Message, Query, ResponseCode};
+use hickory_proto::rr::{RData, Record};
 
 use super::link::signature;
 use super::trail::Trail;
@@ -65,6 +66,62 @@ fn of(message: Message) -> Judged {
     if proofs().any(|proof| matches!(proof, Proof::Bogus | Proof::Indeterminate)) {
         return Judged::Bogus;
     }
-    let verified = proofs().next().is_some() && proofs().all(|proof| proof == Proof::Secure);
+    let verified = proofs().next().is_some()
+        && proofs().all(|proof| proof == Proof::Secure)
+        && !is_opted_out(&message);
     Judged::Holds { message, verified }
+}
+
+/// RFC 5155 section 9.2: where a zone leaves unsigned delegations out of its proofs, that a name is absent is not certain. What a
+/// name that is there lacks is.
+fn is_opted_out(message: &Message) -> bool {
+    let proofs = message.authorities.iter().filter_map(|it| match &it.data {
+        RData::DNSSEC(DNSSECRData::NSEC3(proof)) => Some(proof.opt_out()),
+        _ => None,
+    });
+    let proofs: Vec<bool> = proofs.collect();
+    let is_absent = message.metadata.response_code == ResponseCode::NXDomain || proofs.len() > 1;
+    is_absent && proofs.contains(&true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_proto::dnssec::Nsec3HashAlgorithm;
+    use hickory_proto::dnssec::rdata::NSEC3;
+    use hickory_proto::op::{MessageType, OpCode};
+    use hickory_proto::rr::Name;
+
+    fn check(rcode: ResponseCode, opted_out: &[bool], expected: bool) {
+        let mut message = Message::new(0, MessageType::Response, OpCode::Query);
+        message.metadata.response_code = rcode;
+        for opted_out in opted_out {
+            let proof = NSEC3::new(
+                Nsec3HashAlgorithm::SHA1,
+                *opted_out,
+                0,
+                Vec::new(),
+                vec![0; 20],
+                [],
+            );
+            let data = RData::DNSSEC(DNSSECRData::NSEC3(proof));
+            let mut record = Record::from_rdata(Name::root(), 60, data);
+            record.proof = Proof::Secure;
+            message.authorities.push(record);
+        }
+        let Judged::Holds { verified, .. } = of(message) else {
+            panic!("it holds")
+        };
+        assert_eq!(verified, expected, "{rcode} {opted_out:?}");
+    }
+
+    #[test]
+    fn absence_is_not_verified_where_delegations_are_left_out() {
+        check(ResponseCode::NXDomain, &[false, false], true);
+        check(ResponseCode::NXDomain, &[true], false);
+        check(ResponseCode::NXDomain, &[false, true], false);
+        check(ResponseCode::NoError, &[true], true);
+        check(ResponseCode::NoError, &[true, true], false);
+        check(ResponseCode::NoError, &[], false);
+    }
 }
