@@ -1,8 +1,11 @@
 //! The limit: a responder that does nothing but take datagrams, look for the question in a map and send the answer that it has.
 
 use std::collections::HashMap;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::thread;
 
 use ahash::RandomState;
 use nix::sys::socket::{
@@ -14,6 +17,9 @@ use super::names;
 
 const BATCH: usize = 32;
 const QUERY_BYTES_MAX: usize = 512;
+
+/// Names that begin with this are met with silence, as by an upstream that is dead.
+const SILENT: u8 = b'd';
 
 /// What follows the question, under the question.
 pub(crate) type Answers = HashMap<Vec<u8>, Vec<u8>, RandomState>;
@@ -32,7 +38,7 @@ pub(crate) fn answers(count: usize) -> Answers {
     (0..count).map(answer).collect()
 }
 
-/// Answers for ever. Whatever is not in the map is answered as if it were the first name: as an upstream it must know all.
+/// Answers for ever. Whatever else is not in the map gets one address: as an upstream it must know all names.
 pub(crate) fn serve(socket: &Socket, answers: &Answers) {
     let fd = socket.as_raw_fd();
     let mut queries = Box::new([[0; QUERY_BYTES_MAX]; BATCH]);
@@ -56,25 +62,8 @@ pub(crate) fn serve(socket: &Socket, answers: &Answers) {
         }
         let mut ready = 0;
         for (query, (length, from)) in queries.iter().zip(came).take(count) {
-            let query = &query[..length];
-            let Some(end) = query
-                .get(12..)
-                .and_then(|rest| rest.iter().position(|byte| *byte == 0))
-            else {
+            if !write_reply(&query[..length], answers, &mut replies[ready]) {
                 continue;
-            };
-            let Some(question) = query.get(12..12 + end + 5) else {
-                continue;
-            };
-            let reply = &mut replies[ready];
-            reply.clear();
-            reply.extend_from_slice(&query[..2]);
-            reply.extend_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
-            reply.extend_from_slice(question);
-            match answers.get(question) {
-                Some(answer) => reply.extend_from_slice(answer),
-                None => reply
-                    .extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\x01\x51\x80\0\x04\xc6\x33\x64\x01"),
             }
             to[ready] = from;
             ready += 1;
@@ -90,4 +79,52 @@ pub(crate) fn serve(socket: &Socket, answers: &Answers) {
             MsgFlags::empty(),
         );
     }
+}
+
+/// The same over TCP, for servers that ask their upstream as they were asked themselves: a thread a connection, no thought for speed.
+pub(crate) fn serve_tcp(listener: &TcpListener, answers: &Arc<Answers>) {
+    for stream in listener.incoming() {
+        let (Ok(mut stream), answers) = (stream, Arc::clone(answers)) else {
+            continue;
+        };
+        thread::spawn(move || {
+            let (mut head, mut reply) = ([0; 2], Vec::new());
+            while stream.read_exact(&mut head).is_ok() {
+                let mut query = vec![0; usize::from(u16::from_be_bytes(head))];
+                if stream.read_exact(&mut query).is_err()
+                    || !write_reply(&query, &answers, &mut reply)
+                {
+                    return;
+                }
+                let length = (reply.len() as u16).to_be_bytes();
+                if stream.write_all(&[&length[..], &reply].concat()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// The answer to a query, if there is to be one.
+fn write_reply(query: &[u8], answers: &Answers, reply: &mut Vec<u8>) -> bool {
+    let name = query.get(12..).unwrap_or_default();
+    let end = name.iter().position(|byte| *byte == 0);
+    let Some(question) = end.and_then(|end| name.get(..end + 5)) else {
+        return false;
+    };
+    let is_silent = |first: &u8| first.eq_ignore_ascii_case(&SILENT);
+    if question.get(1).is_some_and(is_silent) {
+        return false;
+    }
+    reply.clear();
+    reply.extend_from_slice(&query[..2]);
+    reply.extend_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    reply.extend_from_slice(question);
+    match answers.get(question) {
+        Some(answer) => reply.extend_from_slice(answer),
+        None => {
+            reply.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\x01\x51\x80\0\x04\xc6\x33\x64\x01")
+        }
+    }
+    true
 }

@@ -61,7 +61,7 @@ impl<'a> Load<'a> {
         };
         let cpu_secs = self.peer.cpu_secs() - before;
         assert!(
-            done.good >= done.completed * 0.99,
+            done.completed > 0.0 && done.good >= done.completed * 0.99,
             "{} does not answer well: {}",
             self.peer.name(),
             done.text

@@ -6,6 +6,7 @@
 //! lines judges.
 
 mod bare;
+mod latency;
 mod load;
 mod names;
 mod peers;
@@ -82,6 +83,7 @@ fn main() {
     }
     streams(&plan);
     if !is_quick {
+        latency::dead_upstream(Peers::start(true, 1_000).dotkey());
         memory();
     }
 }

@@ -1,6 +1,7 @@
 //! The servers of this repository, each in a process of its own: this one, run again with `serve WHAT PORTS..`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::{fs, thread};
 
@@ -62,6 +63,9 @@ fn socket(port: u16) -> Socket {
 
 fn serve_bare(port: u16, count: usize) {
     let answers = Arc::new(bare::answers(count));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
+    let over_tcp = Arc::clone(&answers);
+    thread::spawn(move || bare::serve_tcp(&listener, &over_tcp));
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
             let (socket, answers) = (socket(port), Arc::clone(&answers));
@@ -102,15 +106,20 @@ async fn serve_hickory(port: u16, count: usize) {
     server.block_until_done().await.expect("it serves for ever");
 }
 
-/// Zones with names of the bench, made when they are asked for.
-struct Zones {
-    count: usize,
-}
+/// Records of zones with the names of the bench.
+struct Zones(HashMap<KeyId, Vec<u8>>);
 
 impl Zones {
-    fn record(&self, key_id: KeyId) -> Option<Vec<u8>> {
-        let zones = self.count.div_ceil(names::ZONE_NAMES);
-        let zone = (0..zones).find(|zone| names::key_id(*zone) == key_id)?;
+    fn new(count: usize) -> Self {
+        let zones = 0..count.div_ceil(names::ZONE_NAMES);
+        Self(
+            zones
+                .map(|zone| (names::key_id(zone), Self::record(zone)))
+                .collect(),
+        )
+    }
+
+    fn record(zone: usize) -> Vec<u8> {
         let first = zone * names::ZONE_NAMES;
         let records = (first..first + names::ZONE_NAMES).map(|number| {
             let address = Ipv4Addr::from(names::address(number));
@@ -124,7 +133,7 @@ impl Zones {
         let secret = names::secret(zone);
         let window = now().saturating_sub(600)..now().saturating_add(86_400);
         let record = SignedRecord::of_bare_key(&secret, 1, window, zone_data.encode());
-        Some(record.expect("a record").as_bytes().to_vec())
+        record.expect("a record").as_bytes().to_vec()
     }
 }
 
@@ -134,7 +143,7 @@ impl Source for Zones {
     }
 
     fn record<'a>(&'a self, wanted: &'a Wanted) -> Fetch<'a> {
-        Box::pin(async { Ok(self.record(wanted.key_id)) })
+        Box::pin(async { Ok(self.0.get(&wanted.key_id).cloned()) })
     }
 
     fn proof<'a>(&'a self, _: &'a Subject, _: u64) -> Fetch<'a> {
@@ -148,7 +157,7 @@ fn now() -> Timestamp {
 }
 
 async fn serve_dotkey([dns, dot, doh]: [u16; 3], upstream: u16, count: usize, folder: &str) {
-    let resolver = Resolver::builder().clock(now).source(Zones { count });
+    let resolver = Resolver::builder().clock(now).source(Zones::new(count));
     let resolver = resolver.build().expect("it is sound");
     let signer = Signer::new(&Signer::generate().expect("a key"), resolver.origin());
     let mut config = Config::new(resolver, signer.expect("a key"), Via::Direct);
@@ -163,6 +172,8 @@ async fn serve_dotkey([dns, dot, doh]: [u16; 3], upstream: u16, count: usize, fo
         ..Ordinary::default()
     });
     config.cache_bytes = 1 << 30;
+    // As beside a node.
+    config.told_of_changes = true;
     let read = |name: &str| fs::read(format!("{folder}/{name}")).expect("a file");
     let certificate = Certificate::new(&read("cert.pem"), &read("key.pem")).expect("sound");
     let at = |port| Some((Ipv4Addr::LOCALHOST, port).into());

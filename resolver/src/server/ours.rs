@@ -29,6 +29,8 @@ const _: () = assert!(
 pub(super) struct Ours {
     pub(super) answer: Answer,
     pub(super) of: Vec<KeyId>,
+    /// Whether a change of any of it would be told as a change of one of these identities.
+    pub(super) is_told: bool,
 }
 
 /// What is answered to a question under our suffix.
@@ -36,17 +38,25 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
     let resolver = &service.config.resolver;
     let suffix = resolver.origin();
     let mut answer = Answer::new();
-    let mut of = Vec::new();
+    let (mut of, mut is_told) = (Vec::new(), service.config.told_of_changes);
     let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
             abroad(service, key, &at, &mut answer).await;
-            return Ours { answer, of };
+            return Ours {
+                answer,
+                of,
+                is_told: false,
+            };
         };
         if relative.is_apex() {
             let top = apex::answer(suffix, key.rtype, service.config.signer.dnskey());
             append(&mut answer, top);
-            return Ours { answer, of };
+            return Ours {
+                answer,
+                of,
+                is_told,
+            };
         }
         let found = match resolver.resolve_wire(&at, Ask::default()).await {
             Ok(found) => found,
@@ -56,10 +66,16 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
                     of.push(*key_id);
                 }
                 fail(&mut answer, &error, &at, suffix);
-                return Ours { answer, of };
+                return Ours {
+                    answer,
+                    of,
+                    is_told: false,
+                };
             }
         };
         of.push(found.record().key_id());
+        // Who holds a name is the ledger's to say.
+        is_told &= found.proof().is_none();
         let question = Question {
             name: &at,
             rtype: key.rtype,
@@ -68,6 +84,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         };
         let onward = local::add(&mut answer, &question, &found);
         if found.is_stale() && answer.extended.is_none() {
+            is_told = false;
             answer.extended = Some(Extended {
                 code: extended::STALE,
                 text: "no source answers; this holds by itself, and may have been replaced"
@@ -75,7 +92,13 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             });
         }
         match onward {
-            Onward::Done => return Ours { answer, of },
+            Onward::Done => {
+                return Ours {
+                    answer,
+                    of,
+                    is_told,
+                };
+            }
             Onward::Name(next) => at = next,
         }
     }
@@ -83,7 +106,11 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         extended::OTHER,
         "its aliases lead through more than 8 names".to_owned(),
     );
-    Ours { answer, of }
+    Ours {
+        answer,
+        of,
+        is_told: false,
+    }
 }
 
 /// Signs what is ours, for who asks for that. The CNAME that a DNAME amounts to needs no signature (RFC 6672 section 5.3.1), and

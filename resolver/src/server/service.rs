@@ -68,6 +68,8 @@ pub struct Config {
     pub answers_per_sec: u32,
     /// What this server calls itself, for who asks (RFC 5001).
     pub nsid: String,
+    /// Whether all changes of records are told by [`Service::changed`], as beside a node that hears of them.
+    pub told_of_changes: bool,
     /// How much memory kept answers may take, for names under the suffix, and as much again for all others.
     pub cache_bytes: usize,
 }
@@ -84,6 +86,7 @@ impl Config {
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),
+            told_of_changes: false,
             cache_bytes: cache::BYTES_DEFAULT,
         }
     }

@@ -29,6 +29,9 @@ const STALE_SECS_MAX: u32 = 86_400;
 /// A kept answer under our suffix is looked at again after this, however long clients keep theirs.
 const OURS_KEPT_SECS_MAX: u32 = 10;
 
+/// The same where whatever changes it would be told: beside a node, of names that no ledger decides about. That a hint is lost costs this.
+const TOLD_KEPT_SECS_MAX: u32 = 300;
+
 /// RFC 9520: that there is no answer is kept too, for a little while.
 const FAILURE_KEPT_SECS: u32 = 5;
 
@@ -77,18 +80,19 @@ impl Service {
             return self.failed(key, &said, self.made(key, 0));
         };
         let as_of = self.changes.now();
-        let said = timeout(ANSWER_TIMEOUT, self.say(key)).await;
-        let (said, of) = said.unwrap_or_else(|_| {
+        let learned = timeout(ANSWER_TIMEOUT, self.learn(key)).await;
+        let learned = learned.unwrap_or_else(|_| {
             let text = "nobody who should know answered in time";
-            let said = Said::failed(extended::NO_REACHABLE_AUTHORITY, text);
-            (said, Vec::new())
+            Learned::abroad(Said::failed(extended::NO_REACHABLE_AUTHORITY, text))
         });
+        let Learned { said, of, .. } = learned;
         let failed = said.rcode == ResponseCode::ServFail;
         let ttl = said.least_ttl().filter(|_| !failed);
+        let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
         let made = Made {
             as_of,
             told_at: Changes::places(&of),
-            ..self.made(key, ttl.unwrap_or(FAILURE_KEPT_SECS))
+            ..self.made(key, kept_secs.min(learned.kept_secs_max))
         };
         if failed {
             count(&self.counters.failed);
@@ -122,13 +126,8 @@ impl Service {
     }
 
     fn made(&self, key: &Key, kept_secs: u32) -> Made {
-        let kind = self.kind(&key.name);
-        let kept_secs = match kind {
-            Kind::Ours => kept_secs.min(OURS_KEPT_SECS_MAX),
-            Kind::Ordinary => kept_secs,
-        };
         Made {
-            kind,
+            kind: self.kind(&key.name),
             at: secs(self.now_ms()),
             kept_secs,
             as_of: self.changes.now(),
@@ -141,14 +140,45 @@ impl Service {
         partition.get(key.to_bytes().as_bytes())
     }
 
-    async fn say(&self, key: &Key) -> (Said, Vec<KeyId>) {
+    async fn learn(&self, key: &Key) -> Learned {
         if self.kind(&key.name) == Kind::Ours {
-            let Ours { answer, of } = ours::answer(self, key).await;
+            let Ours {
+                answer,
+                of,
+                is_told,
+            } = ours::answer(self, key).await;
             let now = self.config.resolver.now();
-            return (ours::sign(answer, &self.config.signer, key.dnssec, now), of);
+            return Learned {
+                said: ours::sign(answer, &self.config.signer, key.dnssec, now),
+                of,
+                kept_secs_max: if is_told {
+                    TOLD_KEPT_SECS_MAX
+                } else {
+                    OURS_KEPT_SECS_MAX
+                },
+            };
         }
         let said = self.config.ordinary.ask(&ordinary(key, &key.name)).await;
-        (said, Vec::new())
+        Learned::abroad(said)
+    }
+}
+
+/// What is to be kept, and how.
+struct Learned {
+    said: Said,
+    /// The identities whose records it comes from.
+    of: Vec<KeyId>,
+    kept_secs_max: u32,
+}
+
+impl Learned {
+    /// What others said of an ordinary name.
+    fn abroad(said: Said) -> Self {
+        Self {
+            said,
+            of: Vec::new(),
+            kept_secs_max: u32::MAX,
+        }
     }
 }
 
