@@ -8,7 +8,8 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::{A, CNAME, NULL};
 
 use super::*;
-use crate::upstream::{Address, Upstream};
+use crate::ordinary::Ordinary;
+use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// What an upstream answers a query with, over TCP or not: messages, in their order.
 type Says = dyn Fn(&Message, bool) -> Vec<Vec<u8>> + Send + Sync;
@@ -54,9 +55,17 @@ impl Liar {
 
     fn service(&self) -> Arc<Service> {
         let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
+        let settings = Settings {
+            upstreams: vec![address],
+            anchors: Anchors::none(),
+            ..Settings::default()
+        };
+        let upstream = Upstream::new(&settings).expect("an upstream");
         let mut config = config(gateway());
-        config.upstream = Some(upstream);
+        config.ordinary = Arc::new(Ordinary {
+            upstream: Some(upstream),
+            ..Ordinary::default()
+        });
         Arc::new(Service::new(config, [7; 32]))
     }
 
@@ -320,7 +329,7 @@ async fn sets_that_are_too_large_are_answered_or_refused_whole() {
         };
         for _ in 0..many {
             reply.add_answer(Record::from_rdata(asked.clone(), 600, data.clone()));
-            if reply.answers.len() % 50 == 0 {
+            if reply.answers.len().is_multiple_of(50) {
                 match reply.to_vec() {
                     Ok(longer) if longer.len() <= 65_535 => bytes = longer,
                     _ => break,
