@@ -175,6 +175,8 @@ pub(super) struct Missing {
     bytes: Vec<u8>,
     transport: Transport,
     cookie: Option<[u8; COOKIE_BYTES]>,
+    /// Whether the answer may be there without waiting for anybody, and without signing anything.
+    pub(super) may_be_quick: bool,
 }
 
 impl std::fmt::Debug for Service {
@@ -224,7 +226,8 @@ impl Service {
                     ttl: said.ttl,
                 })
             }
-            Begun::Missing(missing) => Some(self.finish(&missing).await),
+            // What is kept is given without the room that asking others takes.
+            Begun::Missing(missing) => Some(Box::pin(self.finish(&missing)).await),
         }
     }
 
@@ -336,6 +339,7 @@ impl Service {
             bytes: bytes.to_vec(),
             transport: client.transport,
             cookie,
+            may_be_quick: !query.dnssec_ok() && self.kind_of(key.name()) == Kind::Ours,
         })
     }
 
