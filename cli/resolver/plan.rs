@@ -62,6 +62,7 @@ impl Plan {
             doq: at("doq", set.doq.as_ref(), Transport::Quic)?,
             doh: at("doh", set.doh.as_ref(), Transport::Https)?,
             udp_sockets: sockets.min(UDP_SOCKETS_MAX),
+            connections: None,
         };
         let several = |flags: &[String], set: Option<&Vec<String>>| match flags {
             [] => set.cloned().unwrap_or_default(),

@@ -21,6 +21,7 @@ use crate::commands::now;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::limits;
 use crate::node::{RunFile, Stop, log_begin};
 use crate::output::{Answer, Output};
 
@@ -91,8 +92,12 @@ impl Running {
             )
         })?;
         let service = Arc::new(Service::new(config, secret));
-        let server = Server::start(&plan.listen, &service, Some(&certificate))
-            .map_err(|error| port(&error))?;
+        let listen = Listen {
+            connections: Some(limits::connections()),
+            ..plan.listen.clone()
+        };
+        let server =
+            Server::start(&listen, &service, Some(&certificate)).map_err(|error| port(&error))?;
         let mut running = Self {
             server,
             tasks: JoinSet::new(),

@@ -34,6 +34,7 @@ pub(super) const PURE: &[&str] = &[
     "resolver/src/light.rs",
     "resolver/src/ordinary/",
     "resolver/src/providers.rs",
+    "resolver/src/server/border.rs",
     "resolver/src/server/cookie.rs",
     "resolver/src/server/message.rs",
     "resolver/src/upstream/address.rs",

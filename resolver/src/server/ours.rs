@@ -6,6 +6,7 @@ use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
+use super::border;
 use super::query::Key;
 use super::said::Said;
 use super::service::Service;
@@ -157,6 +158,7 @@ async fn abroad(service: &Service, key: &Key, at: &WireName, answer: &mut Answer
         return;
     }
     let said = ordinary.ask(&work::ordinary(key, at)).await;
+    let said = border::cut(said, at, service.config.resolver.origin());
     answer.rcode = said.rcode;
     answer.extended = said.extended;
     answer.foreign = said.answers;

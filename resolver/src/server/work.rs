@@ -8,6 +8,7 @@ use dotkey_proto::identity::KeyId;
 use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
+use super::border;
 use super::changes::Changes;
 use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
@@ -159,6 +160,7 @@ impl Service {
             };
         }
         let said = self.config.ordinary.ask(&ordinary(key, &key.name)).await;
+        let said = border::cut(said, &key.name, self.config.resolver.origin());
         Learned::abroad(said)
     }
 }
