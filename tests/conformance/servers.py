@@ -9,16 +9,18 @@ CUT = 0x0200
 
 
 def answer(query, flags=0x8400, rcode=0):
-    """An answer with the query's question alone, or with one address where it asks for one."""
+    """An answer with the query's question alone, or with what a zone has that it asks for."""
     end = 12
     while query[end]:
         end += query[end] + 1
     end += 5
     question = query[12:end]
     rtype = struct.unpack("!H", question[-4:-2])[0]
+    is_apex = question[1 : 1 + question[0]].lower() not in (b"www", b"ns")
+    data = {1: bytes([198, 51, 100, 1]), 2: b"\x02ns\xc0\x0c" if is_apex else b""}.get(rtype)
     records = b""
-    if rtype == 1 and not flags & CUT and not rcode:
-        records = b"\xc0\x0c\0\x01\0\x01" + struct.pack("!IH", 300, 4) + bytes([198, 51, 100, 1])
+    if data and not flags & CUT and not rcode:
+        records = b"\xc0\x0c" + struct.pack("!HHIH", rtype, 1, 300, len(data)) + data
     head = query[:2] + struct.pack("!HHHHH", flags | rcode, 1, 1 if records else 0, 0, 0)
     return head + question + records
 

@@ -44,6 +44,7 @@ pub(super) const PURE: &[&str] = &[
     "resolver/src/upstream/private.rs",
     "resolver/src/upstream/said.rs",
     "resolver/src/upstream/verdict.rs",
+    "resolver/src/upstream/wildcard.rs",
     "gateway/src/balance.rs",
     "gateway/src/request.rs",
     "simulations/src/network/",

@@ -12,13 +12,14 @@ use hickory_proto::rr::{RData, Record};
 
 use super::link::signature;
 use super::trail::Trail;
+use super::wildcard;
 
 /// More rounds of hashing than this make a proof of absence worth nothing, and the answer insecure: RFC 9276 section 3.2. Knot
 /// Resolver draws the line there too; each round is work that an attacker has us do (CVE-2023-50868).
 const NSEC3_ROUNDS_MAX: u16 = 50;
 
-/// More than this, and it does not hold.
-const NSEC3_ROUNDS_BOGUS: u16 = 500;
+/// No number makes a proof a forgery.
+const NSEC3_ROUNDS_BOGUS: u16 = u16::MAX;
 
 /// Sets that one question verifies, each once.
 const VERIFIED_MAX: usize = 256;
@@ -52,6 +53,12 @@ pub(super) async fn judge(trail: &Trail, trusted: TrustAnchors, query: &Query) -
                 message,
                 verified: false,
             }
+        }
+        // It found no proof for what a wildcard gave; there may be one all the same.
+        Err(NetError::Dns(DnsError::Nsec { response, .. }))
+            if wildcard::proves_expansion(&response, query) =>
+        {
+            of(response.into_message())
         }
         Err(_) => Judged::Bogus,
     }

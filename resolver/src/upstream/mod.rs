@@ -23,6 +23,7 @@ mod tests;
 mod trail;
 mod verdict;
 mod way;
+mod wildcard;
 
 use core::fmt;
 use core::time::Duration;

@@ -1,6 +1,6 @@
 //! From hickory's records to the sets that an answer is made of. Pure.
 
-use dotkey_proto::dns::{RecordType, WireName};
+use dotkey_proto::dns::{RecordType, WireName, rdata};
 use hickory_proto::rr::{Name, Record};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 
@@ -11,6 +11,17 @@ const TTL_SECS_MAX: u32 = 86_400;
 
 /// How long a denial is kept that says nothing about it.
 const DENIAL_TTL_SECS: u32 = 60;
+
+/// Types whose names an upstream may have written as pointers into the question, and so in the letters, small and large by chance,
+/// that it was asked in (0x20). Signatures do not tell them apart (RFC 4034 section 6.2).
+const COMPRESSED: [RecordType; 6] = [
+    RecordType::NS,
+    RecordType::CNAME,
+    RecordType::SOA,
+    RecordType::PTR,
+    RecordType::MX,
+    RecordType::SRV,
+];
 
 /// Records as sets: those of one name and type that follow each other.
 pub(super) fn sets(records: &[Record]) -> Vec<Set> {
@@ -31,11 +42,18 @@ pub(super) fn sets(records: &[Record]) -> Vec<Set> {
 }
 
 fn set_of(record: &Record) -> Option<Set> {
+    let rtype = RecordType(record.record_type().into());
+    let mut data = uncompressed(&record.data)?;
+    if COMPRESSED.contains(&rtype) {
+        for name in rdata::names(rtype, &data).collect::<Vec<_>>() {
+            data[name].make_ascii_lowercase();
+        }
+    }
     Some(Set {
-        owner: wire_name(&record.name)?,
-        rtype: RecordType(record.record_type().into()),
+        owner: wire_name(&record.name.to_lowercase())?,
+        rtype,
         ttl: record.ttl.min(TTL_SECS_MAX),
-        rdata: vec![uncompressed(&record.data)?],
+        rdata: vec![data],
     })
 }
 

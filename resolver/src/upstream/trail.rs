@@ -2,7 +2,6 @@
 //! number of exchanges, nothing is asked twice, and what was seen can be looked at when it does not hold.
 
 use core::pin::Pin;
-use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream};
@@ -40,9 +39,14 @@ pub(super) struct Seen {
 }
 
 /// What was learned of zones by questions whose answers held.
-pub(super) struct Kept(Mutex<Bounded<Question, (Message, Instant, u32)>>);
+pub(super) struct Kept(Mutex<Bounded<(LowerName, RecordType), Learned>>);
 
-type Question = (LowerName, RecordType);
+/// What was said, when, and for how many seconds it holds.
+struct Learned {
+    message: Message,
+    at: Instant,
+    secs: u32,
+}
 
 /// How the upstreams are asked for one question.
 #[derive(Clone)]
@@ -197,9 +201,9 @@ impl Kept {
         let key = (LowerName::from(query.name()), query.query_type());
         let (mut message, age) = {
             let mut kept = lock(&self.0);
-            let (message, at, secs) = kept.get(&key)?;
-            let age = u32::try_from(at.elapsed().as_secs()).unwrap_or(u32::MAX);
-            (age < *secs).then(|| (message.clone(), age))?
+            let learned = kept.get(&key)?;
+            let age = learned.age_secs();
+            (age < learned.secs).then(|| (learned.message.clone(), age))?
         };
         for record in message.answers.iter_mut().chain(&mut message.authorities) {
             record.ttl = record.ttl.saturating_sub(age);
@@ -221,13 +225,16 @@ impl Kept {
         let key = (LowerName::from(query.name()), query.query_type());
         let mut kept = lock(&self.0);
         // What is there is as good, and its age is known.
-        let until = |(_, at, secs): &(_, Instant, u32)| *at + Duration::from_secs((*secs).into());
-        if kept
-            .get(&key)
-            .is_none_or(|kept| until(kept) <= Instant::now())
-        {
-            kept.insert(key, (message, Instant::now(), secs), bytes);
+        if kept.get(&key).is_none_or(|one| one.age_secs() >= one.secs) {
+            let at = Instant::now();
+            kept.insert(key, Learned { message, at, secs }, bytes);
         }
+    }
+}
+
+impl Learned {
+    fn age_secs(&self) -> u32 {
+        u32::try_from(self.at.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 }
 

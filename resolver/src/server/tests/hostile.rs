@@ -8,8 +8,6 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::{A, CNAME, NULL};
 
 use super::*;
-use crate::ordinary::Ordinary;
-use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// What an upstream answers a query with, over TCP or not: messages, in their order.
 type Says = dyn Fn(&Message, bool) -> Vec<Vec<u8>> + Send + Sync;
@@ -54,19 +52,7 @@ impl Liar {
     }
 
     fn service(&self) -> Arc<Service> {
-        let address: Address = self.address.to_string().parse().expect("an address");
-        let settings = Settings {
-            upstreams: vec![address],
-            anchors: Anchors::none(),
-            ..Settings::default()
-        };
-        let upstream = Upstream::new(&settings).expect("an upstream");
-        let mut config = config(gateway());
-        config.ordinary = Arc::new(Ordinary {
-            upstream: Some(upstream),
-            ..Ordinary::default()
-        });
-        Arc::new(Service::new(config, [7; 32]))
+        super::upstreams::forwarding(self.address)
     }
 
     fn asserts_nothing_of_ours_was_asked(&self) {

@@ -11,13 +11,8 @@ use crate::server::{Config, Listen, Server as Listeners, Service};
 use crate::tls::Certificate;
 use crate::transport::Transport;
 
-#[tokio::test]
-async fn each_transport_is_spoken_and_certificates_are_looked_at() {
-    let made =
-        |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
-    let (own, other) = (made("dns.example"), made("dns.example"));
-    let pem = (own.cert.pem(), own.key_pair.serialize_pem());
-    let certificate = Certificate::new(pem.0.as_bytes(), pem.1.as_bytes()).expect("sound");
+/// Our servers on every transport, with one name, and how they were asked.
+fn listeners(certificate: &Certificate) -> (Listeners, Arc<Service>) {
     let resolver = Resolver::builder().build().expect("sound");
     let key = Signer::generate().expect("a key");
     let signer = Signer::new(&key, resolver.origin()).expect("a key");
@@ -38,7 +33,18 @@ async fn each_transport_is_spoken_and_certificates_are_looked_at() {
         udp_sockets: 1,
         connections: None,
     };
-    let listeners = Listeners::start(&listen, &service, Some(&certificate)).expect("they listen");
+    let listeners = Listeners::start(&listen, &service, Some(certificate));
+    (listeners.expect("they listen"), service)
+}
+
+#[tokio::test]
+async fn each_transport_is_spoken_and_certificates_are_looked_at() {
+    let made =
+        |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
+    let (own, other) = (made("dns.example"), made("dns.example"));
+    let pem = (own.cert.pem(), own.key_pair.serialize_pem());
+    let certificate = Certificate::new(pem.0.as_bytes(), pem.1.as_bytes()).expect("sound");
+    let (listeners, service) = listeners(&certificate);
     let at = listeners.addresses().clone();
     let upstream = |scheme: &str, address: Option<SocketAddr>, name: &str, authorities: &str| {
         let address = address.expect("it listens");
