@@ -25,6 +25,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/ledger/frontier.rs",
     "registry/src/ledger/growth.rs",
     "registry/src/ledger/memo.rs",
+    "registry/src/ledger/path.rs",
     "registry/src/ledger/pool.rs",
     "registry/src/ledger/recent.rs",
     "registry/src/ledger/refusal.rs",

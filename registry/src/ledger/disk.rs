@@ -10,6 +10,7 @@ use borsh::BorshDeserialize;
 use jmt::storage::{LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeUpdateBatch};
 use jmt::{KeyHash, Version};
 
+use super::path::Way;
 use super::recent::Recent;
 use super::state::{Changes, StateError, View};
 use crate::store::{Change, Column, Store, StoreError};
@@ -84,28 +85,25 @@ impl Disk {
     }
 
     /// The newest value up to a version, with its own version.
-    fn versioned(
+    pub(super) fn versioned(
         &self,
         version: Version,
         place: &[u8; 32],
     ) -> Result<Option<Versioned>, StoreError> {
-        let mut found = None;
-        self.store.scan(
-            Column::StateValues,
-            &value_key(version, place),
-            |key, value| {
-                if let Some((at, version)) = split_value_key(key)
-                    && at == place
-                {
-                    found = Some((
-                        version,
-                        value.split_first().map(|(_, value)| value.to_vec()),
-                    ));
-                }
-                ControlFlow::Break(())
-            },
-        )?;
-        Ok(found)
+        let key = value_key(version, place);
+        self.store
+            .first(Column::StateValues, &key, |key, value| {
+                let (at, version) = split_value_key(key)?;
+                let value = value.split_first().map(|(_, value)| value.to_vec());
+                (at == place).then_some((version, value))
+            })
+            .map(Option::flatten)
+    }
+
+    /// The way from a place to the root of a version, from the disk, so that damage there is found.
+    pub(super) fn way(&self, place: &[u8; 32], version: Version) -> Result<Way, StateError> {
+        let read = |key: &[u8]| self.store.get(Column::StateNodes, key).map_err(unreadable);
+        Way::find(place, version, read)
     }
 
     /// What it takes to write a tree's update: nodes, values, and notes of what they replace.

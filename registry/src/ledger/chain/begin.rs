@@ -44,11 +44,21 @@ pub(super) fn grow<R: TreeReader>(
     version: Version,
     changes: &Changes,
 ) -> Result<([u8; 32], TreeUpdateBatch), StateError> {
-    let leaves = changes
-        .iter()
-        .map(|(place, value)| (KeyHash(*place), value.clone()));
+    let leaves = changes.iter();
+    let leaves = leaves.map(|(place, value)| (KeyHash(*place), value.clone()));
     let tree = StateTree::new(below);
-    let (root, mut update) = tree.put_value_set(leaves, version).map_err(unreadable)?;
+    // Together, each node above them is made once, where one by one it is made for each leaf below it. The library adds leaves together, and does not remove any.
+    let set: Option<Vec<_>> = leaves
+        .clone()
+        .map(|(place, value)| Some((place, value?)))
+        .collect();
+    let grown = match set.filter(|set| !set.is_empty()) {
+        Some(set) => tree
+            .batch_put_value_sets(vec![set], None, version)
+            .map(|(roots, update)| (roots[0], update)),
+        None => tree.put_value_set(leaves, version),
+    };
+    let (root, mut update) = grown.map_err(unreadable)?;
     // A block that changes nothing copies the root, and the tree does not count the old one as replaced.
     if changes.is_empty()
         && let Some((key, _)) = update.node_batch.nodes().first_key_value()

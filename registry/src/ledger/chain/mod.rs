@@ -37,7 +37,6 @@ use tokio::sync::watch;
 pub use epochs::Voter;
 pub use error::ChainError;
 pub use import::Import;
-pub use reads::PathProof;
 
 /// Blocks that are executed and not final: the engine is a few ahead of itself at most.
 const EXECUTED_MAX: usize = 64;
