@@ -14,6 +14,7 @@ mod disk;
 mod frontier;
 mod growth;
 mod memo;
+mod node;
 mod path;
 mod pool;
 mod recent;
@@ -22,6 +23,7 @@ mod refusal;
 pub mod rules;
 pub mod state;
 pub mod tree;
+mod update;
 
 pub use chain::{Chain, ChainError, Import, Proposal, VERSIONS_KEPT, Voter};
 pub use charter::{

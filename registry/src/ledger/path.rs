@@ -3,10 +3,10 @@
 //! A node has the hashes of its children, so that a way is read from the nodes on it alone. (jmt's own proofs name what each sibling is hashed from, for which it
 //! reads every sibling's node as well: twice as many, and those that no cache has.)
 
-use borsh::BorshDeserialize;
-
 use super::growth::{DEPTH_MAX, Leaf, Node, WIDTH, bit, hash_inner, nibble, node_key};
+use super::node::{Child, Inner, Kind, Stored};
 use super::state::StateError;
+use super::update::with_nibble;
 
 /// The way from a place to the root: what stands there, and the siblings, the leaf's first, `None` where nothing does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,34 +28,6 @@ pub(super) struct Way {
     pub(super) siblings: Vec<Node>,
 }
 
-/// A node as jmt writes it in borsh.
-#[derive(BorshDeserialize)]
-enum Stored {
-    Nothing,
-    Inner(Inner),
-    Leaf { place: [u8; 32], value: [u8; 32] },
-}
-
-#[derive(BorshDeserialize)]
-struct Inner {
-    children: [Option<Child>; WIDTH],
-    _count: u64,
-    _leaves: u64,
-}
-
-#[derive(BorshDeserialize)]
-struct Child {
-    hash: [u8; 32],
-    version: u64,
-    kind: Kind,
-}
-
-#[derive(BorshDeserialize)]
-enum Kind {
-    Leaf,
-    Inner { _leaves: u64 },
-}
-
 impl Way {
     /// Reads the way to a place in the tree of a version. `read` gives a node's bytes by its key.
     pub(super) fn find(
@@ -68,14 +40,14 @@ impl Way {
         for depth in 0..=DEPTH_MAX {
             let bytes = read(&node_key(&at, depth, version))?;
             let bytes = bytes.ok_or(StateError::Missing("a node of the tree"))?;
-            match Stored::try_from_slice(&bytes) {
-                Ok(Stored::Leaf { place, value }) => leaf = Some(Leaf::of_digest(place, value)),
-                Ok(Stored::Nothing) if depth == 0 => {}
-                Ok(Stored::Inner(inner)) if depth < DEPTH_MAX => {
-                    let below = inner.pass(nibble(place, depth), &mut siblings);
+            match Stored::decode(&bytes)? {
+                Stored::Leaf { place, value } => leaf = Some(Leaf::of_digest(place, value)),
+                Stored::Nothing if depth == 0 => {}
+                Stored::Inner(inner) if depth < DEPTH_MAX => {
+                    let below = pass(&inner, nibble(place, depth), &mut siblings);
                     if let Some((found, child)) = below {
                         version = child.version;
-                        set_nibble(&mut at, depth, found);
+                        at = with_nibble(&at, depth, found);
                         continue;
                     }
                 }
@@ -108,55 +80,32 @@ impl Way {
     }
 }
 
-impl Inner {
-    /// Goes down to where a half byte leads, or where a leaf is alone on the way there; the siblings on the way come behind those from further up. `None` where
-    /// nothing stands.
-    fn pass(&self, nibble: usize, siblings: &mut Vec<Node>) -> Option<(usize, &Child)> {
-        let (mut first, mut width) = (0, WIDTH);
-        while width > 1 {
-            width /= 2;
-            let (low, high) = (first, first + width);
-            let (own, beside) = match nibble < high {
-                true => (low, high),
-                false => (high, low),
-            };
-            siblings.push(self.fold(beside, width));
-            first = own;
-            let mut there = self.children[own..own + width].iter().flatten();
-            match (there.next(), there.next()) {
-                (None, _) => return None,
-                (Some(only), None) if matches!(only.kind, Kind::Leaf) => break,
-                _ => {}
-            }
-        }
-        let mut there = (first..).zip(&self.children[first..first + width]);
-        there.find_map(|(at, child)| Some((at, child.as_ref()?)))
-    }
-
-    /// The subtree of so many children.
-    fn fold(&self, first: usize, width: usize) -> Node {
-        if width > 1 {
-            let half = width / 2;
-            return Node::over(self.fold(first, half), self.fold(first + half, half));
-        }
-        match &self.children[first] {
-            None => Node::Nothing,
-            Some(Child {
-                hash,
-                kind: Kind::Leaf,
-                ..
-            }) => Node::Leaf(*hash),
-            Some(Child { hash, .. }) => Node::Many(*hash),
+/// Goes down to where a half byte leads, or where a leaf is alone on the way there; the siblings on the way come behind those from further up. `None` where
+/// nothing stands.
+fn pass<'a>(
+    inner: &'a Inner,
+    nibble: usize,
+    siblings: &mut Vec<Node>,
+) -> Option<(usize, &'a Child)> {
+    let (mut first, mut width) = (0, WIDTH);
+    while width > 1 {
+        width /= 2;
+        let (low, high) = (first, first + width);
+        let (own, beside) = match nibble < high {
+            true => (low, high),
+            false => (high, low),
+        };
+        siblings.push(inner.fold(beside, width));
+        first = own;
+        let mut there = inner.children[own..own + width].iter().flatten();
+        match (there.next(), there.next()) {
+            (None, _) => return None,
+            (Some(only), None) if matches!(only.kind, Kind::Leaf) => break,
+            _ => {}
         }
     }
-}
-
-fn set_nibble(place: &mut [u8; 32], depth: usize, nibble: usize) {
-    let byte = &mut place[depth / 2];
-    *byte = match depth % 2 {
-        0 => *byte & 0x0f | (nibble as u8) << 4,
-        _ => *byte & 0xf0 | nibble as u8,
-    };
+    let mut there = (first..).zip(&inner.children[first..first + width]);
+    there.find_map(|(at, child)| Some((at, child.as_ref()?)))
 }
 
 #[cfg(test)]
@@ -164,6 +113,7 @@ mod tests {
     use std::cell::Cell;
     use std::collections::BTreeMap;
 
+    use borsh::BorshDeserialize;
     use jmt::mock::MockTreeStore;
     use jmt::{KeyHash, RootHash};
     use proptest::collection::{btree_map, vec};
