@@ -85,6 +85,9 @@ pub(crate) struct RunArgs {
     /// Peers that are connected at once [default: 256]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) connections_max: Option<u32>,
+    /// Make no name to look at in a new data folder (`dotkey up`)
+    #[arg(long)]
+    pub(crate) no_demo: bool,
     /// What is logged to standard error: error, warn, info, debug, or as in info,libp2p=debug [env: DOTKEY_LOG; default: warn]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,

@@ -35,7 +35,7 @@ impl Drop for Node {
 impl Node {
     fn start(data: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dotkey"))
-            .args(["up", "--ports", "auto", "--data"])
+            .args(["up", "--no-demo", "--ports", "auto", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -25,6 +25,8 @@ pub(crate) struct NodeSettings {
     pub(crate) private_addresses: Option<bool>,
     pub(crate) store_max: Option<Size>,
     pub(crate) connections_max: Option<u32>,
+    /// Whether `dotkey up` makes a name to look at in a new data folder.
+    pub(crate) demo: Option<bool>,
     /// The node that commands ask.
     pub(crate) url: Option<String>,
 }
@@ -67,6 +69,7 @@ impl NodeSettings {
             ledger: word("LEDGER", &YES_NO)?.or(self.ledger),
             consensus: text("CONSENSUS").or(self.consensus),
             mdns: word("MDNS", &YES_NO)?.or(self.mdns),
+            demo: word("DEMO", &YES_NO)?.or(self.demo),
             private_addresses: word("PRIVATE_ADDRESSES", &YES_NO)?.or(self.private_addresses),
             store_max: text("STORE_MAX").map(Size::Words).or(self.store_max),
             connections_max: number("CONNECTIONS_MAX")?.or(self.connections_max),

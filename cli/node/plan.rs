@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub(super) private_addresses: bool,
     pub(super) store_max: u64,
     pub(super) connections_max: u32,
+    /// Whether a new data folder gets a name to look at.
+    pub(super) demo: bool,
     pub(super) log: String,
     pub(super) log_format: LogFormat,
 }
@@ -89,6 +91,7 @@ impl Plan {
             listen,
             store_max,
             connections_max: connections_max.unwrap_or(CONNECTIONS_MAX_DEFAULT),
+            demo: !args.no_demo && set.demo.unwrap_or(true),
             log: log_filter(args.log.as_ref(), settings),
             log_format: args.log_format.or(settings.log.format).unwrap_or_default(),
         };

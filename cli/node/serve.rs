@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::demo::Demo;
 use super::failures;
 use super::log;
 use super::plan::Plan;
@@ -66,6 +67,10 @@ pub(crate) fn serve(
     extent: Extent,
 ) -> Result<Answer> {
     let plan = Plan::new(args, settings)?;
+    let demo = match extent {
+        Extent::Node => None,
+        Extent::Everything => Demo::due(&plan, settings)?,
+    };
     let beside = match extent {
         Extent::Node => None,
         Extent::Everything => Some(resolver::Plan::beside_a_node(args.ports, settings)?),
@@ -74,8 +79,14 @@ pub(crate) fn serve(
     log::begin(&plan.log, plan.log_format)?;
     files::check_folder(&plan.data)?;
     files::make_private_folder(&plan.data)?;
+    demo.as_ref().map(Demo::prepare).transpose()?;
     let runtime = runtime().map_err(|error| failures::system("no thread can be made", &error))?;
-    let ended = runtime.block_on(run(&plan, beside.as_ref(), output, extent));
+    let shown = Shown {
+        output,
+        extent,
+        demo: demo.as_ref(),
+    };
+    let ended = runtime.block_on(run(&plan, beside.as_ref(), &shown));
     // What still writes to the disk is done; what waits for peers is not waited for.
     runtime.shutdown_timeout(STOP_REST);
     ended.map(|()| Answer::said())
@@ -93,7 +104,14 @@ fn runtime() -> io::Result<Runtime> {
 /// A resolver to run beside the node, and the suffix that it answers under.
 type Beside = (resolver::Plan, Suffix);
 
-async fn run(plan: &Plan, beside: Option<&Beside>, output: &Output, extent: Extent) -> Result<()> {
+/// What a person sees of it.
+struct Shown<'a> {
+    output: &'a Output,
+    extent: Extent,
+    demo: Option<&'a Demo>,
+}
+
+async fn run(plan: &Plan, beside: Option<&Beside>, shown: &Shown<'_>) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| failures::system("no signal is heard", &error))?;
     let listener = bind(plan.api).await?;
     let started = tokio::select! {
@@ -101,12 +119,13 @@ async fn run(plan: &Plan, beside: Option<&Beside>, output: &Output, extent: Exte
         () = stop.asked() => return Ok(()),
     };
     let (mut running, placed) = started;
-    let announced = announce(&running, plan, output, extent).await;
+    let announced = announce(&running, plan, shown).await;
     let ended = match announced {
         Err(error) => Err(error),
-        Ok(()) => tokio::select! {
+        Ok(run) => tokio::select! {
             () = stop.asked() => Ok(()),
             _ = &mut running.task => Err(failures::ended()),
+            () = demo(shown, &run) => unreachable!("it goes on for ever"),
         },
     };
     // Nobody is sent here any more.
@@ -278,18 +297,28 @@ fn example(setting: &str) -> &'static str {
     }
 }
 
+/// Makes the demo name, if it is due, and then waits for ever.
+async fn demo(shown: &Shown<'_>, run: &RunFile) {
+    if let Some(demo) = shown.demo {
+        demo.show(run, shown.output).await;
+    }
+    core::future::pending().await
+}
+
 /// A few lines for people, then `ready` for whoever waits for it.
-async fn announce(running: &Running, plan: &Plan, output: &Output, extent: Extent) -> Result<()> {
+async fn announce(running: &Running, plan: &Plan, shown: &Shown<'_>) -> Result<RunFile> {
     let status = running.status().await?;
     let run = running.run_file().await?;
     let ledger = running.node.ledger().map(Ledger::status);
-    let shown = (&status, ledger.as_ref());
-    output.note(&start_in_words(shown, plan, &run, extent));
+    let told = (&status, ledger.as_ref());
+    let words = start_in_words(told, plan, &run, shown.extent);
+    shown.output.note(&words);
     let mut json = json!(run);
     json["network"] = ledger.map(|ledger| ledger.network).into();
     json["ready"] = true.into();
     let text = format!("ready {}", run.shown());
-    output.answer(&Answer::new(json, text))
+    shown.output.answer(&Answer::new(json, text))?;
+    Ok(run)
 }
 
 /// Whose ledger it follows, how far it is, and what this node does for it.

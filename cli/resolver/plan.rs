@@ -9,7 +9,7 @@ use dotkey_resolver::server::{Access, Listen, Prefix};
 use dotkey_resolver::transport::Transport;
 use dotkey_resolver::upstream::{Address, Upstream};
 
-use crate::args::{Ports, ResolverRunArgs};
+use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
 
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(super) upstream: Option<Upstream>,
     pub(super) access: Access,
     pub(super) answers_per_sec: Option<u32>,
+    /// Of each kind of answers.
+    pub(super) cache_bytes: Option<usize>,
     pub(super) nsid: String,
     /// A chain and its key; else one that is made here.
     pub(super) certificate: Option<(PathBuf, PathBuf)>,
@@ -75,6 +77,7 @@ impl Plan {
             )?,
             access: access(set.allow.as_deref())?,
             answers_per_sec: rate(set.answers_per_second.as_deref())?,
+            cache_bytes: cache_bytes(set.cache_max.as_deref())?,
             nsid: set.nsid.clone().unwrap_or_default(),
             certificate: certificate(set.certificate.clone(), set.certificate_key.clone())?,
         })
@@ -152,6 +155,16 @@ fn rate(text: Option<&str>) -> Result<Option<u32>> {
                 "it is a number; 0 limits nobody",
             )
         })
+    };
+    text.map(read).transpose()
+}
+
+fn cache_bytes(text: Option<&str>) -> Result<Option<usize>> {
+    let read = |text: &str| {
+        let size: Bytes = text
+            .parse()
+            .map_err(|why: String| bad("cache_max", text, &why))?;
+        usize::try_from(size.0).map_err(|_| bad("cache_max", text, "it is more than there can be"))
     };
     text.map(read).transpose()
 }

@@ -47,7 +47,7 @@ impl Running {
         if let Some(ledger) = node.ledger() {
             builder = builder.genesis(ledger.genesis().clone());
         }
-        let mut running = Self::start(plan, builder, (data, suffix))?;
+        let mut running = Self::start(plan, builder, (data, suffix), true)?;
         let (service, mut changes) = (running.1, node.changes());
         running.0.tasks.spawn(async move {
             loop {
@@ -66,15 +66,20 @@ impl Running {
         plan: &Plan,
         builder: Builder,
         (data, suffix): (&Path, &Suffix),
+        told_of_changes: bool,
     ) -> Result<(Self, Arc<Service>)> {
         let wrong = |error| CliError::usage(error, "correct it; `docs/cli.md` has every setting");
         let resolver = builder.suffix(suffix.clone()).build().map_err(wrong)?;
         let mut config = Config::new(resolver.clone(), signer(data, suffix)?, plan.via.clone());
+        config.told_of_changes = told_of_changes;
         config.upstream.clone_from(&plan.upstream);
         config.access.clone_from(&plan.access);
         config.nsid.clone_from(&plan.nsid);
         if let Some(answers) = plan.answers_per_sec {
             config.answers_per_sec = answers;
+        }
+        if let Some(bytes) = plan.cache_bytes {
+            config.cache_bytes = bytes;
         }
         let certificate = keys::certificate(data, plan.certificate.as_ref())?;
         let mut secret = [0; 32];
@@ -179,7 +184,8 @@ async fn run(
     for node in nodes(plan, settings)? {
         builder = builder.node(&node);
     }
-    let (running, _service) = Running::start(plan, builder, (&settings.data, &settings.suffix))?;
+    let folder = (&*settings.data, &settings.suffix);
+    let (running, _service) = Running::start(plan, builder, folder, false)?;
     let mut run = RunFile::of_this_process();
     running.write_into(&mut run);
     let mut json = json!(run);

@@ -100,7 +100,7 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
     }
 
     /// How many there are, and how many bytes they take.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(test)]
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.entries.len(), self.bytes)
     }

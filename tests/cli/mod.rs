@@ -96,6 +96,8 @@ impl Place {
         command
             .env("HOME", self.path("home"))
             .env("DOTKEY_DATA", "data")
+            // Seconds of work that one test is about.
+            .env("DOTKEY_NODE_DEMO", "false")
             .env("DOTKEY_PASSPHRASE", "correct horse");
         command
     }

@@ -43,6 +43,15 @@ host = "app"
   url = "https://one.example.net"
 "#;
 
+/// The port of a listener of a process's `run.json`.
+fn port(running: &Running, listener: &str) -> String {
+    let address = text(&running.ready()[listener]);
+    let address = address
+        .trim_start_matches("https://")
+        .trim_end_matches("/dns-query");
+    address.rsplit(':').next().expect("a port").to_owned()
+}
+
 /// Everything in one process, with alice's name published.
 struct World {
     place: Place,
@@ -67,11 +76,7 @@ impl World {
 
     /// The port of a listener of `run.json`.
     fn port(&self, listener: &str) -> String {
-        let address = text(&self.running.ready()[listener]);
-        let address = address
-            .trim_start_matches("https://")
-            .trim_end_matches("/dns-query");
-        address.rsplit(':').next().expect("a port").to_owned()
+        port(&self.running, listener)
     }
 
     /// What dig prints.

@@ -1,6 +1,7 @@
 //! The program around the resolver: beside a node, by itself with nodes that it asks, and the names that a ledger decides about.
 
 use super::{World, dig, ended, text};
+use crate::cli::Place;
 
 #[test]
 fn a_claimed_name_is_answered_and_nobodys_is_denied() {
@@ -20,6 +21,27 @@ fn a_claimed_name_is_answered_and_nobodys_is_denied() {
     };
     // The denial was kept for ten seconds.
     crate::cli::nodes::eventually("the name is answered", answered);
+}
+
+#[test]
+fn a_new_folder_has_a_name_to_look_at() {
+    let place = Place::new();
+    let up = |place: &Place| {
+        let mut command = place.command(&["up", "--ports", "auto", "--json"]);
+        command.env_remove("DOTKEY_NODE_DEMO");
+        place.started(command, "data")
+    };
+    // Killed on its way, it goes on with the next start.
+    drop(up(&place));
+    let running = up(&place);
+    let port = crate::dns::port(&running, "dns");
+    crate::cli::nodes::eventually("the demo name is answered", || {
+        let said = dig(&port, &["hello.key", "TXT", "+short"]);
+        said.contains("hello from a name").then_some(())
+    });
+    let holder = place.run(&["name", "show", "hello.key", "--json"]).ok();
+    let demo = place.run(&["key", "show", "demo", "--json"]).ok();
+    assert_eq!(holder.json()["key_id"], demo.json()["key_id"]);
 }
 
 #[test]

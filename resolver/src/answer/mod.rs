@@ -114,6 +114,8 @@ pub mod extended {
     pub const SIGNATURE_EXPIRED: u16 = 7;
     /// What was signed is not valid yet.
     pub const SIGNATURE_NOT_YET_VALID: u16 = 8;
+    /// The same of a denial.
+    pub const STALE_NXDOMAIN: u16 = 19;
     /// The server is not to answer this client, or this question.
     pub const PROHIBITED: u16 = 18;
     /// It is not done here.

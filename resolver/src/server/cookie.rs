@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 
 use dotkey_proto::time::Timestamp;
-use hickory_proto::op::Edns;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-
 const CLIENT_BYTES: usize = 8;
 const SERVER_BYTES: usize = 16;
+
+/// A whole cookie, as answers have it.
+pub(super) const COOKIE_BYTES: usize = CLIENT_BYTES + SERVER_BYTES;
+
 const VERSION: u8 = 1;
 
 /// RFC 9018 section 4.3: an hour, and five minutes ahead.
@@ -17,8 +18,6 @@ const AHEAD_SECS_MAX: u32 = 300;
 /// What a query's cookie says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
-    /// It has none.
-    None,
     /// It has one that cannot be: RFC 7873 section 5.2.2 answers with FORMERR.
     Malformed,
     /// The client's part, and whether it came with a server's part of ours.
@@ -39,12 +38,9 @@ impl Cookies {
         Self { secret }
     }
 
-    pub(crate) fn read(&self, edns: Option<&Edns>, address: IpAddr, now: Timestamp) -> Cookie {
-        let option = edns.and_then(|edns| edns.option(EdnsCode::Cookie));
-        let Some(EdnsOption::Unknown(_, bytes)) = option else {
-            return Cookie::None;
-        };
-        let Some((client, server)) = bytes.split_first_chunk::<CLIENT_BYTES>() else {
+    /// What the cookie option of a query from an address is.
+    pub(crate) fn read(&self, cookie: &[u8], address: IpAddr, now: Timestamp) -> Cookie {
+        let Some((client, server)) = cookie.split_first_chunk::<CLIENT_BYTES>() else {
             return Cookie::Malformed;
         };
         // RFC 7873 section 4: a server's part has 8 to 32 bytes.
@@ -64,9 +60,12 @@ impl Cookies {
         client: &[u8; CLIENT_BYTES],
         address: IpAddr,
         now: Timestamp,
-    ) -> Vec<u8> {
+    ) -> [u8; COOKIE_BYTES] {
+        let mut cookie = [0; COOKIE_BYTES];
         let server = self.server(client, now.as_secs() as u32, address);
-        [&client[..], &server].concat()
+        cookie[..CLIENT_BYTES].copy_from_slice(client);
+        cookie[CLIENT_BYTES..].copy_from_slice(&server);
+        cookie
     }
 
     fn is_known(
@@ -110,13 +109,6 @@ impl Cookies {
 mod tests {
     use super::*;
 
-    fn edns(cookie: &[u8]) -> Edns {
-        let mut edns = Edns::new();
-        let option = EdnsOption::Unknown(EdnsCode::Cookie.into(), cookie.to_vec());
-        edns.options_mut().insert(option);
-        edns
-    }
-
     #[test]
     fn a_cookie_is_known_again_for_its_address_and_its_time() {
         let cookies = Cookies::new([7; 32]);
@@ -124,10 +116,7 @@ mod tests {
         let here: IpAddr = [192, 0, 2, 1].into();
         let made = cookies.make(&[1; 8], here, at(10_000));
         let check = |cookie: &[u8], address: IpAddr, secs, expected: Cookie| {
-            assert_eq!(
-                cookies.read(Some(&edns(cookie)), address, at(secs)),
-                expected
-            );
+            assert_eq!(cookies.read(cookie, address, at(secs)), expected);
         };
         let client = |known| Cookie::Client {
             client: [1; 8],
@@ -140,18 +129,14 @@ mod tests {
         check(&made, here, 9_699, client(false));
         check(&made, [192, 0, 2, 2].into(), 10_000, client(false));
         check(&[1; 8], here, 10_000, client(false));
-        let mut forged = made.clone();
+        let mut forged = made;
         forged[23] ^= 1;
         check(&forged, here, 10_000, client(false));
         check(&made[..23], here, 10_000, client(false));
         for length in [0, 7, 9, 15, 41] {
             check(&vec![1; length], here, 10_000, Cookie::Malformed);
         }
-        assert_eq!(cookies.read(None, here, at(0)), Cookie::None);
         let other = Cookies::new([8; 32]);
-        assert_eq!(
-            other.read(Some(&edns(&made)), here, at(10_000)),
-            client(false)
-        );
+        assert_eq!(other.read(&made, here, at(10_000)), client(false));
     }
 }

@@ -1,6 +1,8 @@
 //! DNS over HTTP (RFC 8484), whichever version of HTTP it came over: what a request asks, and what is answered. The JSON form is that
 //! of the large public resolvers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use dotkey_proto::dns::{RecordType, WireName, rdata};
@@ -10,7 +12,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::message::name_of;
+use super::sections::name_of;
 use super::service::{Client, Reply, Service};
 use crate::upstream::uncompressed;
 
@@ -103,7 +105,11 @@ pub(super) fn of_body(body: Vec<u8>) -> Asked {
 }
 
 /// The answer to what was asked.
-pub(super) async fn answer(asked: &Asked, service: &Service, client: Client) -> Response<Bytes> {
+pub(super) async fn answer(
+    asked: &Asked,
+    service: &Arc<Service>,
+    client: Client,
+) -> Response<Bytes> {
     let Some(reply) = service.answer(&asked.query, client).await else {
         return refusal(&Refused(StatusCode::BAD_REQUEST, "that is no query"));
     };

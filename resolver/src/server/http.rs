@@ -1,16 +1,21 @@
 //! DoH over HTTP/2, and HTTP/1.1 for clients that know nothing newer: hyper's connections, bounded.
 
 use core::convert::Infallible;
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -45,7 +50,8 @@ where
     let io = TokioIo::new(stream);
     // How a connection ends is the client's affair.
     if is_http2 {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let streams = Streams::default();
+        let mut builder = http2::Builder::new(streams.clone());
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
@@ -53,7 +59,8 @@ where
             .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIME_MAX);
-        let _ = builder.serve_connection(io, answer).await;
+        let connection = builder.serve_connection(io, answer);
+        drive(connection, &streams).await;
     } else {
         let mut builder = http1::Builder::new();
         builder
@@ -64,10 +71,54 @@ where
     }
 }
 
+/// The streams of one connection, for the task of the connection itself: an answer leaves in one piece with its head, and together with
+/// those that are ready when it is, and no thread waits for another.
+#[derive(Clone, Default)]
+struct Streams(Arc<Mutex<Vec<Stream>>>);
+
+type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Streams {
+    fn take(&self) -> Vec<Stream> {
+        // Nothing that panics happens under the lock.
+        core::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.push(Box::pin(stream));
+    }
+}
+
+/// Carries a connection and its streams until it ends.
+async fn drive(connection: impl Future, streams: &Streams) {
+    let mut connection = pin!(connection);
+    let mut running = FuturesUnordered::new();
+    poll_fn(|context| {
+        loop {
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            let begun = streams.take();
+            let mut goes_on = !begun.is_empty();
+            running.extend(begun);
+            while let Poll::Ready(Some(())) = running.poll_next_unpin(context) {
+                goes_on = true;
+            }
+            if !goes_on {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await;
+}
+
 async fn respond(
     request: Request<Incoming>,
     client: Client,
-    service: &Service,
+    service: &Arc<Service>,
 ) -> Response<Full<Bytes>> {
     let response = match read(request).await {
         Ok(asked) => doh::answer(&asked, service, client).await,

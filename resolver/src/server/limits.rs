@@ -1,7 +1,9 @@
-//! How many answers a network gets over UDP, where addresses can be forged: pure, its time handed in.
+//! How many answers a network gets over UDP, where addresses can be forged: pure, its time handed in, and without a lock.
 
-use std::collections::HashMap;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::net::IpAddr;
+
+use ahash::RandomState;
 
 /// Answers a second to one network, in the long run.
 pub(crate) const ANSWERS_PER_SEC_DEFAULT: u32 = 400;
@@ -9,11 +11,15 @@ pub(crate) const ANSWERS_PER_SEC_DEFAULT: u32 = 400;
 /// Seconds' worth of answers that a network may have at once: a page with all its names.
 const BURST_SECS: u32 = 5;
 
-/// Networks that are counted; where there are more, those that are at rest are forgotten, and then all.
-const NETWORKS_MAX: usize = 65_536;
+/// Buckets that networks are spread over by a secret hash. Two that share one share its answers, which is rare until a flood of forged
+/// addresses comes; then all are short anyway, and cookies and TCP go on.
+const BUCKETS: usize = 65_536;
 
 /// Every second answer beyond the limit goes out empty and truncated: who is there in truth asks again over TCP, which no one forges.
-const SLIP: u32 = 2;
+const SLIP: u64 = 2;
+
+/// The most answers a second that a bucket can count.
+const PER_SEC_MAX: u32 = 200_000;
 
 /// What becomes of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,56 +35,85 @@ pub(crate) enum Verdict {
 /// What is counted of each network: a bucket of tokens that fills with time.
 pub(crate) struct Limits {
     per_sec: u32,
-    networks: HashMap<[u8; 7], Bucket>,
+    hasher: RandomState,
+    buckets: Box<[AtomicU64]>,
 }
 
+/// A bucket in one word: when it was filled last (40 bits of milliseconds), how many were taken since it was full (20 bits), and how
+/// many were refused, as far as slipping needs it (4 bits). A full one is zero.
+#[derive(Clone, Copy)]
 struct Bucket {
-    tokens: u32,
     filled_ms: u64,
-    refused: u32,
+    taken: u64,
+    refused: u64,
 }
 
 impl Limits {
     /// `per_sec` of 0 limits nobody.
     pub(crate) fn new(per_sec: u32) -> Self {
+        Self::with_hasher(per_sec, RandomState::new())
+    }
+
+    fn with_hasher(per_sec: u32, hasher: RandomState) -> Self {
+        let buckets = if per_sec == 0 { 0 } else { BUCKETS };
         Self {
-            per_sec,
-            networks: HashMap::new(),
+            per_sec: per_sec.min(PER_SEC_MAX),
+            hasher,
+            buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Takes one answer of the network of an address. `now_ms` only ever grows.
-    pub(crate) fn take(&mut self, address: IpAddr, now_ms: u64) -> Verdict {
+    /// Takes one answer of the network of an address. `now_ms` only ever grows, but for threads that race.
+    pub(crate) fn take(&self, address: IpAddr, now_ms: u64) -> Verdict {
         if self.per_sec == 0 {
             return Verdict::Answer;
         }
-        let burst = self.per_sec * BURST_SECS;
-        if self.networks.len() >= NETWORKS_MAX {
-            let full_after_ms = u64::from(BURST_SECS) * 1000;
-            self.networks
-                .retain(|_, one| now_ms - one.filled_ms < full_after_ms);
-            if self.networks.len() >= NETWORKS_MAX {
-                self.networks.clear();
+        let at = self.hasher.hash_one(network(address)) as usize % BUCKETS;
+        let bucket = &self.buckets[at];
+        let mut before = bucket.load(Ordering::Relaxed);
+        loop {
+            let mut changed = Bucket::of(before);
+            let verdict = changed.take(self.per_sec, now_ms);
+            match bucket.compare_exchange_weak(
+                before,
+                changed.to_word(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return verdict,
+                Err(current) => before = current,
             }
         }
-        let bucket = self.networks.entry(network(address)).or_insert(Bucket {
-            tokens: burst,
-            filled_ms: now_ms,
-            refused: 0,
-        });
-        let elapsed_ms = now_ms.saturating_sub(bucket.filled_ms);
-        let earned = elapsed_ms.saturating_mul(u64::from(self.per_sec)) / 1000;
-        if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(u32::MAX);
-            bucket.tokens = bucket.tokens.saturating_add(earned).min(burst);
-            bucket.filled_ms = now_ms;
+    }
+}
+
+impl Bucket {
+    fn of(word: u64) -> Self {
+        Self {
+            filled_ms: word >> 24,
+            taken: (word >> 4) & 0xf_ffff,
+            refused: word & 0xf,
         }
-        if bucket.tokens > 0 {
-            bucket.tokens -= 1;
+    }
+
+    fn to_word(self) -> u64 {
+        (self.filled_ms << 24) | (self.taken << 4) | self.refused
+    }
+
+    fn take(&mut self, per_sec: u32, now_ms: u64) -> Verdict {
+        let burst = u64::from(per_sec * BURST_SECS);
+        let elapsed_ms = now_ms.saturating_sub(self.filled_ms);
+        let earned = elapsed_ms.saturating_mul(per_sec.into()) / 1000;
+        if earned > 0 {
+            self.taken = self.taken.saturating_sub(earned);
+            self.filled_ms = now_ms & 0xff_ffff_ffff;
+        }
+        if self.taken < burst {
+            self.taken += 1;
             return Verdict::Answer;
         }
-        bucket.refused = bucket.refused.wrapping_add(1);
-        match bucket.refused % SLIP {
+        self.refused = (self.refused + 1) & 0xf;
+        match self.refused % SLIP {
             0 => Verdict::Slip,
             _ => Verdict::Drop,
         }
@@ -102,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_network_has_its_burst_then_its_rate_and_every_second_refusal_slips() {
-        let mut limits = Limits::new(10);
+        let limits = Limits::with_hasher(10, RandomState::with_seeds(1, 2, 3, 4));
         let here: IpAddr = [192, 0, 2, 1].into();
         let neighbour: IpAddr = [192, 0, 2, 99].into();
         let elsewhere: IpAddr = [192, 0, 3, 1].into();
@@ -120,12 +155,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_bounded() {
-        let mut limits = Limits::new(10);
-        for network in 0..200_000_u32 {
-            let address: IpAddr = (network << 8).to_be_bytes().into();
-            limits.take(address, u64::from(network));
-            assert!(limits.networks.len() <= NETWORKS_MAX);
+    fn a_flood_of_networks_leaves_what_a_cookie_does_not_need() {
+        let limits = Limits::new(10);
+        let answered = (0..1_000_000_u32)
+            .filter(|network| {
+                let address: IpAddr = (network << 8).to_be_bytes().into();
+                limits.take(address, 0) == Verdict::Answer
+            })
+            .count();
+        assert!(answered <= BUCKETS * 50, "{answered}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_more_than_the_rate_and_the_burst(per_sec in 1_u32..1000, steps in proptest::collection::vec(0_u64..500, 1..400)) {
+            let limits = Limits::new(per_sec);
+            let (mut now_ms, mut answered) = (0, 0);
+            for step in steps {
+                now_ms += step;
+                for _ in 0..20 {
+                    answered += u64::from(limits.take([192, 0, 2, 1].into(), now_ms) == Verdict::Answer);
+                }
+            }
+            let most = u64::from(per_sec) * (u64::from(BURST_SECS) * 1000 + now_ms) / 1000 + 1;
+            proptest::prop_assert!(answered <= most, "{answered} of {most}");
         }
     }
 }

@@ -8,14 +8,15 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::places::Places;
 use super::service::Service;
-use super::{http, quic, stream, udp};
+use super::udp::{self, Workers};
+use super::{http, quic, stream};
 use crate::tls::Certificate;
 use crate::transport::Transport;
 
@@ -58,6 +59,7 @@ pub struct ListenError {
 #[derive(Debug)]
 pub struct Server {
     tasks: JoinSet<()>,
+    workers: Workers,
     addresses: Listen,
 }
 
@@ -73,6 +75,7 @@ impl Server {
     ) -> Result<Self, ListenError> {
         let mut starting = Starting {
             tasks: JoinSet::new(),
+            workers: Workers::default(),
             service: Arc::clone(service),
             places: Places::default(),
         };
@@ -108,6 +111,7 @@ impl Server {
         }
         Ok(Self {
             tasks: starting.tasks,
+            workers: starting.workers,
             addresses,
         })
     }
@@ -120,12 +124,14 @@ impl Server {
 
     /// Stops taking anything, and ends what is under way.
     pub async fn stop(mut self) {
+        drop(self.workers);
         self.tasks.shutdown().await;
     }
 }
 
 struct Starting {
     tasks: JoinSet<()>,
+    workers: Workers,
     service: Arc<Service>,
     places: Places,
 }
@@ -134,15 +140,13 @@ impl Starting {
     fn dns(&mut self, address: SocketAddr, udp_sockets: usize) -> Result<SocketAddr, ListenError> {
         let listener = tcp_listener(address)?;
         let bound = local(listener.local_addr(), address)?;
-        let sockets = udp::bind(bound, udp_sockets).map_err(|error| ListenError {
+        let sockets = udp::bind(bound, udp_sockets);
+        let started = sockets.and_then(|sockets| self.workers.start(sockets, &self.service));
+        started.map_err(|error| ListenError {
             what: "UDP",
             address: bound,
             error,
         })?;
-        for socket in sockets {
-            self.tasks
-                .spawn(udp::serve(socket, Arc::clone(&self.service)));
-        }
         self.accept(listener, Transport::Tcp, None);
         Ok(bound)
     }
@@ -167,7 +171,7 @@ impl Starting {
 
     fn quic(
         &mut self,
-        socket: UdpSocket,
+        socket: std::net::UdpSocket,
         address: SocketAddr,
         transport: Transport,
         certificate: &Certificate,
@@ -183,7 +187,6 @@ impl Starting {
             QuicServerConfig::try_from(tls).map_err(|error| failed(io::Error::other(error)))?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(Arc::new(quic::transport()));
-        let socket = socket.into_std().map_err(failed)?;
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime);
         let endpoint = endpoint.map_err(failed)?;
@@ -266,8 +269,8 @@ fn tcp_listener(address: SocketAddr) -> Result<TcpListener, ListenError> {
     })
 }
 
-fn udp_socket(address: SocketAddr) -> Result<UdpSocket, ListenError> {
-    let bound = udp::bind(address, 1).map(|mut sockets| sockets.remove(0));
+fn udp_socket(address: SocketAddr) -> Result<std::net::UdpSocket, ListenError> {
+    let bound = udp::bind(address, 1).map(|mut sockets| sockets.remove(0).into());
     bound.map_err(|error| ListenError {
         what: "UDP",
         address,

@@ -1,221 +1,125 @@
-//! From a finished answer to the bytes of a message: sizes, EDNS, truncation. Pure; hickory's types do the encoding.
+//! The parts of an answer that are made for who asks: the head, the question, the OPT record. Pure.
 
-use dotkey_proto::dns::{RecordType, WireName};
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::NULL;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name, RData, Record, RecordType as Type};
-use hickory_proto::serialize::binary::BinDecodable;
+use hickory_proto::op::ResponseCode;
 
-use crate::answer::{Extended, Set};
-use crate::edns;
+use super::query::Query;
 use crate::transport::Transport;
 
-/// Extended errors: RFC 8914.
-const EXTENDED_ERROR: u16 = 15;
-
-/// The text of an extended error: enough for a sentence, and far from filling a packet.
-const EXTENDED_TEXT_BYTES_MAX: usize = 200;
-
 /// A message without TCP's length has this many bytes at most, whatever it is sent over.
-const MESSAGE_BYTES_MAX: usize = 65_535;
+pub(super) const MESSAGE_BYTES_MAX: usize = 65_535;
 
-/// All that is said, before it is fitted to who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) rcode: ResponseCode,
-    pub(crate) answers: Vec<Set>,
-    pub(crate) authorities: Vec<Set>,
-    pub(crate) extended: Option<Extended>,
-    /// Whether all of it was verified here.
-    pub(crate) verified: bool,
-}
-
-impl Said {
-    /// Nothing but how it went.
-    pub(crate) fn only(rcode: ResponseCode, extended: Option<Extended>) -> Self {
-        Self {
-            rcode,
-            answers: Vec::new(),
-            authorities: Vec::new(),
-            extended,
-            verified: false,
-        }
-    }
-}
-
-/// What the answer is fitted to.
+/// What an answer is fitted to, besides the query.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Fit<'a> {
-    pub(crate) query: &'a Message,
     pub(crate) transport: Transport,
-    /// Seconds since the answer was made: its TTLs are that much shorter.
-    pub(crate) age_secs: u32,
-    pub(crate) cookie: Option<Vec<u8>>,
-    /// This server's name for who asks for one.
+    /// Now, in the seconds that packets count.
+    pub(crate) now: u32,
+    /// The cookie for this client.
+    pub(crate) cookie: Option<&'a [u8]>,
+    /// This server's name, for who asks for it.
     pub(crate) nsid: &'a [u8],
 }
 
-/// The bytes of the answer.
-pub(crate) fn write(said: &Said, fit: &Fit<'_>) -> Vec<u8> {
-    let mut message = head(fit.query, said.rcode);
-    let wants_verified = fit.query.metadata.authentic_data || dnssec_ok(fit.query);
-    message.metadata.authentic_data = said.verified && wants_verified;
-    let records = |sets: &[Set]| -> Vec<Record> {
-        sets.iter()
-            .flat_map(|set| records_of(set, fit.age_secs))
-            .collect()
-    };
-    message.answers = records(&said.answers);
-    message.authorities = records(&said.authorities);
-    message.edns = options(said, fit);
-    let limit = match fit.transport {
-        Transport::Udp => usize::from(edns::udp_answer_bytes(fit.query.edns.as_ref())),
-        _ => MESSAGE_BYTES_MAX,
-    };
-    let bytes = encode(&message);
-    let bytes = match bytes {
-        Some(bytes) if bytes.len() <= limit => bytes,
-        // RFC 2181 section 9: part of a set is no set. Who sees TC asks again over TCP.
-        _ => {
-            message.metadata.truncation = true;
-            (message.answers, message.authorities) = (Vec::new(), Vec::new());
-            encode(&message).unwrap_or_default()
-        }
-    };
-    pad(message, bytes, fit)
+/// The head and the question of an answer; how many records follow is written when they are there.
+pub(super) fn write_head(
+    query: &Query<'_>,
+    rcode: ResponseCode,
+    verified: bool,
+    out: &mut Vec<u8>,
+) {
+    let [high, low] = query.flags();
+    out.extend_from_slice(&query.id());
+    // QR, opcode and RD as they came; then RA, AD, and CD as it came.
+    let flags = [
+        0x80 | (high & 0x79),
+        0x80 | (u8::from(verified) << 5) | (low & 0x10) | rcode.low(),
+    ];
+    out.extend_from_slice(&flags);
+    let questions = u8::from(!query.question().is_empty());
+    out.extend_from_slice(&[0, questions, 0, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(query.question());
 }
 
-/// The answer to a query that cannot be read further than this.
-pub(crate) fn refuse(query: &Message, rcode: ResponseCode) -> Vec<u8> {
-    let mut message = head(query, rcode);
-    message.edns = edns::of_answer(query.edns.as_ref());
-    if let Some(edns) = &mut message.edns {
-        edns.set_rcode_high(rcode.high());
-    }
-    encode(&message).unwrap_or_default()
+/// The OPT record of an answer.
+pub(super) struct Options<'a> {
+    pub(super) query: &'a Query<'a>,
+    pub(super) rcode: ResponseCode,
+    pub(super) error: Option<(u16, &'a [u8])>,
+    pub(super) fit: &'a Fit<'a>,
 }
 
-/// To bytes that have no more than the head of a query.
-pub(crate) fn malformed(query: &[u8]) -> Option<Vec<u8>> {
-    let [high, low, flags, ..] = *query else {
-        return None;
-    };
-    // An answer is never answered: two servers would go on for ever.
-    if query.len() < 12 || flags & 0x80 != 0 {
-        return None;
-    }
-    let id = u16::from_be_bytes([high, low]);
-    let mut message = Message::new(
-        id,
-        MessageType::Response,
-        OpCode::from_u8((flags >> 3) & 0x0f),
-    );
-    message.metadata.response_code = ResponseCode::FormErr;
-    encode(&message)
-}
-
-/// Whether who asks wants signatures.
-pub(crate) fn dnssec_ok(query: &Message) -> bool {
-    query
-        .edns
-        .as_ref()
-        .is_some_and(|edns| edns.flags().dnssec_ok)
-}
-
-/// The name of a question as the zones have it.
-pub(crate) fn wire_name(query: &Query) -> Option<WireName> {
-    let mut wire = Vec::with_capacity(query.name().len());
-    for label in query.name().iter() {
-        wire.push(u8::try_from(label.len()).ok()?);
-        wire.extend(label);
-    }
-    wire.push(0);
-    WireName::from_wire(&wire).ok()
-}
-
-/// A name as hickory has it.
-pub(crate) fn name_of(name: &WireName) -> Name {
-    Name::from_bytes(name.as_wire()).expect("a wire name is a name")
-}
-
-fn head(query: &Message, rcode: ResponseCode) -> Message {
-    let mut message = Message::new(
-        query.metadata.id,
-        MessageType::Response,
-        query.metadata.op_code,
-    );
-    message.metadata.recursion_desired = query.metadata.recursion_desired;
-    message.metadata.checking_disabled = query.metadata.checking_disabled;
-    message.metadata.recursion_available = true;
-    message.metadata.response_code = rcode;
-    message.queries.clone_from(&query.queries);
-    message
-}
-
-fn records_of(set: &Set, age_secs: u32) -> impl Iterator<Item = Record> + '_ {
-    let owner = name_of(&set.owner);
-    set.rdata.iter().map(move |rdata| {
-        let data = RData::Unknown {
-            code: type_of(set.rtype),
-            rdata: NULL::with(rdata.clone()),
+impl Options<'_> {
+    /// Behind the sections of a message. RFC 6891 section 6.1.1: only who sent an OPT gets one.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        use crate::edns::{ANSWER_PADDING_BYTES, UDP_ANSWER_BYTES_MAX, VERSION};
+        const NSID: u16 = 3;
+        const COOKIE: u16 = 10;
+        const PADDING: u16 = 12;
+        const EXTENDED_ERROR: u16 = 15;
+        const OPTION_HEAD_BYTES: usize = 4;
+        let Some(asked) = &self.query.edns else {
+            return;
         };
-        Record::from_rdata(owner.clone(), set.ttl.saturating_sub(age_secs), data)
-    })
+        out[10..12].copy_from_slice(&1_u16.to_be_bytes());
+        // The root, OPT, our size, the high bits of the code, the version; RFC 3225 section 3: DO comes back as it was sent.
+        out.extend_from_slice(&[0, 0, 41]);
+        out.extend_from_slice(&UDP_ANSWER_BYTES_MAX.to_be_bytes());
+        out.extend_from_slice(&[
+            self.rcode.high(),
+            VERSION,
+            u8::from(asked.dnssec_ok) << 7,
+            0,
+            0,
+            0,
+        ]);
+        let options_at = out.len();
+        let head = |out: &mut Vec<u8>, code: u16, length: usize| {
+            out.extend_from_slice(&code.to_be_bytes());
+            out.extend_from_slice(&(length as u16).to_be_bytes());
+        };
+        if let Some((code, text)) = self.error {
+            head(out, EXTENDED_ERROR, 2 + text.len());
+            out.extend_from_slice(&code.to_be_bytes());
+            out.extend_from_slice(text);
+        }
+        if let Some(cookie) = self.fit.cookie {
+            head(out, COOKIE, cookie.len());
+            out.extend_from_slice(cookie);
+        }
+        if asked.nsid && !self.fit.nsid.is_empty() {
+            head(out, NSID, self.fit.nsid.len());
+            out.extend_from_slice(self.fit.nsid);
+        }
+        // RFC 7830, RFC 8467: answers that the path cannot see into come in few lengths, where who asks pads too.
+        if asked.padding && self.fit.transport.is_encrypted() {
+            let least = out.len() + OPTION_HEAD_BYTES;
+            let padded = least
+                .next_multiple_of(ANSWER_PADDING_BYTES)
+                .min(MESSAGE_BYTES_MAX);
+            if let Some(zeros) = padded.checked_sub(least) {
+                head(out, PADDING, zeros);
+                out.resize(padded, 0);
+            }
+        }
+        let length = (out.len() - options_at) as u16;
+        out[options_at - 2..options_at].copy_from_slice(&length.to_be_bytes());
+    }
 }
 
-fn type_of(rtype: RecordType) -> Type {
-    Type::from(rtype.0)
-}
-
-fn options(said: &Said, fit: &Fit<'_>) -> Option<Edns> {
-    let asked = fit.query.edns.as_ref()?;
-    let mut edns = edns::of_answer(Some(asked))?;
-    edns.set_rcode_high(said.rcode.high());
-    let options = edns.options_mut();
-    if let Some(Extended { code, text }) = &said.extended {
-        let mut data = code.to_be_bytes().to_vec();
-        data.extend(cut(text, EXTENDED_TEXT_BYTES_MAX).as_bytes());
-        options.insert(EdnsOption::Unknown(EXTENDED_ERROR, data));
-    }
-    if let Some(cookie) = &fit.cookie {
-        options.insert(EdnsOption::Unknown(EdnsCode::Cookie.into(), cookie.clone()));
-    }
-    if asked.option(EdnsCode::NSID).is_some() && !fit.nsid.is_empty() {
-        options.insert(EdnsOption::Unknown(
-            EdnsCode::NSID.into(),
-            fit.nsid.to_vec(),
-        ));
-    }
-    Some(edns)
-}
-
-/// RFC 7830, RFC 8467: answers that the path cannot see into come in few lengths, where who asks pads too.
-fn pad(mut message: Message, bytes: Vec<u8>, fit: &Fit<'_>) -> Vec<u8> {
-    /// A code and a length.
-    const OPTION_HEAD_BYTES: usize = 4;
-    let asked = fit.query.edns.as_ref();
-    let asked = asked.is_some_and(|edns| edns.option(EdnsCode::Padding).is_some());
-    if !asked || !fit.transport.is_encrypted() {
-        return bytes;
-    }
-    let Some(edns) = &mut message.edns else {
-        return bytes;
+/// The answer to what is not answered: how it went, and nothing else.
+pub(super) fn refuse(query: &Query<'_>, rcode: ResponseCode, fit: &Fit<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    write_head(query, rcode, false, out);
+    let options = Options {
+        query,
+        rcode,
+        error: None,
+        fit,
     };
-    let least = bytes.len() + OPTION_HEAD_BYTES;
-    let padded = least.next_multiple_of(edns::ANSWER_PADDING_BYTES);
-    let zeros = vec![0; padded.min(MESSAGE_BYTES_MAX).saturating_sub(least)];
-    edns.options_mut()
-        .insert(EdnsOption::Unknown(EdnsCode::Padding.into(), zeros));
-    encode(&message)
-        .filter(|bytes| bytes.len() <= MESSAGE_BYTES_MAX)
-        .unwrap_or(bytes)
+    options.write(out);
 }
 
-fn encode(message: &Message) -> Option<Vec<u8>> {
-    message.to_vec().ok()
-}
-
-/// A text of at most so many bytes, cut between characters.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
+/// Says that there is more than was sent: who reads it asks again over TCP.
+pub(super) fn cut_short(out: &mut [u8]) {
+    out[2] |= 0x02;
 }

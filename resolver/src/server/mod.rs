@@ -5,23 +5,34 @@
 //! bounded time and memory whatever it says, and that a client that is slow, silent or hostile keeps nobody else waiting.
 
 mod access;
+mod cache;
+mod changes;
 mod cookie;
 mod doh;
 mod http;
+mod kept;
 mod limits;
 mod listen;
 mod message;
 mod ours;
+mod packet;
 mod places;
+mod query;
 mod quic;
+mod said;
+mod sections;
 mod service;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod work;
 
 pub use access::{Access, Prefix, PrefixError};
+pub use cache::Size;
+pub use kept::KeptAnswer;
 pub use listen::{Listen, ListenError, Server};
 pub use service::{Client, Config, Counters, Reply, Service};
 
-pub(crate) use message::{Said, name_of};
+pub(crate) use said::Said;
+pub(crate) use sections::name_of;

@@ -6,8 +6,9 @@ use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
-use super::message::Said;
-use super::service::{Key, Service};
+use super::query::Key;
+use super::said::Said;
+use super::service::Service;
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
 use crate::answer::{Answer, Extended, apex, extended};
@@ -27,6 +28,8 @@ const _: () = assert!(
 pub(super) struct Ours {
     pub(super) answer: Answer,
     pub(super) of: Vec<KeyId>,
+    /// Whether a change of any of it would be told as a change of one of these identities.
+    pub(super) is_told: bool,
 }
 
 /// What is answered to a question under our suffix.
@@ -34,17 +37,25 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
     let resolver = &service.config.resolver;
     let suffix = resolver.origin();
     let mut answer = Answer::new();
-    let mut of = Vec::new();
+    let (mut of, mut is_told) = (Vec::new(), service.config.told_of_changes);
     let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
             abroad(service, key, &at, &mut answer).await;
-            return Ours { answer, of };
+            return Ours {
+                answer,
+                of,
+                is_told: false,
+            };
         };
         if relative.is_apex() {
             let top = apex::answer(suffix, key.rtype, service.config.signer.dnskey());
             append(&mut answer, top);
-            return Ours { answer, of };
+            return Ours {
+                answer,
+                of,
+                is_told,
+            };
         }
         let found = match resolver.resolve_wire(&at, Ask::default()).await {
             Ok(found) => found,
@@ -54,10 +65,16 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
                     of.push(*key_id);
                 }
                 fail(&mut answer, &error, &at, suffix);
-                return Ours { answer, of };
+                return Ours {
+                    answer,
+                    of,
+                    is_told: false,
+                };
             }
         };
         of.push(found.record().key_id());
+        // Who holds a name is the ledger's to say.
+        is_told &= found.proof().is_none();
         let question = Question {
             name: &at,
             rtype: key.rtype,
@@ -66,6 +83,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         };
         let onward = local::add(&mut answer, &question, &found);
         if found.is_stale() && answer.extended.is_none() {
+            is_told = false;
             answer.extended = Some(Extended {
                 code: extended::STALE,
                 text: "no source answers; this holds by itself, and may have been replaced"
@@ -73,7 +91,13 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             });
         }
         match onward {
-            Onward::Done => return Ours { answer, of },
+            Onward::Done => {
+                return Ours {
+                    answer,
+                    of,
+                    is_told,
+                };
+            }
             Onward::Name(next) => at = next,
         }
     }
@@ -81,7 +105,11 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         extended::OTHER,
         "its aliases lead through more than 8 names".to_owned(),
     );
-    Ours { answer, of }
+    Ours {
+        answer,
+        of,
+        is_told: false,
+    }
 }
 
 /// Signs what is ours, for who asks for that. The CNAME that a DNAME amounts to needs no signature (RFC 6672 section 5.3.1), and

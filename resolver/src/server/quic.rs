@@ -102,7 +102,7 @@ async fn doq(
     mut send: SendStream,
     mut receive: RecvStream,
     client: Client,
-    service: &Service,
+    service: &Arc<Service>,
 ) -> Result<(), Wrong> {
     let Ok(bytes) = receive.read_to_end(QUERY_BYTES_MAX).await else {
         // Reset by the client, or longer than any query.
@@ -153,7 +153,7 @@ async fn serve_http3(connection: Connection, client: Client, service: Arc<Servic
 async fn respond(
     request: RequestResolver<Http3, Bytes>,
     client: Client,
-    service: &Service,
+    service: &Arc<Service>,
 ) -> Result<(), h3::error::StreamError> {
     let (request, mut stream) = request.resolve_request().await?;
     let (head, ()) = request.into_parts();

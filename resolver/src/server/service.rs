@@ -1,30 +1,30 @@
 //! From the bytes of a query to the bytes of its answer, whatever they travelled over.
 //!
 //! It promises an answer or a decision to stay silent for any bytes, in bounded time and with bounded work, and that a name under
-//! our suffix is decided here before the way to ordinary names or what is kept of them is looked at.
+//! our suffix is decided here before the way to ordinary names or what is kept of them is looked at. What is kept is given without
+//! waiting ([`Service::begin`]); what is not is worked on ([`super::work`]).
 
 use core::net::IpAddr;
-use core::time::Duration;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dotkey_proto::dns::{RecordType, WireName};
+use dotkey_proto::dns::WireName;
 use dotkey_proto::identity::KeyId;
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::{DNSClass, RecordType as Type};
+use hickory_proto::op::ResponseCode;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::access::Access;
-use super::cookie::{Cookie, Cookies};
+use super::cache::{self, Cache, Size};
+use super::changes::Changes;
+use super::cookie::{COOKIE_BYTES, Cookie, Cookies};
 use super::limits::{ANSWERS_PER_SEC_DEFAULT, Limits, Verdict};
-use super::message::{self, Fit, Said};
-use super::ours::{self, Ours};
+use super::message::{self, Fit};
+use super::packet::{Kind, Packet};
+use super::query::{Key, KeyBytes, Query, Wrong};
+use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
-use crate::answer::{Extended, extended};
-use crate::bounded::Bounded;
-use crate::edns;
 use crate::flight::Flights;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
@@ -32,18 +32,6 @@ use crate::upstream::Upstream;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
-
-/// A stub gives up after 5 s; an answer that says what is wrong must be there before.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_500);
-
-/// Kept answers under our suffix, and kept ordinary ones: neither can push out the other.
-const KEPT_BYTES_DEFAULT: usize = 16 << 20;
-
-/// A kept answer under our suffix is looked at again after this, however long clients keep theirs.
-const OURS_KEPT_SECS_MAX: u32 = 10;
-
-/// RFC 9520: that there is no answer is kept too, for a little while.
-const FAILURE_KEPT_SECS: u32 = 5;
 
 /// Who asks, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +68,10 @@ pub struct Config {
     pub answers_per_sec: u32,
     /// What this server calls itself, for who asks (RFC 5001).
     pub nsid: String,
+    /// Whether all changes of records are told by [`Service::changed`], as beside a node that hears of them.
+    pub told_of_changes: bool,
+    /// How much memory kept answers may take, for names under the suffix, and as much again for all others.
+    pub cache_bytes: usize,
 }
 
 impl Config {
@@ -94,6 +86,8 @@ impl Config {
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),
+            told_of_changes: false,
+            cache_bytes: cache::BYTES_DEFAULT,
         }
     }
 }
@@ -105,6 +99,10 @@ pub struct Counters {
     pub queries: [AtomicU64; 6],
     /// Answered from what was kept.
     pub kept: AtomicU64,
+    /// Answered with what was kept although its time was over, because nobody who should know answered.
+    pub stale: AtomicU64,
+    /// Fetched again before its time was over, because it was being asked for.
+    pub renewed: AtomicU64,
     /// Refused because of who asked.
     pub not_allowed: AtomicU64,
     /// Not answered, or cut short, because the network had too many answers.
@@ -120,41 +118,45 @@ pub struct Counters {
 /// What answers.
 pub struct Service {
     pub(super) config: Config,
-    begun: Instant,
+    pub(super) begun: Instant,
     cookies: Cookies,
-    limits: Mutex<Limits>,
-    working: Semaphore,
-    ours: Mutex<Bounded<Key, Kept>>,
-    ordinary: Mutex<Bounded<Key, Kept>>,
-    flights: Flights<Key, Kept>,
+    limits: Limits,
+    pub(super) working: Semaphore,
+    pub(super) cache: Cache,
+    pub(super) changes: Changes,
+    pub(super) flights: Flights<Key, Arc<Packet>>,
     /// What it has counted.
     pub counters: Counters,
 }
 
-/// A question, as far as the answer depends on it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) name: WireName,
-    pub(super) rtype: RecordType,
-    pub(super) dnssec: bool,
+/// How far a query came without waiting.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// Nothing is to be sent.
+    Silence,
+    /// The answer was written.
+    Said(Written),
+    /// It has to be worked on.
+    Missing(Missing),
 }
 
-/// An answer that is kept.
+/// An answer that was written without waiting.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// For how long the client may keep it.
+    pub(super) ttl: u32,
+    /// Whether it is one that was kept, and no refusal.
+    pub(super) from_kept: bool,
+    /// What is to be fetched again, because its time is nearly over.
+    pub(super) renew: Option<Key>,
+}
+
+/// A query whose answer is not kept.
 #[derive(Clone, Debug)]
-struct Kept {
-    said: Arc<Said>,
-    /// The identities whose records it comes from.
-    of: Arc<[KeyId]>,
-    made_at: Instant,
-    ttl: u32,
-}
-
-/// A query that was read.
-struct Asked {
-    query: Message,
-    key: Key,
-    client: Client,
-    cookie: Option<Vec<u8>>,
+pub(super) struct Missing {
+    bytes: Vec<u8>,
+    transport: Transport,
+    cookie: Option<[u8; COOKIE_BYTES]>,
 }
 
 impl std::fmt::Debug for Service {
@@ -172,10 +174,10 @@ impl Service {
         Self {
             begun: Instant::now(),
             cookies: Cookies::new(secret),
-            limits: Mutex::new(Limits::new(config.answers_per_sec)),
+            limits: Limits::new(config.answers_per_sec),
             working: Semaphore::new(WORKING_MAX),
-            ours: Mutex::new(Bounded::new(KEPT_BYTES_DEFAULT)),
-            ordinary: Mutex::new(Bounded::new(KEPT_BYTES_DEFAULT)),
+            cache: Cache::new(config.cache_bytes),
+            changes: Changes::new(),
             flights: Flights::new(),
             counters: Counters::default(),
             config,
@@ -183,269 +185,265 @@ impl Service {
     }
 
     /// The answer to a query; none where silence is the answer.
-    pub async fn answer(&self, bytes: &[u8], client: Client) -> Option<Reply> {
-        let at = Transport::ALL
-            .iter()
-            .position(|one| *one == client.transport);
-        count(&self.counters.queries[at.unwrap_or_default()]);
-        let asked = match self.read(bytes, client) {
-            Ok(asked) => asked,
-            Err(reply) => return reply.map(|bytes| Reply { bytes, ttl: 0 }),
-        };
-        let kept = self.find(&asked.key).await;
-        Some(self.reply(&asked, &kept))
+    pub async fn answer(self: &Arc<Self>, bytes: &[u8], client: Client) -> Option<Reply> {
+        let mut out = Vec::new();
+        let begun = self.begin(bytes, client, self.now_ms(), None, &mut out);
+        self.count_queries(client.transport, 1);
+        match begun {
+            Begun::Silence => None,
+            Begun::Said(said) => {
+                self.count_kept(said.from_kept.into());
+                if let Some(key) = said.renew {
+                    self.renew(key);
+                }
+                Some(Reply {
+                    bytes: out,
+                    ttl: said.ttl,
+                })
+            }
+            Begun::Missing(missing) => Some(self.finish(&missing).await),
+        }
     }
 
     /// A record of an identity changed: what is kept of it is not used any more.
     pub fn changed(&self, key_id: &KeyId) {
         self.config.resolver.forget(key_id);
-        lock(&self.ours).retain(|_, kept| !kept.of.contains(key_id));
+        self.changes.tell(key_id);
     }
 
     /// Lets go of all kept answers.
     pub fn flush(&self) {
         self.config.resolver.forget_all();
-        lock(&self.ours).retain(|_, _| false);
-        lock(&self.ordinary).retain(|_, _| false);
+        self.cache.flush(None);
     }
 
-    /// How many answers are kept and how many bytes they take: ours, then ordinary ones.
+    /// Lets go of the kept answers of a name and of those below it, and says how many they were. Under our suffix what is known of all
+    /// identities is asked for anew: a name does not tell which of them its answer came from.
+    pub fn flush_under(&self, name: &WireName) -> usize {
+        if self.kind(name) == Kind::Ours {
+            self.config.resolver.forget_all();
+        }
+        self.cache.flush(Some(name))
+    }
+
+    /// How much is kept: ours, then ordinary answers.
     #[must_use]
-    pub fn kept(&self) -> [(usize, usize); 2] {
-        [lock(&self.ours).size(), lock(&self.ordinary).size()]
+    pub fn kept(&self) -> [Size; 2] {
+        [Kind::Ours, Kind::Ordinary].map(|kind| self.cache.partition(kind).size())
     }
 
-    /// The question of a query, or what to say where it has none that is answered.
-    fn read(&self, bytes: &[u8], client: Client) -> Result<Asked, Option<Vec<u8>>> {
-        if !self.config.access.allows(client.address) {
-            count(&self.counters.not_allowed);
-            // Over UDP whoever asks may be somebody else: silence reflects nothing.
-            return Err(match client.transport {
-                Transport::Udp => None,
-                _ => Message::from_vec(bytes)
-                    .ok()
-                    .map(|query| message::refuse(&query, ResponseCode::Refused)),
-            });
+    /// Milliseconds since it began.
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Queries of one transport.
+    pub(super) fn count_queries(&self, transport: Transport, number: u64) {
+        let at = Transport::ALL.iter().position(|one| *one == transport);
+        self.counters.queries[at.unwrap_or_default()].fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// Queries answered with what was kept.
+    pub(super) fn count_kept(&self, number: u64) {
+        self.counters.kept.fetch_add(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn kind(&self, name: &WireName) -> Kind {
+        self.kind_of(name.as_wire())
+    }
+
+    fn kind_of(&self, name: &[u8]) -> Kind {
+        match cache::ends_in(name, self.config.resolver.origin()) {
+            true => Kind::Ours,
+            false => Kind::Ordinary,
         }
-        let Ok(query) = Message::from_vec(bytes) else {
-            count(&self.counters.malformed);
-            return Err(message::malformed(bytes));
+    }
+
+    /// Answers a query as far as that needs no waiting: with what is kept, or with why it is not answered.
+    pub(super) fn begin(
+        &self,
+        bytes: &[u8],
+        client: Client,
+        now_ms: u64,
+        hot: Option<&mut Hot>,
+        out: &mut Vec<u8>,
+    ) -> Begun {
+        let mut fit = Fit {
+            transport: client.transport,
+            now: secs(now_ms),
+            cookie: None,
+            nsid: self.config.nsid.as_bytes(),
         };
-        if query.metadata.message_type == MessageType::Response {
-            count(&self.counters.malformed);
-            return Err(None);
-        }
-        let now = self.config.resolver.now();
-        let cookie = self.cookies.read(query.edns.as_ref(), client.address, now);
-        let (cookie, known) = match cookie {
-            Cookie::Malformed => return Err(Some(message::refuse(&query, ResponseCode::FormErr))),
-            Cookie::None => (None, false),
-            Cookie::Client {
-                client: part,
-                known,
-            } => (Some(self.cookies.make(&part, client.address, now)), known),
+        let query = match Query::parse(bytes) {
+            _ if !self.config.access.allows(client.address) => {
+                count(&self.counters.not_allowed);
+                return not_allowed(bytes, &fit, out);
+            }
+            Ok(query) => query,
+            Err(Wrong::Silence) => {
+                count(&self.counters.malformed);
+                return Begun::Silence;
+            }
+            Err(Wrong::Refused(query, rcode)) => {
+                count(&self.counters.malformed);
+                return refused(&query, rcode, &fit, out);
+            }
         };
+        let (cookie, known) = match self.cookie(&query, client.address) {
+            Ok(cookie) => cookie,
+            Err(rcode) => return refused(&query, rcode, &fit, out),
+        };
+        fit.cookie = cookie.as_ref().map(|cookie| &cookie[..]);
         // Nobody elsewhere can ask in the name of this machine's own addresses.
         if client.transport == Transport::Udp && !known && !client.address.is_loopback() {
-            self.limit(&query, client)?;
+            match self.limits.take(client.address, now_ms) {
+                Verdict::Answer => {}
+                verdict => {
+                    count(&self.counters.limited);
+                    return limited(&query, verdict, &fit, out);
+                }
+            }
         }
-        let key = question(&query).map_err(|rcode| {
-            count(&self.counters.malformed);
-            Some(message::refuse(&query, rcode))
-        })?;
-        Ok(Asked {
-            query,
-            key,
-            client,
+        let key = query.key_bytes();
+        let given = |packet: &Packet| self.give(packet, &query, &fit, out);
+        if let Some(begun) = self.with_kept(&key, fit.now, hot, given) {
+            return begun;
+        }
+        Begun::Missing(Missing {
+            bytes: bytes.to_vec(),
+            transport: client.transport,
             cookie,
         })
     }
 
-    fn limit(&self, query: &Message, client: Client) -> Result<(), Option<Vec<u8>>> {
-        let now_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let verdict = lock(&self.limits).take(client.address, now_ms);
-        if verdict == Verdict::Answer {
-            return Ok(());
-        }
-        count(&self.counters.limited);
-        Err((verdict == Verdict::Slip).then(|| {
-            let mut bytes = message::refuse(query, ResponseCode::NoError);
-            // The TC bit.
-            if let Some(flags) = bytes.get_mut(2) {
-                *flags |= 0x02;
-            }
-            bytes
-        }))
-    }
-
-    async fn find(&self, key: &Key) -> Kept {
-        let ours = self.config.resolver.relative(&key.name).is_some();
-        let partition = if ours { &self.ours } else { &self.ordinary };
-        let kept = lock(partition).get(key).cloned();
-        if let Some(kept) = kept
-            && kept.age_secs() < kept.ttl
-        {
-            count(&self.counters.kept);
-            return kept;
-        }
-        self.flights.join(key.clone(), self.work(key, ours)).await
-    }
-
-    async fn work(&self, key: &Key, ours: bool) -> Kept {
-        let Ok(_permit) = self.working.try_acquire() else {
-            count(&self.counters.overloaded);
-            let said = failed(
-                extended::OTHER,
-                "as much is under way as this server allows",
-            );
-            return Kept::new(said, Arc::default(), 0);
-        };
-        let (said, of) = match tokio::time::timeout(ANSWER_TIMEOUT, self.say(key, ours)).await {
-            Ok(said) => said,
-            Err(_) => {
-                let text = "nobody who should know answered in time";
-                (failed(extended::NO_REACHABLE_AUTHORITY, text), Vec::new())
-            }
-        };
-        let ttl = ttl_of(&said, ours);
-        if said.rcode == ResponseCode::ServFail {
-            count(&self.counters.failed);
-        }
-        let kept = Kept::new(said, of.into(), ttl);
-        let bytes = kept.bytes();
-        let partition = if ours { &self.ours } else { &self.ordinary };
-        lock(partition).insert(key.clone(), kept.clone(), bytes);
-        kept
-    }
-
-    async fn say(&self, key: &Key, ours: bool) -> (Said, Vec<KeyId>) {
-        if ours {
-            let Ours { answer, of } = ours::answer(self, key).await;
-            let now = self.config.resolver.now();
-            return (ours::sign(answer, &self.config.signer, key.dnssec, now), of);
-        }
-        match &self.config.upstream {
-            Some(upstream) => (
-                upstream.ask(&key.name, key.rtype, key.dnssec).await,
-                Vec::new(),
-            ),
-            None => {
-                let text = "this server answers names of its own suffix alone".to_owned();
-                let code = extended::NOT_SUPPORTED;
-                (
-                    Said::only(ResponseCode::Refused, Some(Extended { code, text })),
-                    Vec::new(),
-                )
-            }
-        }
-    }
-
-    fn reply(&self, asked: &Asked, kept: &Kept) -> Reply {
-        let age_secs = kept.age_secs();
-        let fit = Fit {
-            query: &asked.query,
-            transport: asked.client.transport,
-            age_secs,
-            cookie: asked.cookie.clone(),
-            nsid: self.config.nsid.as_bytes(),
-        };
+    /// Goes on with a query whose answer is not kept, until there is one.
+    pub(super) async fn finish(self: &Arc<Self>, missing: &Missing) -> Reply {
+        let query = Query::parse(&missing.bytes).expect("it was read before");
+        let packet = self.find(&query.key()).await;
+        let fit = missing.fit(self);
+        let mut bytes = Vec::new();
+        packet.write(&query, &fit, &mut bytes);
         Reply {
-            bytes: message::write(&kept.said, &fit),
-            ttl: least_ttl(&kept.said).unwrap_or(0).saturating_sub(age_secs),
-        }
-    }
-}
-
-impl Kept {
-    fn new(said: Said, of: Arc<[KeyId]>, ttl: u32) -> Self {
-        Self {
-            said: Arc::new(said),
-            of,
-            made_at: Instant::now(),
-            ttl,
+            bytes,
+            ttl: packet.ttl(fit.now),
         }
     }
 
-    fn age_secs(&self) -> u32 {
-        u32::try_from(self.made_at.elapsed().as_secs()).unwrap_or(u32::MAX)
+    /// Answers that too much is under way for a query to be worked on.
+    pub(super) fn is_busy(&self, missing: &Missing, out: &mut Vec<u8>) {
+        count(&self.counters.overloaded);
+        let query = Query::parse(&missing.bytes).expect("it was read before");
+        let fit = missing.fit(self);
+        message::refuse(&query, ResponseCode::ServFail, &fit, out);
     }
 
-    /// In round figures: the sets with their allocations.
-    fn bytes(&self) -> usize {
-        const SET_BYTES: usize = 160;
-        let sets = self.said.answers.iter().chain(&self.said.authorities);
-        let of_set = |set: &crate::answer::Set| {
-            SET_BYTES
-                + set
-                    .rdata
-                    .iter()
-                    .map(|rdata| rdata.len() + 40)
-                    .sum::<usize>()
+    /// Calls `give` with the answer that is kept, if there is one that holds.
+    fn with_kept<T>(
+        &self,
+        key: &KeyBytes,
+        now: u32,
+        hot: Option<&mut Hot>,
+        give: impl FnOnce(&Packet) -> T,
+    ) -> Option<T> {
+        let Some(hot) = hot else {
+            let packet = self.kept_under(key)?;
+            return self.holds(&packet, now).then(|| give(&packet));
         };
-        256 + sets.map(of_set).sum::<usize>() + self.of.len() * 32
+        if let Some(packet) = hot.get(key)
+            && self.holds(packet, now)
+        {
+            return Some(give(packet));
+        }
+        let packet = self.kept_under(key)?;
+        if !self.holds(&packet, now) {
+            return None;
+        }
+        hot.put(key, &packet);
+        Some(give(&packet))
+    }
+
+    /// The answer that is kept under a key, however old.
+    fn kept_under(&self, key: &KeyBytes) -> Option<Arc<Packet>> {
+        let kind = self.kind_of(key.name());
+        self.cache.partition(kind).get(key.as_bytes())
+    }
+
+    /// Whether an answer can be given without asking again.
+    pub(super) fn holds(&self, packet: &Packet, now: u32) -> bool {
+        packet.age_secs(now) < packet.kept_secs
+            && self.changes.none_since(packet.as_of, &packet.told_at)
+    }
+
+    fn give(&self, packet: &Packet, query: &Query<'_>, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
+        packet.write(query, fit, out);
+        let renew = packet.is_to_be_renewed(fit.now);
+        packet.give();
+        Begun::Said(Written {
+            ttl: packet.ttl(fit.now),
+            from_kept: true,
+            renew: renew.then(|| query.key()),
+        })
+    }
+
+    /// The cookie for the answer, and whether the query has one that we gave to its address.
+    fn cookie(
+        &self,
+        query: &Query<'_>,
+        address: IpAddr,
+    ) -> Result<(Option<[u8; COOKIE_BYTES]>, bool), ResponseCode> {
+        let Some(cookie) = query.edns.and_then(|edns| edns.cookie) else {
+            return Ok((None, false));
+        };
+        let now = self.config.resolver.now();
+        match self.cookies.read(cookie, address, now) {
+            Cookie::Malformed => Err(ResponseCode::FormErr),
+            Cookie::Client { client, known } => {
+                Ok((Some(self.cookies.make(&client, address, now)), known))
+            }
+        }
     }
 }
 
-/// The one question that is answered; else how the query is refused.
-fn question(query: &Message) -> Result<Key, ResponseCode> {
-    if query.metadata.op_code != OpCode::Query {
-        return Err(ResponseCode::NotImp);
-    }
-    if query
-        .edns
-        .as_ref()
-        .is_some_and(|edns| edns.version() != edns::VERSION)
-    {
-        return Err(ResponseCode::BADVERS);
-    }
-    // RFC 9619: one question, no more and no less.
-    let [question] = &query.queries[..] else {
-        return Err(ResponseCode::FormErr);
-    };
-    if question.query_class() != DNSClass::IN {
-        return Err(ResponseCode::Refused);
-    }
-    match question.query_type() {
-        Type::AXFR | Type::IXFR => return Err(ResponseCode::Refused),
-        Type::OPT | Type::TSIG | Type::ZERO => return Err(ResponseCode::FormErr),
-        _ => {}
-    }
-    let name = message::wire_name(question).ok_or(ResponseCode::FormErr)?;
-    Ok(Key {
-        name,
-        rtype: RecordType(question.query_type().into()),
-        dnssec: message::dnssec_ok(query),
-    })
-}
-
-/// How long an answer is kept here.
-fn ttl_of(said: &Said, ours: bool) -> u32 {
-    if said.rcode == ResponseCode::ServFail {
-        return FAILURE_KEPT_SECS;
-    }
-    let ttl = least_ttl(said).unwrap_or(FAILURE_KEPT_SECS);
-    if ours {
-        ttl.min(OURS_KEPT_SECS_MAX)
-    } else {
-        ttl
+impl Missing {
+    fn fit<'a>(&'a self, service: &'a Service) -> Fit<'a> {
+        Fit {
+            transport: self.transport,
+            now: secs(service.now_ms()),
+            cookie: self.cookie.as_ref().map(|cookie| &cookie[..]),
+            nsid: service.config.nsid.as_bytes(),
+        }
     }
 }
 
-fn least_ttl(said: &Said) -> Option<u32> {
-    let sets = said.answers.iter().chain(&said.authorities);
-    sets.map(|set| set.ttl).min()
+/// Over UDP whoever asks may be somebody else: silence reflects nothing.
+fn not_allowed(bytes: &[u8], fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
+    match Query::parse(bytes) {
+        Ok(query) | Err(Wrong::Refused(query, _)) if fit.transport != Transport::Udp => {
+            refused(&query, ResponseCode::Refused, fit, out)
+        }
+        _ => Begun::Silence,
+    }
 }
 
-pub(super) fn failed(code: u16, text: &str) -> Said {
-    let text = text.to_owned();
-    Said::only(ResponseCode::ServFail, Some(Extended { code, text }))
+fn limited(query: &Query<'_>, verdict: Verdict, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
+    if verdict == Verdict::Drop {
+        return Begun::Silence;
+    }
+    let begun = refused(query, ResponseCode::NoError, fit, out);
+    message::cut_short(out);
+    begun
 }
 
-fn count(counter: &AtomicU64) {
+fn refused(query: &Query<'_>, rcode: ResponseCode, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
+    message::refuse(query, rcode, fit, out);
+    Begun::Said(Written::default())
+}
+
+/// Milliseconds as packets count time.
+pub(super) fn secs(ms: u64) -> u32 {
+    u32::try_from(ms / 1000).unwrap_or(u32::MAX)
+}
+
+pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Nothing that panics happens under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

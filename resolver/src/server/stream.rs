@@ -4,15 +4,14 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::service::{Client, Service};
+use super::service::{Begun, Client, Service};
 use crate::transport::Transport;
 
-/// Queries of one connection that are under way; who sends more is read no further until answers are out.
+/// Queries of one connection that wait for an answer that is not kept; who sends more is read no further until answers are out.
 const PIPELINED_MAX: usize = 64;
 
 /// RFC 7766 section 6.2.3: a connection that says nothing costs a place that others want.
@@ -30,86 +29,178 @@ const QUERY_BYTES_MAX: usize = 4096;
 /// A message's head; less is no query.
 const QUERY_BYTES_MIN: usize = 12;
 
+/// What is read at once.
+const READ_BYTES: usize = 4096;
+
+/// Answers that are collected before they are written.
+const WRITTEN_BYTES: usize = 16 * 1024;
+
 /// Answers the queries of one connection until it ends, errs or idles.
 pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>)
 where
-    S: AsyncRead + AsyncWrite + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (reader, writer) = split(stream);
-    let (answers, ready) = mpsc::channel(PIPELINED_MAX);
-    let mut writing = tokio::spawn(write(writer, ready));
-    tokio::select! {
-        () = read(reader, client, service, answers) => {
-            // The answers under way still go out.
-            let _ = timeout(WRITE_TIME_MAX, &mut writing).await;
-        }
-        // It cannot be written to any more: nothing that comes in needs an answer.
-        _ = &mut writing => return,
+    let mut conversation = Conversation {
+        stream,
+        client,
+        service,
+        input: Vec::new(),
+        begun_at: None,
+        quiet_since: Instant::now(),
+        answer: Vec::new(),
+        output: Vec::new(),
+        under_way: JoinSet::new(),
+    };
+    if conversation.converse().await.is_ok() {
+        let _ = timeout(WRITE_TIME_MAX, conversation.stream.shutdown()).await;
     }
-    writing.abort();
 }
 
-async fn read<S: AsyncRead>(
-    mut reader: ReadHalf<S>,
+/// The client went away, takes nothing, or sent what is no query.
+#[derive(Debug)]
+struct Broken;
+
+struct Conversation<S> {
+    stream: S,
     client: Client,
     service: Arc<Service>,
-    answers: mpsc::Sender<Vec<u8>>,
-) {
-    let places = Arc::new(Semaphore::new(PIPELINED_MAX));
-    let mut under_way = JoinSet::new();
-    loop {
-        while under_way.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
-        };
-        let Some(query) = next(&mut reader).await else {
-            break;
-        };
-        let (service, answers) = (Arc::clone(&service), answers.clone());
-        under_way.spawn(async move {
-            if let Some(reply) = service.answer(&query, client).await {
-                // The writer is gone with its client.
-                let _ = answers.send(reply.bytes).await;
+    /// What came in and is not answered yet, and since when a query in it has begun.
+    input: Vec<u8>,
+    begun_at: Option<Instant>,
+    /// Since when the client has said nothing.
+    quiet_since: Instant,
+    /// The answer that is being made.
+    answer: Vec<u8>,
+    /// Answers with their lengths, to be written.
+    output: Vec<u8>,
+    under_way: JoinSet<Vec<u8>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    /// Until the client ends, or idles.
+    async fn converse(&mut self) -> Result<(), Broken> {
+        let mut more = true;
+        while more || !self.under_way.is_empty() {
+            let taken = self.take_all().await;
+            self.write().await?;
+            taken?;
+            let waits = self.under_way.len();
+            let deadline = match self.begun_at {
+                Some(begun_at) => begun_at + QUERY_TIME_MAX,
+                None => self.quiet_since + IDLE_MAX,
+            };
+            tokio::select! {
+                read = read(&mut self.stream, &mut self.input), if more && waits < PIPELINED_MAX => {
+                    more = read? > 0;
+                    self.quiet_since = Instant::now();
+                    self.begun_at.get_or_insert(self.quiet_since);
+                }
+                Some(answer) = self.under_way.join_next(), if waits > 0 => {
+                    self.put_waited(answer);
+                    while let Some(answer) = self.under_way.try_join_next() {
+                        self.put_waited(answer);
+                    }
+                }
+                // Who waits for an answer is not idle.
+                () = sleep_until(deadline), if waits == 0 => return Ok(()),
             }
-            drop(place);
-        });
+        }
+        self.write().await
     }
-    while under_way.join_next().await.is_some() {}
-}
 
-/// The next query; none when the client ends, idles, or sends what is none.
-async fn next<S: AsyncRead>(reader: &mut ReadHalf<S>) -> Option<Vec<u8>> {
-    let first = timeout(IDLE_MAX, reader.read_u8()).await.ok()?.ok()?;
-    let rest = async {
-        let second = reader.read_u8().await.ok()?;
-        let length = usize::from(u16::from_be_bytes([first, second]));
-        if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
-            return None;
-        }
-        let mut query = vec![0; length];
-        reader.read_exact(&mut query).await.ok()?;
-        Some(query)
-    };
-    timeout(QUERY_TIME_MAX, rest).await.ok()?
-}
-
-async fn write<S: AsyncWrite>(mut writer: WriteHalf<S>, mut ready: mpsc::Receiver<Vec<u8>>) {
-    while let Some(answer) = ready.recv().await {
-        let Ok(length) = u16::try_from(answer.len()) else {
-            continue;
-        };
-        // In one piece: two would be two packets (RFC 7766 section 8).
-        let framed = [&length.to_be_bytes()[..], &answer].concat();
-        match timeout(WRITE_TIME_MAX, writer.write_all(&framed)).await {
-            Ok(Ok(())) => {}
-            _ => return,
-        }
-        if ready.is_empty() && !matches!(timeout(WRITE_TIME_MAX, writer.flush()).await, Ok(Ok(())))
+    /// Takes all queries that are there whole: answers those whose answers are kept, and begins with the others.
+    async fn take_all(&mut self) -> Result<(), Broken> {
+        let mut at = 0;
+        let mut taken = 0;
+        while self.under_way.len() < PIPELINED_MAX
+            && let Some(length) = query_length(&self.input[at..])?
         {
-            return;
+            let query = at + 2..at + 2 + length;
+            at = query.end;
+            taken += 1;
+            let now_ms = self.service.now_ms();
+            let query = &self.input[query];
+            let begun = self
+                .service
+                .begin(query, self.client, now_ms, None, &mut self.answer);
+            match begun {
+                Begun::Silence => {}
+                Begun::Said(said) => {
+                    self.service.count_kept(said.from_kept.into());
+                    if let Some(key) = said.renew {
+                        self.service.renew(key);
+                    }
+                    put(&mut self.output, &self.answer);
+                    if self.output.len() > WRITTEN_BYTES {
+                        self.write().await?;
+                    }
+                }
+                Begun::Missing(missing) => {
+                    let service = Arc::clone(&self.service);
+                    self.under_way
+                        .spawn(async move { service.finish(&missing).await.bytes });
+                }
+            }
+        }
+        if taken > 0 {
+            self.input.drain(..at);
+            self.begun_at = (!self.input.is_empty()).then_some(self.quiet_since);
+            self.service.count_queries(self.client.transport, taken);
+        }
+        Ok(())
+    }
+
+    /// Puts in an answer that was waited for.
+    fn put_waited(&mut self, answer: Result<Vec<u8>, JoinError>) {
+        if let Ok(answer) = answer {
+            put(&mut self.output, &answer);
         }
     }
-    let _ = timeout(WRITE_TIME_MAX, writer.shutdown()).await;
+
+    async fn write(&mut self) -> Result<(), Broken> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let writing = async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await
+        };
+        match timeout(WRITE_TIME_MAX, writing).await {
+            Ok(Ok(())) => {
+                self.output.clear();
+                self.output.shrink_to(WRITTEN_BYTES);
+                Ok(())
+            }
+            _ => Err(Broken),
+        }
+    }
+}
+
+/// Reads what has come in, and says how much that is.
+async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut Vec<u8>) -> Result<usize, Broken> {
+    input.reserve(READ_BYTES);
+    stream.read_buf(input).await.map_err(|_| Broken)
+}
+
+/// The length of the query that the input begins with, if all of it is there.
+fn query_length(input: &[u8]) -> Result<Option<usize>, Broken> {
+    let Some((length, rest)) = input.split_first_chunk::<2>() else {
+        return Ok(None);
+    };
+    let length = usize::from(u16::from_be_bytes(*length));
+    if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
+        return Err(Broken);
+    }
+    Ok((length <= rest.len()).then_some(length))
+}
+
+/// Adds an answer with its length.
+fn put(output: &mut Vec<u8>, answer: &[u8]) {
+    // No answer is longer than 65,535 bytes.
+    if let Ok(length) = u16::try_from(answer.len()) {
+        output.extend_from_slice(&length.to_be_bytes());
+        output.extend_from_slice(answer);
+    }
 }
 
 /// A client over TCP or TLS.

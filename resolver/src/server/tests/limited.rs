@@ -6,7 +6,7 @@ use super::*;
 async fn a_network_that_asks_too_much_is_cut_short_unless_it_shows_a_cookie() {
     let mut config = config(gateway());
     config.answers_per_sec = 1;
-    let service = Service::new(config, [7; 32]);
+    let service = Arc::new(Service::new(config, [7; 32]));
     let client = Client {
         address: [10, 1, 2, 3].into(),
         transport: Transport::Udp,

@@ -86,8 +86,8 @@ host = "app"
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn service(via: Via) -> Service {
-    Service::new(config(via), [7; 32])
+fn service(via: Via) -> Arc<Service> {
+    Arc::new(Service::new(config(via), [7; 32]))
 }
 
 fn config(via: Via) -> Config {
@@ -129,7 +129,11 @@ fn query(name: &str, rtype: &str, dnssec: bool) -> Message {
     message
 }
 
-async fn ask_over(service: &Service, query: &Message, transport: Transport) -> Option<Message> {
+async fn ask_over(
+    service: &Arc<Service>,
+    query: &Message,
+    transport: Transport,
+) -> Option<Message> {
     let client = Client {
         address: LOOPBACK,
         transport,
@@ -140,7 +144,7 @@ async fn ask_over(service: &Service, query: &Message, transport: Transport) -> O
     Some(Message::from_vec(&reply.bytes).expect("hickory reads it"))
 }
 
-async fn ask(service: &Service, name: &str, rtype: &str, dnssec: bool) -> Message {
+async fn ask(service: &Arc<Service>, name: &str, rtype: &str, dnssec: bool) -> Message {
     let query = query(name, rtype, dnssec);
     ask_over(service, &query, Transport::Tcp)
         .await
@@ -158,7 +162,11 @@ fn shown(records: &[Record]) -> Vec<String> {
 }
 
 /// What a name is answered with, and that exactly a denial has an SOA.
-async fn check(service: &Service, (name, rtype): (&str, &str), expected: (ResponseCode, &[&str])) {
+async fn check(
+    service: &Arc<Service>,
+    (name, rtype): (&str, &str),
+    expected: (ResponseCode, &[&str]),
+) {
     let answer = ask(service, name, rtype, false).await;
     let (rcode, answers) = expected;
     assert_eq!(answer.metadata.response_code, rcode, "{name} {rtype}");
@@ -260,7 +268,7 @@ fn verify(answer: &Message, dnskey: &DNSKEY) -> usize {
     verified
 }
 
-async fn dnskey(service: &Service) -> DNSKEY {
+async fn dnskey(service: &Arc<Service>) -> DNSKEY {
     let answer = ask(service, "key.", "DNSKEY", true).await;
     let found = answer.answers.iter().find_map(|one| match &one.data {
         RData::DNSSEC(DNSSECRData::DNSKEY(key)) => Some(key.clone()),
@@ -402,7 +410,7 @@ async fn what_is_no_question_is_refused_or_met_with_silence() {
 
 #[tokio::test]
 async fn listeners_answer_pipelined_queries_and_outlive_bad_ones() {
-    let service = Arc::new(service(gateway()));
+    let service = service(gateway());
     let any: SocketAddr = (LOOPBACK, 0).into();
     let listen = Listen {
         dns: Some(any),

@@ -1,6 +1,8 @@
 //! Ordinary names by an upstream of the test's own, which writes down all that it is asked.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::A;
@@ -12,6 +14,8 @@ use crate::upstream::{Address, Upstream};
 struct Fake {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
+    /// What the answers' TTL is; at 0 it stays silent.
+    ttl: Arc<AtomicU32>,
 }
 
 impl Fake {
@@ -20,6 +24,8 @@ impl Fake {
         let address = socket.local_addr().expect("an address");
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let written = Arc::clone(&asked);
+        let ttl = Arc::new(AtomicU32::new(600));
+        let ttl_now = Arc::clone(&ttl);
         tokio::spawn(async move {
             let mut buffer = vec![0; 4096];
             loop {
@@ -28,31 +34,39 @@ impl Fake {
                 let question = query.queries[0].clone();
                 let name = question.name().to_ascii().to_ascii_lowercase();
                 written.lock().expect("whole").push(name);
+                let ttl = ttl_now.load(Ordering::Relaxed);
+                if ttl == 0 {
+                    continue;
+                }
                 let mut reply =
                     Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
                 reply.add_query(question.clone());
                 if question.query_type() == Type::A {
                     let data = RData::A(A::from(std::net::Ipv4Addr::from(answer)));
                     let name: Name = question.name().clone();
-                    reply.add_answer(Record::from_rdata(name, 600, data));
+                    reply.add_answer(Record::from_rdata(name, ttl, data));
                 }
                 let bytes = reply.to_vec().expect("it encodes");
                 let _ = socket.send_to(&bytes, from).await;
             }
         });
-        Self { address, asked }
+        Self {
+            address,
+            asked,
+            ttl,
+        }
     }
 
     fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("whole").clone()
     }
 
-    fn service(&self) -> Service {
+    fn service(&self) -> Arc<Service> {
         let address: Address = self.address.to_string().parse().expect("an address");
         let upstream = Upstream::new(&[address], false, false).expect("an upstream");
-        let mut service = service(gateway());
-        service.config.upstream = Some(upstream);
-        service
+        let mut config = config(gateway());
+        config.upstream = Some(upstream);
+        Arc::new(Service::new(config, [7; 32]))
     }
 }
 
@@ -110,4 +124,78 @@ async fn ordinary_names_have_no_private_addresses() {
         assert_eq!(answer.metadata.response_code, FAILED);
         assert!(answer.answers.is_empty());
     }
+}
+
+#[tokio::test]
+async fn what_held_before_is_given_when_nobody_answers() {
+    let upstream = Fake::start([198, 51, 100, 7]).await;
+    upstream.ttl.store(1, Ordering::Relaxed);
+    let service = upstream.service();
+    let fresh = ask(&service, "www.example.net.", "A", false).await;
+    assert_eq!(fresh.answers[0].ttl, 1);
+    upstream.ttl.store(0, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    // The first waits for the upstream for a while, the second for nothing.
+    for _ in 0..2 {
+        let stale = ask(&service, "www.example.net.", "A", false).await;
+        assert_eq!(shown(&stale.answers), ["A 198.51.100.7"]);
+        assert_eq!(stale.answers[0].ttl, 30);
+        let edns = stale.edns.expect("EDNS");
+        let said = edns.option(EdnsCode::Unknown(15));
+        assert!(
+            matches!(said, Some(EdnsOption::Unknown(_, said)) if said.starts_with(&[0, 3])),
+            "{said:?}"
+        );
+    }
+    assert_eq!(service.counters.stale.load(Ordering::Relaxed), 1);
+    // Names that were never known fail.
+    let unknown = ask(&service, "other.example.net.", "A", false).await;
+    assert_eq!(unknown.metadata.response_code, FAILED);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_fetched_again_before_its_time_is_over() {
+    let upstream = Fake::start([198, 51, 100, 7]).await;
+    upstream.ttl.store(10, Ordering::Relaxed);
+    let service = upstream.service();
+    for name in ["asked.example.net.", "forgotten.example.net."] {
+        ask(&service, name, "A", false).await;
+    }
+    let renewed = || service.counters.renewed.load(Ordering::Relaxed);
+    while renewed() == 0 {
+        let answer = ask(&service, "asked.example.net.", "A", false).await;
+        assert!(answer.answers[0].ttl > 0, "it never ran out");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    while upstream.asked().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(upstream.asked()[2], "asked.example.net.");
+    assert_eq!(renewed(), 1);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_shown_and_let_go_of() {
+    let upstream = Fake::start([198, 51, 100, 7]).await;
+    let service = upstream.service();
+    for name in ["www.example.net.", "example.net.", &site("")] {
+        ask(&service, name, "A", false).await;
+    }
+    let names = |under: Option<&str>| -> Vec<String> {
+        let under: Option<WireName> = under.map(|under| under.parse().expect("a name"));
+        let kept = service.list_kept(under.as_ref(), 10);
+        kept.iter().map(|one| one.name.to_string()).collect()
+    };
+    assert_eq!(
+        names(Some("example.net.")),
+        ["example.net.", "www.example.net."]
+    );
+    assert_eq!(names(None).len(), 3);
+    let www: WireName = "www.example.net.".parse().expect("a name");
+    assert_eq!(service.flush_under(&www), 1);
+    assert_eq!(names(Some("example.net.")), ["example.net."]);
+    service.changed(&key_id(1));
+    assert_eq!(names(Some("key.")), Vec::<String>::new());
+    service.flush();
+    assert_eq!(names(None), Vec::<String>::new());
 }

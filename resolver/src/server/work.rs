@@ -1,0 +1,197 @@
+//! What becomes of a question whose answer is not kept: one flight for all who ask it, bounded work, what holds when nobody answers.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use dotkey_proto::identity::KeyId;
+use hickory_proto::op::ResponseCode;
+use tokio::time::timeout;
+
+use super::changes::Changes;
+use super::ours::{self, Ours};
+use super::packet::{Kind, Made, Packet};
+use super::query::Key;
+use super::said::Said;
+use super::service::{Service, count, secs};
+use crate::answer::{Extended, extended};
+
+/// A stub gives up after 5 s; an answer that says what is wrong must be there before.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// RFC 8767 section 5: who waits longer than this gets what held before, if that is known.
+const STALE_AFTER: Duration = Duration::from_millis(1_800);
+
+/// How long what held before is given when nobody answers: a day after its time.
+const STALE_SECS_MAX: u32 = 86_400;
+
+/// A kept answer under our suffix is looked at again after this, however long clients keep theirs.
+const OURS_KEPT_SECS_MAX: u32 = 10;
+
+/// The same where whatever changes it would be told: beside a node, of names that no ledger decides about. That a hint is lost costs this.
+const TOLD_KEPT_SECS_MAX: u32 = 300;
+
+/// RFC 9520: that there is no answer is kept too, for a little while.
+const FAILURE_KEPT_SECS: u32 = 5;
+
+impl Service {
+    /// The answer that is kept, or a new one.
+    pub(super) async fn find(self: &Arc<Self>, key: &Key) -> Arc<Packet> {
+        let kept = self.kept_before(key);
+        let now = secs(self.now_ms());
+        if let Some(kept) = &kept
+            && self.holds(kept, now)
+        {
+            return Arc::clone(kept);
+        }
+        let Some(before) = kept.filter(|kept| kept.may_be_stale(now)) else {
+            return self.flights.join(key.clone(), self.work(key)).await;
+        };
+        // Goes on when the client has what held before, so that the next one has what holds now.
+        let (service, wanted) = (Arc::clone(self), key.clone());
+        let flight = tokio::spawn(async move {
+            let work = service.work(&wanted);
+            service.flights.join(wanted.clone(), work).await
+        });
+        match timeout(STALE_AFTER, flight).await {
+            Ok(Ok(packet)) => packet,
+            _ => self.revive(&before),
+        }
+    }
+
+    /// Fetches an answer again while the one that is kept still holds.
+    pub(super) fn renew(self: &Arc<Self>, key: Key) {
+        count(&self.counters.renewed);
+        let service = Arc::clone(self);
+        tokio::spawn(async move {
+            let work = service.work(&key);
+            service.flights.join(key.clone(), work).await;
+        });
+    }
+
+    async fn work(&self, key: &Key) -> Arc<Packet> {
+        let Ok(_permit) = self.working.try_acquire() else {
+            count(&self.counters.overloaded);
+            let said = Said::failed(
+                extended::OTHER,
+                "as much is under way as this server allows",
+            );
+            return self.failed(key, &said, self.made(key, 0));
+        };
+        let as_of = self.changes.now();
+        let learned = timeout(ANSWER_TIMEOUT, self.learn(key)).await;
+        let learned = learned.unwrap_or_else(|_| {
+            let text = "nobody who should know answered in time";
+            Learned::abroad(Said::failed(extended::NO_REACHABLE_AUTHORITY, text))
+        });
+        let Learned { said, of, .. } = learned;
+        let failed = said.rcode == ResponseCode::ServFail;
+        let ttl = said.least_ttl().filter(|_| !failed);
+        let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
+        let made = Made {
+            as_of,
+            told_at: Changes::places(&of),
+            ..self.made(key, kept_secs.min(learned.kept_secs_max))
+        };
+        if failed {
+            count(&self.counters.failed);
+            return self.failed(key, &said, made);
+        }
+        self.keep(Packet::new(key, &said, made))
+    }
+
+    /// A failure leaves what still holds in its place, and what held before is given again where that is allowed.
+    fn failed(&self, key: &Key, said: &Said, made: Made) -> Arc<Packet> {
+        let now = secs(self.now_ms());
+        match self.kept_before(key) {
+            Some(kept) if self.holds(&kept, now) => kept,
+            Some(kept) if kept.may_be_stale(now) => self.revive(&kept),
+            _ => self.keep(Packet::new(key, said, made)),
+        }
+    }
+
+    /// What held before is given for a little while as if it held.
+    fn revive(&self, before: &Packet) -> Arc<Packet> {
+        count(&self.counters.stale);
+        self.keep(before.revived(secs(self.now_ms())))
+    }
+
+    fn keep(&self, packet: Packet) -> Arc<Packet> {
+        let packet = Arc::new(packet);
+        if packet.kept_secs > 0 {
+            self.cache.partition(packet.kind()).insert(&packet);
+        }
+        packet
+    }
+
+    fn made(&self, key: &Key, kept_secs: u32) -> Made {
+        Made {
+            kind: self.kind(&key.name),
+            at: secs(self.now_ms()),
+            kept_secs,
+            as_of: self.changes.now(),
+            told_at: Box::default(),
+        }
+    }
+
+    fn kept_before(&self, key: &Key) -> Option<Arc<Packet>> {
+        let partition = self.cache.partition(self.kind(&key.name));
+        partition.get(key.to_bytes().as_bytes())
+    }
+
+    async fn learn(&self, key: &Key) -> Learned {
+        if self.kind(&key.name) == Kind::Ours {
+            let Ours {
+                answer,
+                of,
+                is_told,
+            } = ours::answer(self, key).await;
+            let now = self.config.resolver.now();
+            return Learned {
+                said: ours::sign(answer, &self.config.signer, key.dnssec, now),
+                of,
+                kept_secs_max: if is_told {
+                    TOLD_KEPT_SECS_MAX
+                } else {
+                    OURS_KEPT_SECS_MAX
+                },
+            };
+        }
+        let said = match &self.config.upstream {
+            Some(upstream) => upstream.ask(&key.name, key.rtype, key.dnssec).await,
+            None => {
+                let text = "this server answers names of its own suffix alone".to_owned();
+                let code = extended::NOT_SUPPORTED;
+                Said::only(ResponseCode::Refused, Some(Extended { code, text }))
+            }
+        };
+        Learned::abroad(said)
+    }
+}
+
+/// What is to be kept, and how.
+struct Learned {
+    said: Said,
+    /// The identities whose records it comes from.
+    of: Vec<KeyId>,
+    kept_secs_max: u32,
+}
+
+impl Learned {
+    /// What others said of an ordinary name.
+    fn abroad(said: Said) -> Self {
+        Self {
+            said,
+            of: Vec::new(),
+            kept_secs_max: u32::MAX,
+        }
+    }
+}
+
+impl Packet {
+    /// Whether it may be given after its time, when nobody answers. Names under our suffix have ages of their own.
+    fn may_be_stale(&self, now: u32) -> bool {
+        self.kind() == Kind::Ordinary
+            && !self.is_failure()
+            && self.held_until().saturating_add(STALE_SECS_MAX) > now
+    }
+}
