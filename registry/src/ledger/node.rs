@@ -7,6 +7,10 @@ use super::state::StateError;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, BorshDeserialize, BorshSerialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, taken apart where it was read"
+)]
 pub(super) enum Stored {
     /// The root of a tree in which nothing stands.
     Nothing,
