@@ -21,6 +21,7 @@ use crate::commands::now;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::limits;
 use crate::node::{RunFile, Stop, log_begin};
 use crate::output::{Answer, Output};
 
@@ -72,7 +73,7 @@ impl Running {
         let resolver = builder.suffix(suffix.clone()).build().map_err(wrong)?;
         let mut config = Config::new(resolver.clone(), signer(data, suffix)?, plan.via.clone());
         config.told_of_changes = told_of_changes;
-        config.upstream.clone_from(&plan.upstream);
+        config.ordinary = Arc::clone(&plan.ordinary);
         config.access.clone_from(&plan.access);
         config.nsid.clone_from(&plan.nsid);
         if let Some(answers) = plan.answers_per_sec {
@@ -91,8 +92,12 @@ impl Running {
             )
         })?;
         let service = Arc::new(Service::new(config, secret));
-        let server = Server::start(&plan.listen, &service, Some(&certificate))
-            .map_err(|error| port(&error))?;
+        let listen = Listen {
+            connections: Some(limits::connections()),
+            ..plan.listen.clone()
+        };
+        let server =
+            Server::start(&listen, &service, Some(&certificate)).map_err(|error| port(&error))?;
         let mut running = Self {
             server,
             tasks: JoinSet::new(),

@@ -25,13 +25,17 @@ use super::query::{Key, KeyBytes, Query, Wrong};
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
+use crate::edns;
 use crate::flight::Flights;
+use crate::ordinary::Ordinary;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
-use crate::upstream::Upstream;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
+
+/// The longest query of any transport: no question and no options that are of use take more.
+pub(super) const QUERY_BYTES_MAX: usize = 4096;
 
 /// Who asks, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +64,8 @@ pub struct Config {
     pub signer: Signer,
     /// Where requests for resources are sent.
     pub via: Via,
-    /// The way to ordinary names; without one they are refused.
-    pub upstream: Option<Upstream>,
+    /// How ordinary names are answered.
+    pub ordinary: Arc<Ordinary>,
     /// Who may ask.
     pub access: Access,
     /// Answers a second to one network over UDP; 0 limits nobody.
@@ -82,7 +86,7 @@ impl Config {
             resolver,
             signer,
             via,
-            upstream: None,
+            ordinary: Arc::default(),
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),
@@ -113,6 +117,20 @@ pub struct Counters {
     pub malformed: AtomicU64,
     /// Answers that failed.
     pub failed: AtomicU64,
+    /// Connections that lost their place to newcomers.
+    pub crowded_out: AtomicU64,
+    /// Connections ended because their client was slow, or took nothing of its answers.
+    pub let_go: AtomicU64,
+    /// Connections that broke off: a handshake that failed, a client that went away or that broke its protocol's rules.
+    pub broken: AtomicU64,
+}
+
+impl Counters {
+    /// Connections lost their places.
+    pub(super) fn crowd_out(&self, connections: usize) {
+        let connections = u64::try_from(connections).unwrap_or(u64::MAX);
+        self.crowded_out.fetch_add(connections, Ordering::Relaxed);
+    }
 }
 
 /// What answers.
@@ -157,6 +175,8 @@ pub(super) struct Missing {
     bytes: Vec<u8>,
     transport: Transport,
     cookie: Option<[u8; COOKIE_BYTES]>,
+    /// Whether the answer may be there without waiting for anybody, and without signing anything.
+    pub(super) may_be_quick: bool,
 }
 
 impl std::fmt::Debug for Service {
@@ -184,6 +204,11 @@ impl Service {
         }
     }
 
+    /// Whether an address may ask.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.config.access.allows(address)
+    }
+
     /// The answer to a query; none where silence is the answer.
     pub async fn answer(self: &Arc<Self>, bytes: &[u8], client: Client) -> Option<Reply> {
         let mut out = Vec::new();
@@ -201,7 +226,8 @@ impl Service {
                     ttl: said.ttl,
                 })
             }
-            Begun::Missing(missing) => Some(self.finish(&missing).await),
+            // What is kept is given without the room that asking others takes.
+            Begun::Missing(missing) => Some(Box::pin(self.finish(&missing)).await),
         }
     }
 
@@ -313,13 +339,16 @@ impl Service {
             bytes: bytes.to_vec(),
             transport: client.transport,
             cookie,
+            may_be_quick: !query.dnssec_ok() && self.kind_of(key.name()) == Kind::Ours,
         })
     }
 
     /// Goes on with a query whose answer is not kept, until there is one.
     pub(super) async fn finish(self: &Arc<Self>, missing: &Missing) -> Reply {
         let query = Query::parse(&missing.bytes).expect("it was read before");
-        let packet = self.find(&query.key()).await;
+        // Boxed: what the work needs is large, and is held no longer than it takes.
+        let key = query.key();
+        let packet = Box::pin(self.find(&key)).await;
         let fit = missing.fit(self);
         let mut bytes = Vec::new();
         packet.write(&query, &fit, &mut bytes);
@@ -358,7 +387,10 @@ impl Service {
         if !self.holds(&packet, now) {
             return None;
         }
-        hot.put(key, &packet);
+        // What is long is cut short over UDP, and would be held here long after the cache has let go of it.
+        if packet.wire_bytes() <= edns::UDP_ANSWER_BYTES_MAX.into() {
+            hot.put(key, &packet);
+        }
         Some(give(&packet))
     }
 

@@ -8,7 +8,8 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::A;
 
 use super::*;
-use crate::upstream::{Address, Upstream};
+use crate::ordinary::Ordinary;
+use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// An upstream that answers every A with one address, and nothing else with anything.
 struct Fake {
@@ -63,9 +64,17 @@ impl Fake {
 
     fn service(&self) -> Arc<Service> {
         let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
+        let settings = Settings {
+            upstreams: vec![address],
+            anchors: Anchors::none(),
+            ..Settings::default()
+        };
+        let upstream = Upstream::new(&settings).expect("an upstream");
         let mut config = config(gateway());
-        config.upstream = Some(upstream);
+        config.ordinary = Arc::new(Ordinary {
+            upstream: Some(upstream),
+            ..Ordinary::default()
+        });
         Arc::new(Service::new(config, [7; 32]))
     }
 }

@@ -1,5 +1,6 @@
 //! One thread and its socket: batches in, batches out.
 
+use core::task::{Context, Poll, Waker};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
@@ -15,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::hot::Hot;
-use crate::server::service::{Begun, Client, Service};
+use crate::server::service::{Begun, Client, Missing, Service};
 use crate::transport::Transport;
 
 /// Datagrams that are taken from the system, and given to it, at once.
@@ -127,21 +128,9 @@ impl Worker {
                     }
                 }
                 Begun::Missing(missing) => {
-                    let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-                        self.service.is_busy(&missing, out);
-                        self.to[answers] = from;
-                        answers += 1;
+                    if !self.work(missing, address, answers) {
                         continue;
-                    };
-                    let (service, socket) = (Arc::clone(&self.service), Arc::clone(&self.socket));
-                    self.runtime.spawn(async move {
-                        let reply = service.finish(&missing).await;
-                        // Nobody waits for an answer that cannot be sent.
-                        let flags = MsgFlags::MSG_DONTWAIT.bits();
-                        let _ = socket.send_to_with_flags(&reply.bytes, &address.into(), flags);
-                        drop(place);
-                    });
-                    continue;
+                    }
                 }
             }
             self.to[answers] = from;
@@ -150,6 +139,37 @@ impl Worker {
         self.service.count_queries(Transport::Udp, count as u64);
         self.service.count_kept(kept);
         answers
+    }
+
+    /// Works on a query whose answer is not kept. Says whether the answer is there, at its place among the answers; else a task sends it.
+    fn work(&mut self, missing: Missing, to: SocketAddr, place: usize) -> bool {
+        let out = &mut self.answers[place];
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.service.is_busy(&missing, out);
+            return true;
+        };
+        let _runtime = self.runtime.enter();
+        let may_be_quick = missing.may_be_quick;
+        let service = Arc::clone(&self.service);
+        let mut working = Box::pin(async move { service.finish(&missing).await });
+        // A zone that is known needs nobody else: to wake a task for it would take longer than the answer.
+        if may_be_quick
+            && let Poll::Ready(reply) = working
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            *out = reply.bytes;
+            return true;
+        }
+        let socket = Arc::clone(&self.socket);
+        self.runtime.spawn(async move {
+            let reply = working.await;
+            // Nobody waits for an answer that cannot be sent.
+            let flags = MsgFlags::MSG_DONTWAIT.bits();
+            let _ = socket.send_to_with_flags(&reply.bytes, &to.into(), flags);
+            drop(permit);
+        });
+        false
     }
 
     fn send(&mut self, headers: &mut MultiHeaders<SockaddrStorage>, count: usize) {
