@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod files;
 mod keys;
+mod limits;
 mod names;
 mod network;
 mod node;

@@ -4,6 +4,7 @@
 mod alone;
 mod keys;
 mod operated;
+mod ordinary;
 mod plan;
 mod registry;
 mod reload;

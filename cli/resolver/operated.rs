@@ -39,7 +39,7 @@ impl Beside for Operated {
             "queries": self.service.queries(),
             "connections": self.service.connections(),
             "cache": self.partitions(),
-            "ordinary_names": self.service.rules().upstream.is_some(),
+            "ordinary_names": self.service.rules().ordinary.upstream.is_some(),
             "query_log": self.service.rules().query_log.is_some(),
             "last_reload": self.last_reload.json(),
             "warnings": self.reasons(),

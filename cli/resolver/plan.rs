@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::thread;
 
 use dotkey_resolver::answer::made_up::{Gateway, Via};
+use dotkey_resolver::ordinary::Ordinary;
 use dotkey_resolver::server::{Access, Listen, Prefix, QueryLog, Rules};
 use dotkey_resolver::transport::Transport;
-use dotkey_resolver::upstream::{Address, Upstream};
 
+use super::ordinary;
 use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
@@ -46,7 +47,7 @@ pub(crate) struct Plan {
     pub(super) listen: Listen,
     pub(super) nodes: Vec<String>,
     pub(super) via: Via,
-    pub(super) upstream: Option<Upstream>,
+    pub(super) ordinary: Arc<Ordinary>,
     pub(super) access: Access,
     pub(super) answers_per_sec: Option<u32>,
     /// Of each kind of answers.
@@ -82,6 +83,7 @@ impl Plan {
             doq: at("doq", set.doq.as_ref(), Transport::Quic)?,
             doh: at("doh", set.doh.as_ref(), Transport::Https)?,
             udp_sockets: sockets.min(UDP_SOCKETS_MAX),
+            connections: None,
         };
         let several = |flags: &[String], set: Option<&Vec<String>>| match flags {
             [] => set.cloned().unwrap_or_default(),
@@ -94,11 +96,7 @@ impl Plan {
             listen,
             nodes: several(&args.nodes, set.nodes.as_ref()),
             via: via(set.resources.as_deref())?,
-            upstream: upstreams(
-                &upstream,
-                set.validate != Some(false),
-                set.private_answers == Some(true),
-            )?,
+            ordinary: Arc::new(ordinary::plan(&upstream, settings)?),
             access: access(set.allow.as_deref())?,
             answers_per_sec: rate(set.answers_per_second.as_deref())?,
             cache_bytes: cache_bytes(set.cache_max.as_deref())?,
@@ -113,7 +111,7 @@ impl Plan {
     /// What may change while it serves. A query log is opened anew each time.
     pub(super) fn rules(&self) -> Result<Rules> {
         let mut rules = Rules::new(self.via.clone());
-        rules.upstream.clone_from(&self.upstream);
+        rules.ordinary = Arc::clone(&self.ordinary);
         rules.access.clone_from(&self.access);
         rules.nsid.clone_from(&self.nsid);
         rules.query_log = self.query_log.as_ref().map(open).transpose()?;
@@ -203,21 +201,6 @@ fn via(text: Option<&str>) -> Result<Via> {
     }))
 }
 
-fn upstreams(texts: &[String], validate: bool, let_private: bool) -> Result<Option<Upstream>> {
-    if texts.is_empty() {
-        return Ok(None);
-    }
-    let read = |text: &String| {
-        text.parse::<Address>()
-            .map_err(|error| CliError::usage(error, "correct `upstream`"))
-    };
-    let addresses: Vec<Address> = texts.iter().map(read).collect::<Result<_>>()?;
-    let upstream = Upstream::new(&addresses, validate, let_private);
-    upstream.map(Some).map_err(|error| {
-        CliError::usage(error, "correct `upstream`; `docs/cli.md` has every setting")
-    })
-}
-
 fn access(allow: Option<&[String]>) -> Result<Access> {
     let Some(allow) = allow else {
         return Ok(Access::private());
@@ -291,7 +274,6 @@ mod tests {
         };
         assert_eq!(gateway.addresses.len(), 2);
         assert!(via(Some("gateway")).is_err());
-        assert!(upstreams(&["dns.example".to_owned()], true, false).is_err());
         assert!(access(Some(&["10.0.0.0/40".to_owned()])).is_err());
         assert!(rate(Some("many")).is_err());
     }

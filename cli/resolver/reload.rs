@@ -17,7 +17,7 @@ use tokio::task::block_in_place;
 use super::{Plan, keys};
 use crate::args::ResolverRunArgs;
 use crate::commands::now;
-use crate::config::{Settings, changed};
+use crate::config::{ResolverSettings, Settings, changed};
 use crate::exit::Result;
 
 /// What listens stays where it is, and who is asked for names under the suffix is asked on.
@@ -104,12 +104,13 @@ impl Reload {
             any(&|key| !NOT_OF_ORDINARY_NAMES.contains(&key) && !NEEDS_RESTART.contains(&key));
         let flush = Flush {
             ours: any(&|key| OF_OURS.contains(&key)),
-            ordinary,
+            // Files that are named may say something else under the same name.
+            ordinary: ordinary || reads_files(&settings.resolver),
         };
         let mut rules = plan.rules()?;
-        if !ordinary {
+        if !flush.ordinary {
             // Its connections stand, and it knows who is fast.
-            rules.upstream.clone_from(&self.service.rules().upstream);
+            rules.ordinary = self.service.rules().ordinary;
         }
         // The last thing that can fail.
         keys::reload(&self.certificate, &self.data, plan.certificate.as_ref())?;
@@ -121,6 +122,11 @@ impl Reload {
         self.settings = settings;
         Ok(keys)
     }
+}
+
+/// Whether ordinary names are answered by what stands in other files.
+fn reads_files(set: &ResolverSettings) -> bool {
+    set.hosts.is_some() || set.upstream_authorities.is_some() || set.trust_anchors_file.is_some()
 }
 
 impl Outcome {

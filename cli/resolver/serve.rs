@@ -15,6 +15,7 @@ use super::reload::{LastReload, Reload};
 use super::{Plan, Registry, keys, signer};
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
+use crate::limits;
 use crate::node::{RunFile, system};
 
 /// Lines of the query log that wait are written within this; a disk that takes longer loses them.
@@ -77,7 +78,11 @@ impl Running {
         }
         let certificate = keys::certificate(data, plan.certificate.as_ref())?;
         let service = Arc::new(Service::new(config, secret()?));
-        let server = Server::start_with(&plan.listen, handed, &service, Some(&certificate))
+        let listen = Listen {
+            connections: Some(limits::connections()),
+            ..plan.listen.clone()
+        };
+        let server = Server::start_with(&listen, handed, &service, Some(&certificate))
             .map_err(|error| port(&error))?;
         let hangup = signal(SignalKind::hangup());
         let hangup = hangup.map_err(|error| system("no signal is heard", &error))?;

@@ -1,5 +1,5 @@
 //! What the fuzz targets share: a bound on what decoding may allocate, what every refusal owes its reader, and identities,
-//! chains and records that are built from arbitrary bytes with keys that really sign, and the pure modules of the registry.
+//! chains and records that are built from arbitrary bytes with keys that really sign, the pure modules of the registry, and a resolver's service.
 //!
 //! A target in `fuzz_targets/` states properties of one decoder, or of one rule of the protocol; nothing here decides
 //! whether something is valid, except [`chain::Built::is_valid`] and
@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod allocation;
+pub mod asked;
 pub mod chain;
 pub mod consensus;
 pub mod dht;

@@ -3,23 +3,33 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::OnceCell;
 
-/// Left-overs of questions whose askers all went away are swept out once there are this many.
+/// Left-overs of questions whose askers all went away are swept out once there are this many, and then at twice what was left: a
+/// sweep looks at all of them, and must not come with every question.
 const SWEEP_AT: usize = 256;
 
 /// Questions under way. Who began one may go away: the next who waits for it goes on with it.
 #[derive(Debug)]
 pub(crate) struct Flights<K, T> {
-    under_way: Mutex<HashMap<K, Weak<OnceCell<T>>>>,
+    under_way: Mutex<UnderWay<K, T>>,
+}
+
+#[derive(Debug)]
+struct UnderWay<K, T> {
+    cells: HashMap<K, Weak<OnceCell<T>>>,
+    sweep_at: usize,
 }
 
 impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
     pub(crate) fn new() -> Self {
         Self {
-            under_way: Mutex::new(HashMap::new()),
+            under_way: Mutex::new(UnderWay {
+                cells: HashMap::new(),
+                sweep_at: SWEEP_AT,
+            }),
         }
     }
 
@@ -29,28 +39,30 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         let answer = cell.get_or_init(|| work).await.clone();
         let mut under_way = self.lock();
         if under_way
+            .cells
             .get(&key)
             .is_some_and(|one| one.as_ptr() == Arc::as_ptr(&cell))
         {
-            under_way.remove(&key);
+            under_way.cells.remove(&key);
         }
         answer
     }
 
     fn cell(&self, key: &K) -> Arc<OnceCell<T>> {
         let mut under_way = self.lock();
-        if let Some(cell) = under_way.get(key).and_then(Weak::upgrade) {
+        if let Some(cell) = under_way.cells.get(key).and_then(Weak::upgrade) {
             return cell;
         }
-        if under_way.len() >= SWEEP_AT {
-            under_way.retain(|_, one| one.strong_count() > 0);
+        if under_way.cells.len() >= under_way.sweep_at {
+            under_way.cells.retain(|_, one| one.strong_count() > 0);
+            under_way.sweep_at = SWEEP_AT.max(2 * under_way.cells.len());
         }
         let cell = Arc::new(OnceCell::new());
-        under_way.insert(key.clone(), Arc::downgrade(&cell));
+        under_way.cells.insert(key.clone(), Arc::downgrade(&cell));
         cell
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Weak<OnceCell<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, UnderWay<K, T>> {
         // Nothing that panics happens under the lock.
         self.under_way
             .lock()
@@ -81,7 +93,17 @@ mod tests {
         // What is asked later is asked anew.
         go.notify_one();
         assert_eq!(ask().await, 2);
-        assert!(flights.lock().is_empty());
+        assert!(flights.lock().cells.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_behind_is_swept_out() {
+        let flights: Flights<usize, ()> = Flights::new();
+        for question in 0..10 * SWEEP_AT {
+            let asked = flights.join(question, std::future::pending());
+            let _ = tokio::time::timeout(std::time::Duration::ZERO, asked).await;
+            assert!(flights.lock().cells.len() <= SWEEP_AT);
+        }
     }
 
     #[tokio::test]

@@ -1,13 +1,21 @@
-//! The resolver of the built program, asked by clients that others wrote: dig, kdig, delv, curl, and an Unbound in front of it.
+//! The resolver of the built program, asked by clients that others wrote: dig, kdig, delv, curl, Chromium, the stubs of glibc, Python
+//! and Node, and an Unbound in front of it; and by clients that nobody would want to have.
 
 mod activated;
+mod browser;
 mod clients;
+mod desk;
+mod hostile;
+mod http3;
 mod operated;
 mod program;
+mod sockets;
+mod stubs;
+mod upstreams;
 mod validators;
 
 use std::net::{TcpListener, UdpSocket};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
@@ -44,6 +52,17 @@ host = "app"
   id = "one"
   url = "https://one.example.net"
 "#;
+
+/// A process that ends with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// The port of a listener of a process's `run.json`.
 fn port(running: &Running, listener: &str) -> String {

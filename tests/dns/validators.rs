@@ -1,20 +1,9 @@
 //! Others validate what we sign, by the anchor that we export.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use super::{World, dig, free_port, run, text};
+use super::{Ends, World, dig, free_port, run, text};
 use crate::cli::nodes::eventually;
-
-/// A process that ends with the test.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn delv_validates_answers_and_denials() {

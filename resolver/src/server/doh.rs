@@ -13,11 +13,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::sections::name_of;
-use super::service::{Client, Reply, Service};
+use super::service::{Client, QUERY_BYTES_MAX, Reply, Service};
 use crate::upstream::uncompressed;
-
-/// A DNS message is no longer.
-pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Where requests go; `/resolve` is where some clients of the JSON form look.
 const PATH: &str = "/dns-query";
@@ -69,15 +66,17 @@ pub(super) fn of_uri(uri: &Uri, headers: &HeaderMap) -> Result<Asked, Refused> {
             .map(|(_, value)| value)
     };
     if let Some(encoded) = parameter("dns") {
-        if encoded.len() > BODY_BYTES_MAX * 4 / 3 {
-            return Err(Refused(StatusCode::URI_TOO_LONG, "no query is that long"));
+        let too_long = Refused(StatusCode::URI_TOO_LONG, "no query is that long");
+        if encoded.len() > QUERY_BYTES_MAX.div_ceil(3) * 4 {
+            return Err(too_long);
         }
         // RFC 8484 section 6: without padding; some clients pad all the same.
         let query = BASE64URL_NOPAD.decode(encoded.trim_end_matches('=').as_bytes());
-        return Ok(Asked {
-            query: query.map_err(|_| bad("`dns` is not base64url"))?,
-            as_json: false,
-        });
+        let query = query.map_err(|_| bad("`dns` is not base64url"))?;
+        return match query.len() <= QUERY_BYTES_MAX {
+            true => Ok(of_body(query)),
+            false => Err(too_long),
+        };
     }
     let Some(name) = parameter("name") else {
         return Err(bad(
@@ -103,6 +102,14 @@ pub(super) fn of_body(body: Vec<u8>) -> Asked {
         as_json: false,
     }
 }
+
+/// What was sent is longer than any query.
+pub(super) const TOO_LONG: Refused = Refused(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "a query has at most 4096 bytes",
+);
+
+const _: () = assert!(QUERY_BYTES_MAX == 4096, "as the refusal says");
 
 /// The answer to what was asked.
 pub(super) async fn answer(
@@ -274,8 +281,10 @@ mod tests {
         check("/dns-query?name=%6", Err(400));
         check("/dns-query?name=hello.key&type=none", Err(400));
         check("/dns-query?name=", Err(400));
-        // The longest that a URI may be.
-        let long = format!("/dns-query?dns={}", "A".repeat(60_000));
-        check(&long, Ok(false));
+        // The longest that a query may be.
+        let long = |length| format!("/dns-query?dns={}", "A".repeat(length));
+        check(&long(5462), Ok(false));
+        check(&long(5464), Err(414));
+        check(&long(15_000), Err(414));
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::places::Places;
-use super::service::Service;
+use super::places::{CONNECTIONS_MAX, Place, Places};
+use super::service::{Service, count};
 use super::sockets::{Handed, Sockets};
 use super::udp::Workers;
 use super::{http, quic, stream};
@@ -21,6 +22,9 @@ use crate::tls::Certificate;
 use crate::transport::Transport;
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What the system holds for a client that does not read: it would let this grow to megabytes.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Out of files, say: taking the next one at once would fail at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -38,6 +42,8 @@ pub struct Listen {
     pub doh: Option<SocketAddr>,
     /// Sockets that share the UDP port of DNS.
     pub udp_sockets: usize,
+    /// Connections at once, of at most 4096, where the process may have fewer files open.
+    pub connections: Option<usize>,
 }
 
 /// A listener that is not to be had.
@@ -87,10 +93,11 @@ impl Server {
             tasks: JoinSet::new(),
             workers: Workers::default(),
             service: Arc::clone(service),
-            places: Places::default(),
+            places: Places::new(listen.connections.unwrap_or(CONNECTIONS_MAX)),
         };
         let mut addresses = Listen {
             udp_sockets: listen.udp_sockets.max(1),
+            connections: listen.connections,
             ..Listen::default()
         };
         addresses.dns = starting.dns(handed.dns, listen.dns, addresses.udp_sockets)?;
@@ -203,14 +210,14 @@ impl Starting {
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 };
-                // Whoever gets no place sees his connection closed, and tries again.
-                let Some(place) = places.take(from.ip()) else {
-                    continue;
-                };
+                let (place, freed) = places.take(from.ip(), service.allows(from.ip()));
+                service.counters.crowd_out(freed);
                 let (service, tls) = (Arc::clone(&service), tls.clone());
                 connections.spawn(async move {
-                    serve(stream, from, transport, tls, service).await;
-                    drop(place);
+                    tokio::select! {
+                        () = serve(stream, from, transport, tls, service, &place) => {}
+                        () = place.lost() => {}
+                    }
                 });
             }
         });
@@ -223,23 +230,27 @@ async fn serve(
     transport: Transport,
     tls: Option<TlsAcceptor>,
     service: Arc<Service>,
+    place: &Place,
 ) {
     let _counted = service.metrics.connected(transport);
     let client = stream::client(from.ip(), transport);
     // An answer is sent whole; nothing follows that it could wait for.
     let _ = stream.set_nodelay(true);
+    // Where the system allows no such size, its own bounds hold.
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
     let Some(tls) = tls else {
-        stream::serve(stream, client, service).await;
+        stream::serve(stream, client, service, place).await;
         return;
     };
     let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME_MAX, tls.accept(stream)).await else {
+        count(&service.counters.broken);
         return;
     };
     if transport == Transport::Https {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        http::serve(stream, is_http2, client, service).await;
+        http::serve(stream, is_http2, client, service, place).await;
     } else {
-        stream::serve(stream, client, service).await;
+        stream::serve(stream, client, service, place).await;
     }
 }
 

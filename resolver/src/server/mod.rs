@@ -5,11 +5,15 @@
 //! bounded time and memory whatever it says, and that a client that is slow, silent or hostile keeps nobody else waiting.
 
 mod access;
+mod border;
 mod cache;
 mod changes;
 mod cookie;
 mod doh;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzed;
 mod http;
+mod http3;
 mod kept;
 mod limits;
 mod listen;
@@ -23,15 +27,18 @@ mod places;
 mod query;
 mod querylog;
 mod quic;
+mod room;
 mod rules;
 mod said;
 mod sections;
 mod service;
 mod sockets;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod watch;
 mod work;
 
 pub use access::{Access, Prefix, PrefixError};

@@ -6,10 +6,12 @@ use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
+use super::border;
 use super::query::Key;
 use super::rules::Rules;
 use super::said::Said;
 use super::service::Service;
+use super::work;
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
 use crate::answer::{Answer, Extended, apex, extended};
@@ -42,7 +44,7 @@ pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours 
     let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
-            abroad(rules, key, &at, &mut answer).await;
+            abroad(service, rules, key, &at, &mut answer).await;
             return Ours {
                 answer,
                 of,
@@ -151,11 +153,13 @@ fn signed(
 }
 
 /// An alias led to an ordinary name: what the upstream says of it comes behind our part. Without an upstream the client goes on by itself.
-async fn abroad(rules: &Rules, key: &Key, at: &WireName, answer: &mut Answer) {
-    let Some(upstream) = &rules.upstream else {
+async fn abroad(service: &Service, rules: &Rules, key: &Key, at: &WireName, answer: &mut Answer) {
+    let ordinary = &rules.ordinary;
+    if !ordinary.reaches(at) {
         return;
-    };
-    let said = upstream.ask(at, key.rtype, key.dnssec).await;
+    }
+    let said = ordinary.ask(&work::ordinary(key, at)).await;
+    let said = border::cut(said, at, service.resolver.origin());
     answer.rcode = said.rcode;
     answer.extended = said.extended;
     answer.foreign = said.answers;

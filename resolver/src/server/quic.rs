@@ -1,18 +1,16 @@
-//! DoQ (RFC 9250) and DoH over HTTP/3: each query a stream of its own.
+//! DoQ (RFC 9250), and the connections over which DoH by HTTP/3 comes: each query a stream of its own.
 
 use core::time::Duration;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
-use h3::server::RequestResolver;
-use http::{Method, Response, StatusCode};
-use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::doh::{self, BODY_BYTES_MAX, Refused};
-use super::places::Places;
-use super::service::{Client, Service};
+use super::http3;
+use super::places::{Place, Places};
+use super::room::Room;
+use super::service::{Client, QUERY_BYTES_MAX, Service, count};
 use crate::transport::Transport;
 
 /// Streams at once on one connection.
@@ -21,21 +19,43 @@ const STREAMS_MAX: u32 = 64;
 /// HTTP/3's control stream and the two of QPACK.
 const ONE_WAY_STREAMS_MAX: u32 = 3;
 
-/// What a client may send before it is read: one query of the longest kind on each of a few streams.
-const RECEIVE_BYTES_MAX: u32 = 256 * 1024;
+/// What a client may send before it is read: a query on each stream, and all of them together some of the longest kind.
+const STREAM_RECEIVE_BYTES_MAX: u32 = 16 * 1024;
+const RECEIVE_BYTES_MAX: u32 = 64 * 1024;
 
-const IDLE_MAX: Duration = Duration::from_secs(20);
+/// What is sent and not acknowledged: two answers of the longest kind.
+const SEND_BYTES_MAX: u64 = 128 * 1024;
+
+const _: () = assert!(QUERY_BYTES_MAX + LENGTH_BYTES < STREAM_RECEIVE_BYTES_MAX as usize);
+
+/// A connection whose client is gone.
+const SILENT_MAX: Duration = Duration::from_secs(20);
+
+/// A connection over which nothing is asked, however alive it keeps itself.
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(60);
+
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A query and its answer on one stream, however slow the client.
-const STREAM_TIME_MAX: Duration = Duration::from_secs(20);
+/// A query and its answer on one stream. Whoever takes longer, to send the one or to take the other, is let go.
+pub(super) const STREAM_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// RFC 9250 section 4.3: the codes of DoQ.
 const NO_ERROR: VarInt = VarInt::from_u32(0);
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
+const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
-/// A query with its length.
-const QUERY_BYTES_MAX: usize = 4096 + 2;
+/// RFC 9250 section 4.2: before each message.
+const LENGTH_BYTES: usize = 2;
+
+/// One connection.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) client: Client,
+    pub(super) service: Arc<Service>,
+    pub(super) room: Room,
+    pub(super) place: Arc<Place>,
+}
 
 /// How much a client may have under way.
 pub(super) fn transport() -> quinn::TransportConfig {
@@ -44,8 +64,11 @@ pub(super) fn transport() -> quinn::TransportConfig {
         .max_concurrent_bidi_streams(STREAMS_MAX.into())
         .max_concurrent_uni_streams(ONE_WAY_STREAMS_MAX.into())
         .receive_window(RECEIVE_BYTES_MAX.into())
-        .stream_receive_window(RECEIVE_BYTES_MAX.into())
-        .max_idle_timeout(Some(VarInt::from_u32(IDLE_MAX.as_millis() as u32).into()));
+        .stream_receive_window(STREAM_RECEIVE_BYTES_MAX.into())
+        .send_window(SEND_BYTES_MAX)
+        // Nobody here reads datagrams.
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(Some(VarInt::from_u32(SILENT_MAX.as_millis() as u32).into()));
     config
 }
 
@@ -60,40 +83,89 @@ pub(super) async fn serve(
     while let Some(incoming) = endpoint.accept().await {
         while connections.try_join_next().is_some() {}
         let address = incoming.remote_address().ip();
-        let Some(place) = places.take(address) else {
+        if !service.allows(address) {
+            count(&service.counters.not_allowed);
             incoming.refuse();
             continue;
+        }
+        // A first packet with somebody else's address costs its sender nothing, and would take a place.
+        if places.is_crowded() && !incoming.remote_address_validated() && incoming.may_retry() {
+            // It may have gone away.
+            let _ = incoming.retry();
+            continue;
+        }
+        let (place, freed) = places.take(address, true);
+        service.counters.crowd_out(freed);
+        let client = Client { address, transport };
+        connections.spawn(take(
+            incoming,
+            client,
+            Arc::clone(&service),
+            Arc::new(place),
+        ));
+    }
+}
+
+async fn take(incoming: Incoming, client: Client, service: Arc<Service>, place: Arc<Place>) {
+    let Ok(Ok(connection)) = timeout(HANDSHAKE_TIME_MAX, async { incoming.await }).await else {
+        count(&service.counters.broken);
+        return;
+    };
+    let _counted = service.metrics.connected(client.transport);
+    let session = Session {
+        connection: connection.clone(),
+        client,
+        service,
+        room: Room::new(),
+        place: Arc::clone(&place),
+    };
+    let serving = async {
+        match client.transport {
+            Transport::Http3 => http3::serve(session).await,
+            _ => serve_doq(session).await,
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = place.lost() => {}
+    }
+    connection.close(NO_ERROR, b"");
+}
+
+async fn serve_doq(session: Session) {
+    let mut streams = JoinSet::new();
+    loop {
+        while streams.try_join_next().is_some() {}
+        let (send, receive) = match timeout(IDLE_MAX, session.connection.accept_bi()).await {
+            Ok(Ok(stream)) => stream,
+            Err(_) if streams.is_empty() => return,
+            Err(_) => continue,
+            Ok(Err(_)) => return,
         };
-        let service = Arc::clone(&service);
-        connections.spawn(async move {
-            let Ok(Ok(connection)) = timeout(HANDSHAKE_TIME_MAX, async { incoming.await }).await
-            else {
-                return;
-            };
-            let _counted = service.metrics.connected(transport);
-            let client = Client { address, transport };
-            match transport {
-                Transport::Http3 => serve_http3(connection, client, service).await,
-                _ => serve_doq(connection, client, service).await,
+        session.place.asks();
+        let session = session.clone();
+        streams.spawn(async move {
+            match timeout(STREAM_TIME_MAX, doq(send, receive, &session)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(Wrong)) => {
+                    count(&session.service.counters.malformed);
+                    session.connection.close(PROTOCOL_ERROR, b"");
+                }
+                Err(_) => {
+                    count(&session.service.counters.let_go);
+                    session.connection.close(EXCESSIVE_LOAD, b"");
+                }
             }
-            drop(place);
         });
     }
 }
 
-async fn serve_doq(connection: Connection, client: Client, service: Arc<Service>) {
-    let mut streams = JoinSet::new();
-    while let Ok((send, receive)) = connection.accept_bi().await {
-        while streams.try_join_next().is_some() {}
-        let (service, connection) = (Arc::clone(&service), connection.clone());
-        streams.spawn(async move {
-            let answered = timeout(STREAM_TIME_MAX, doq(send, receive, client, &service)).await;
-            if let Ok(Err(Wrong)) = answered {
-                connection.close(PROTOCOL_ERROR, b"");
-            }
-        });
-    }
-    connection.close(NO_ERROR, b"");
+/// The one query that all of a stream is.
+pub(super) fn query_of(stream: &[u8]) -> Option<&[u8]> {
+    let (length, query) = stream.split_first_chunk::<LENGTH_BYTES>()?;
+    let is_whole = usize::from(u16::from_be_bytes(*length)) == query.len();
+    // RFC 9250 section 4.2.1: the id is 0, for the stream says which query is answered.
+    (is_whole && query.starts_with(&[0, 0])).then_some(query)
 }
 
 /// RFC 9250 section 4.3.3: what ends the whole connection.
@@ -102,95 +174,29 @@ struct Wrong;
 async fn doq(
     mut send: SendStream,
     mut receive: RecvStream,
-    client: Client,
-    service: &Arc<Service>,
+    session: &Session,
 ) -> Result<(), Wrong> {
-    let Ok(bytes) = receive.read_to_end(QUERY_BYTES_MAX).await else {
-        // Reset by the client, or longer than any query.
+    let bytes = match receive.read_to_end(QUERY_BYTES_MAX + LENGTH_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(quinn::ReadToEndError::TooLong) => return Err(Wrong),
+        // Reset by the client.
+        Err(_) => return Ok(()),
+    };
+    let query = query_of(&bytes).ok_or(Wrong)?;
+    let make = || async {
+        let reply = session.service.answer(query, session.client).await;
+        reply.map(|reply| reply.bytes)
+    };
+    let Some((answer, _part)) = session.room.hold(make, Vec::len).await else {
+        return Err(Wrong);
+    };
+    let Ok(length) = u16::try_from(answer.len()) else {
         return Ok(());
     };
-    let Some((length, query)) = bytes.split_first_chunk::<2>() else {
-        return Err(Wrong);
-    };
-    // Section 4.2.1: the id is 0, for the stream says which query is answered.
-    if usize::from(u16::from_be_bytes(*length)) != query.len() || !query.starts_with(&[0, 0]) {
-        return Err(Wrong);
-    }
-    let Some(reply) = service.answer(query, client).await else {
-        return Err(Wrong);
-    };
-    let Ok(length) = u16::try_from(reply.bytes.len()) else {
-        return Ok(());
-    };
-    let framed = [&length.to_be_bytes()[..], &reply.bytes].concat();
+    let framed = [&length.to_be_bytes()[..], &answer].concat();
     // A client that went away needs no answer.
     if send.write_all(&framed).await.is_ok() && send.finish().is_ok() {
         let _ = send.stopped().await;
     }
     Ok(())
-}
-
-type Http3 = h3_quinn::Connection;
-
-async fn serve_http3(connection: Connection, client: Client, service: Arc<Service>) {
-    let http3 = h3::server::builder()
-        .max_field_section_size(16 * 1024)
-        .build::<_, Bytes>(Http3::new(connection))
-        .await;
-    let Ok(mut http3) = http3 else {
-        return;
-    };
-    let mut streams = JoinSet::new();
-    while let Ok(Some(request)) = http3.accept().await {
-        while streams.try_join_next().is_some() {}
-        let service = Arc::clone(&service);
-        streams.spawn(timeout(STREAM_TIME_MAX, async move {
-            // A client that went away needs no answer.
-            let _ = respond(request, client, &service).await;
-        }));
-    }
-}
-
-async fn respond(
-    request: RequestResolver<Http3, Bytes>,
-    client: Client,
-    service: &Arc<Service>,
-) -> Result<(), h3::error::StreamError> {
-    let (request, mut stream) = request.resolve_request().await?;
-    let (head, ()) = request.into_parts();
-    let mut body = Vec::new();
-    let asked = match doh::takes_body(&head.method, &head.uri, &head.headers) {
-        Err(refused) => Err(refused),
-        Ok(false) => doh::of_uri(&head.uri, &head.headers),
-        Ok(true) => loop {
-            match stream.recv_data().await? {
-                None => break Ok(doh::of_body(body)),
-                Some(mut data) => {
-                    let data = data.copy_to_bytes(data.remaining());
-                    if body.len() + data.len() > BODY_BYTES_MAX {
-                        break Err(Refused(
-                            StatusCode::PAYLOAD_TOO_LARGE,
-                            "a query has at most 64 KiB",
-                        ));
-                    }
-                    body.extend_from_slice(&data);
-                }
-            }
-        },
-    };
-    let response = match asked {
-        Ok(asked) => doh::answer(&asked, service, client).await,
-        Err(refused) => doh::refusal(&refused),
-    };
-    let (mut head_out, bytes) = response.into_parts();
-    head_out
-        .headers
-        .insert("content-length", bytes.len().into());
-    stream
-        .send_response(Response::from_parts(head_out, ()))
-        .await?;
-    if head.method != Method::HEAD {
-        stream.send_data(bytes).await?;
-    }
-    stream.finish().await
 }

@@ -11,15 +11,15 @@ use super::access::Access;
 use super::limits::{ANSWERS_PER_SEC_DEFAULT, Limits};
 use super::querylog::QueryLog;
 use crate::answer::made_up::Via;
-use crate::upstream::Upstream;
+use crate::ordinary::Ordinary;
 
 /// By what a server answers, as far as it may change.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Where requests for resources are sent.
     pub via: Via,
-    /// The way to ordinary names; without one they are refused.
-    pub upstream: Option<Upstream>,
+    /// How ordinary names are answered.
+    pub ordinary: Arc<Ordinary>,
     /// Who may ask.
     pub access: Access,
     /// Answers a second to one network over UDP; 0 limits nobody.
@@ -45,7 +45,7 @@ impl Rules {
     pub fn new(via: Via) -> Self {
         Self {
             via,
-            upstream: None,
+            ordinary: Arc::default(),
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),

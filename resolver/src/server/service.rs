@@ -27,12 +27,16 @@ use super::rules::{Current, InForce, Rules};
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
+use crate::edns;
 use crate::flight::Flights;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
+
+/// The longest query of any transport: no question and no options that are of use take more.
+pub(super) const QUERY_BYTES_MAX: usize = 4096;
 
 /// Who asks, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +172,11 @@ impl Service {
             resolver: config.resolver,
             signer: config.signer,
         }
+    }
+
+    /// Whether an address may ask.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.current.get().rules.access.allows(address)
     }
 
     /// The answer to a query; none where silence is the answer.
@@ -320,7 +329,9 @@ impl Service {
     /// Goes on with a query whose answer is not kept, until there is one.
     pub(super) async fn finish(self: &Arc<Self>, missing: &Missing) -> Reply {
         let query = Query::parse(&missing.bytes).expect("it was read before");
-        let packet = self.find(&query.key()).await;
+        // Boxed: what the work needs is large, and is held no longer than it takes.
+        let key = query.key();
+        let packet = Box::pin(self.find(&key)).await;
         let fit = missing.fit(self);
         let mut bytes = Vec::new();
         packet.write(&query, &fit, &mut bytes);
@@ -362,7 +373,10 @@ impl Service {
         if !self.holds(&packet, now) {
             return None;
         }
-        hot.put(key, &packet);
+        // What is long is cut short over UDP, and would be held here long after the cache has let go of it.
+        if packet.wire_bytes() <= edns::UDP_ANSWER_BYTES_MAX.into() {
+            hot.put(key, &packet);
+        }
         Some(give(&packet))
     }
 

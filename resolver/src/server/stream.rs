@@ -9,7 +9,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::noted::Arrived;
-use super::service::{Begun, Client, Service};
+use super::places::Place;
+use super::room::{Part, Room};
+use super::service::{Begun, Client, Missing, QUERY_BYTES_MAX, Service, count};
 use crate::transport::Transport;
 
 /// Queries of one connection that wait for an answer that is not kept; who sends more is read no further until answers are out.
@@ -24,9 +26,6 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 /// A client that takes nothing of its answers is let go.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The longest query: far above what a question with its options takes.
-const QUERY_BYTES_MAX: usize = 4096;
-
 /// A message's head; less is no query.
 const QUERY_BYTES_MIN: usize = 12;
 
@@ -37,34 +36,55 @@ const READ_BYTES: usize = 4096;
 const WRITTEN_BYTES: usize = 16 * 1024;
 
 /// Answers the queries of one connection until it ends, errs or idles.
-pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>)
+pub(super) async fn serve<S>(stream: S, client: Client, service: Arc<Service>, place: &Place)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut conversation = Conversation {
         stream,
         client,
-        service,
+        service: Arc::clone(&service),
+        place,
+        room: Room::new(),
         input: Vec::new(),
         begun_at: None,
         quiet_since: Instant::now(),
         answer: Vec::new(),
         output: Vec::new(),
+        parts: Vec::new(),
         under_way: JoinSet::new(),
     };
-    if conversation.converse().await.is_ok() {
-        let _ = timeout(WRITE_TIME_MAX, conversation.stream.shutdown()).await;
+    match conversation.converse().await {
+        Ok(()) => {
+            // It may be gone already.
+            let _ = timeout(WRITE_TIME_MAX, conversation.stream.shutdown()).await;
+        }
+        Err(Broken::Away) => count(&service.counters.broken),
+        Err(Broken::Slow) => count(&service.counters.let_go),
+        Err(Broken::Wrong) => count(&service.counters.malformed),
     }
 }
 
-/// The client went away, takes nothing, or sent what is no query.
-#[derive(Debug)]
-struct Broken;
+/// Why a connection ends before its client wants that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// The client went away.
+    Away,
+    /// It began a query and did not go on, or takes nothing of its answers.
+    Slow,
+    /// What it sent is no query.
+    Wrong,
+}
 
-struct Conversation<S> {
+/// An answer that was waited for, with its part of the room.
+type Waited = Option<(Vec<u8>, Part)>;
+
+struct Conversation<'a, S> {
     stream: S,
     client: Client,
     service: Arc<Service>,
+    place: &'a Place,
+    room: Room,
     /// What came in and is not answered yet, and since when a query in it has begun.
     input: Vec<u8>,
     begun_at: Option<Instant>,
@@ -74,10 +94,12 @@ struct Conversation<S> {
     answer: Vec<u8>,
     /// Answers with their lengths, to be written.
     output: Vec<u8>,
-    under_way: JoinSet<Vec<u8>>,
+    /// What of the room those take that were waited for, until they are written.
+    parts: Vec<Part>,
+    under_way: JoinSet<Waited>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     /// Until the client ends, or idles.
     async fn converse(&mut self) -> Result<(), Broken> {
         let mut more = true;
@@ -103,7 +125,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                     }
                 }
                 // Who waits for an answer is not idle.
-                () = sleep_until(deadline), if waits == 0 => return Ok(()),
+                () = sleep_until(deadline), if waits == 0 => {
+                    return self.begun_at.map_or(Ok(()), |_| Err(Broken::Slow));
+                }
             }
         }
         self.write().await
@@ -137,9 +161,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                     }
                 }
                 Begun::Missing(missing) => {
-                    let service = Arc::clone(&self.service);
-                    self.under_way
-                        .spawn(async move { service.finish(&missing).await.bytes });
+                    let (service, room) = (Arc::clone(&self.service), self.room.clone());
+                    self.under_way.spawn(wait(service, room, missing));
                 }
             }
         }
@@ -147,14 +170,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             self.input.drain(..at);
             self.begun_at = (!self.input.is_empty()).then_some(self.quiet_since);
             self.service.were_asked(self.client.transport, taken);
+            self.place.asks();
         }
         Ok(())
     }
 
     /// Puts in an answer that was waited for.
-    fn put_waited(&mut self, answer: Result<Vec<u8>, JoinError>) {
-        if let Ok(answer) = answer {
+    fn put_waited(&mut self, waited: Result<Waited, JoinError>) {
+        if let Ok(Some((answer, part))) = waited {
             put(&mut self.output, &answer);
+            self.parts.push(part);
         }
     }
 
@@ -170,17 +195,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             Ok(Ok(())) => {
                 self.output.clear();
                 self.output.shrink_to(WRITTEN_BYTES);
+                self.parts.clear();
                 Ok(())
             }
-            _ => Err(Broken),
+            Ok(Err(_)) => Err(Broken::Away),
+            Err(_) => Err(Broken::Slow),
         }
     }
+}
+
+/// The answer to a query, once there is one and room for it.
+async fn wait(service: Arc<Service>, room: Room, missing: Missing) -> Waited {
+    let make = || async { Some(service.finish(&missing).await.bytes) };
+    room.hold(make, Vec::len).await
 }
 
 /// Reads what has come in, and says how much that is.
 async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut Vec<u8>) -> Result<usize, Broken> {
     input.reserve(READ_BYTES);
-    stream.read_buf(input).await.map_err(|_| Broken)
+    stream.read_buf(input).await.map_err(|_| Broken::Away)
 }
 
 /// The length of the query that the input begins with, if all of it is there.
@@ -190,7 +223,7 @@ fn query_length(input: &[u8]) -> Result<Option<usize>, Broken> {
     };
     let length = usize::from(u16::from_be_bytes(*length));
     if !(QUERY_BYTES_MIN..=QUERY_BYTES_MAX).contains(&length) {
-        return Err(Broken);
+        return Err(Broken::Wrong);
     }
     Ok((length <= rest.len()).then_some(length))
 }

@@ -4,10 +4,12 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
+use dotkey_proto::dns::WireName;
 use dotkey_proto::identity::KeyId;
 use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
+use super::border;
 use super::changes::Changes;
 use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
@@ -15,7 +17,8 @@ use super::query::Key;
 use super::rules::Rules;
 use super::said::Said;
 use super::service::{Service, count, secs};
-use crate::answer::{Extended, extended};
+use crate::answer::extended;
+use crate::upstream;
 
 /// A stub gives up after 5 s; an answer that says what is wrong must be there before.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_500);
@@ -165,14 +168,8 @@ impl Service {
                 },
             };
         }
-        let said = match &rules.upstream {
-            Some(upstream) => upstream.ask(&key.name, key.rtype, key.dnssec).await,
-            None => {
-                let text = "this server answers names of its own suffix alone".to_owned();
-                let code = extended::NOT_SUPPORTED;
-                Said::only(ResponseCode::Refused, Some(Extended { code, text }))
-            }
-        };
+        let said = rules.ordinary.ask(&ordinary(key, &key.name)).await;
+        let said = border::cut(said, &key.name, self.resolver.origin());
         Learned::abroad(said)
     }
 }
@@ -193,6 +190,16 @@ impl Learned {
             of: Vec::new(),
             kept_secs_max: u32::MAX,
         }
+    }
+}
+
+/// The same question of an ordinary name.
+pub(super) fn ordinary(key: &Key, name: &WireName) -> upstream::Question {
+    upstream::Question {
+        name: name.clone(),
+        rtype: key.rtype,
+        dnssec: key.dnssec,
+        unchecked: key.unchecked,
     }
 }
 

@@ -15,7 +15,7 @@ const LISTEN: [&str; 4] = [
 ];
 
 /// Machines, which are taken away with the test.
-pub(super) struct Machines {
+pub(crate) struct Machines {
     /// Tells apart what runs at once on one machine.
     tag: String,
     names: Vec<&'static str>,
@@ -23,7 +23,7 @@ pub(super) struct Machines {
 
 impl Machines {
     /// Needs root, as every network namespace does here.
-    pub(super) fn new(names: &[&'static str]) -> Option<Self> {
+    pub(crate) fn new(names: &[&'static str]) -> Option<Self> {
         static TESTS: AtomicU32 = AtomicU32::new(0);
         if !is_root() {
             return None;
@@ -93,12 +93,18 @@ impl Machines {
         );
     }
 
-    /// A command of the program, on one of the machines.
-    pub(super) fn command(&self, place: &Place, name: &str, args: &[&str]) -> Command {
-        let inner = place.command(args);
+    /// A command on one of the machines, which is still to be said.
+    pub(crate) fn within(&self, name: &str) -> Command {
         let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space(name)]);
         command
-            .args(["netns", "exec", &self.space(name)])
+    }
+
+    /// A command of the program, on one of the machines.
+    pub(crate) fn command(&self, place: &Place, name: &str, args: &[&str]) -> Command {
+        let inner = place.command(args);
+        let mut command = self.within(name);
+        command
             .arg(inner.get_program())
             .args(inner.get_args())
             .current_dir(inner.get_current_dir().expect("a place"))

@@ -8,7 +8,7 @@ mod full;
 mod halves;
 mod kept;
 mod life;
-mod machines;
+pub(crate) mod machines;
 mod nat;
 mod neighbours;
 mod published;

@@ -21,9 +21,21 @@ pub struct Counters {
     pub malformed: AtomicU64,
     /// Questions that were worked on and failed.
     pub failed: AtomicU64,
+    /// Connections that lost their place to newcomers.
+    pub crowded_out: AtomicU64,
+    /// Connections ended because their client was slow, or took nothing of its answers.
+    pub let_go: AtomicU64,
+    /// Connections that broke off: a handshake that failed, a client that went away or that broke its protocol's rules.
+    pub broken: AtomicU64,
 }
 
 impl Counters {
+    /// Connections lost their places.
+    pub(in crate::server) fn crowd_out(&self, connections: usize) {
+        let connections = u64::try_from(connections).unwrap_or(u64::MAX);
+        self.crowded_out.fetch_add(connections, Ordering::Relaxed);
+    }
+
     /// Adds them to a page.
     pub(crate) fn write(&self, page: &mut Page) {
         let help = "Queries that got no answer to what they asked";
@@ -35,6 +47,15 @@ impl Counters {
             ("malformed", &self.malformed),
         ] {
             page.count("turned_away", &[("reason", reason)], of(counter));
+        }
+        let help = "Connections that did not end by their client's will";
+        page.family("connections_ended", "counter", help);
+        for (reason, counter) in [
+            ("crowded-out", &self.crowded_out),
+            ("let-go", &self.let_go),
+            ("broken", &self.broken),
+        ] {
+            page.count("connections_ended", &[("reason", reason)], of(counter));
         }
         for (name, help, counter) in [
             (

@@ -37,20 +37,17 @@ pub enum Provenance {
     OrdinaryMiss,
     /// Kept, past its time, because nobody answers now (RFC 8767).
     Stale,
-    /// Of a local zone, or of a name that is nobody's but this machine's.
-    Local,
     /// Decided without looking for an answer: who asks or what is asked is refused.
     Refused,
 }
 
 impl Provenance {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::OursCached,
         Self::OursMiss,
         Self::OrdinaryCached,
         Self::OrdinaryMiss,
         Self::Stale,
-        Self::Local,
         Self::Refused,
     ];
 
@@ -63,7 +60,6 @@ impl Provenance {
             Self::OrdinaryCached => "ordinary-cached",
             Self::OrdinaryMiss => "ordinary-miss",
             Self::Stale => "stale",
-            Self::Local => "local",
             Self::Refused => "refused",
         }
     }

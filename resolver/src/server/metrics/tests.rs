@@ -84,12 +84,13 @@ type List = BTreeMap<String, BTreeSet<String>>;
 fn operators_are_told_of_every_metric_and_of_no_other() {
     let metrics = Arc::new(Metrics::default());
     metrics.asked(Transport::Udp, 1);
-    metrics.answered(Provenance::Local, 0, Duration::ZERO);
+    metrics.answered(Provenance::Stale, 0, Duration::ZERO);
     metrics.judged(Verdict::Secure);
     drop(metrics.connected(Transport::Quic));
     metrics.reloaded(true);
     let counters = Counters::default();
     counters.limited.fetch_add(1, Ordering::Relaxed);
+    counters.crowd_out(1);
     let folder = tempfile::tempdir().expect("a folder");
     let log = QueryLog::to_file(&folder.path().join("log")).expect("it opens");
     log.count_one_of_each();

@@ -26,7 +26,7 @@ async fn who_asks_after_a_change_is_answered_by_it() {
     check(&site("app."), &["A 127.0.0.1"]).await;
     // What is kept stays where nobody asks for more.
     let mut rules = service.rules();
-    rules.upstream = Some(second.upstream());
+    rules.ordinary = second.service().rules().ordinary;
     service.reconfigure(rules.clone(), Flush::default());
     check("www.example.net.", &["A 198.51.100.7"]).await;
     check("other.example.net.", &["A 198.51.100.8"]).await;
@@ -45,7 +45,7 @@ async fn who_asks_after_a_change_is_answered_by_it() {
     assert_eq!(first.asked(), ["www.example.net."]);
     // Who may ask is looked at for each query.
     rules.access = Access::only(vec!["192.0.2.0/24".parse().expect("a range")]);
-    rules.upstream = None;
+    rules.ordinary = Arc::default();
     service.reconfigure(rules, Flush::default());
     let refused = ask(&service, "www.example.net.", "A", false).await;
     assert_eq!(refused.metadata.response_code, ResponseCode::Refused);
