@@ -17,8 +17,17 @@ pub(crate) struct ResolverSettings {
     pub(crate) doh: Option<String>,
     pub(crate) nodes: Option<Vec<String>>,
     pub(crate) upstream: Option<Vec<String>>,
+    pub(crate) upstream_authorities: Option<PathBuf>,
+    pub(crate) routes: Option<Vec<String>>,
     pub(crate) validate: Option<bool>,
+    pub(crate) trust_anchors: Option<Vec<String>>,
+    pub(crate) trust_anchors_file: Option<PathBuf>,
+    pub(crate) negative_trust_anchors: Option<Vec<String>>,
+    pub(crate) local: Option<Vec<String>>,
+    pub(crate) local_zones: Option<Vec<String>>,
+    pub(crate) hosts: Option<PathBuf>,
     pub(crate) private_answers: Option<bool>,
+    pub(crate) private_names: Option<Vec<String>>,
     pub(crate) allow: Option<Vec<String>>,
     pub(crate) answers_per_second: Option<String>,
     pub(crate) cache_max: Option<String>,
@@ -38,23 +47,34 @@ impl ResolverSettings {
             doh: text("DOH").or(self.doh),
             nodes: list("NODES").or(self.nodes),
             upstream: list("UPSTREAM").or(self.upstream),
+            upstream_authorities: path("UPSTREAM_AUTHORITIES").or(self.upstream_authorities),
+            routes: list("ROUTES").or(self.routes),
             validate: yes_no("VALIDATE")?.or(self.validate),
+            trust_anchors: list("TRUST_ANCHORS").or(self.trust_anchors),
+            trust_anchors_file: path("TRUST_ANCHORS_FILE").or(self.trust_anchors_file),
+            negative_trust_anchors: list("NEGATIVE_TRUST_ANCHORS").or(self.negative_trust_anchors),
+            local: list("LOCAL").or(self.local),
+            local_zones: list("LOCAL_ZONES").or(self.local_zones),
+            hosts: path("HOSTS").or(self.hosts),
             private_answers: yes_no("PRIVATE_ANSWERS")?.or(self.private_answers),
+            private_names: list("PRIVATE_NAMES").or(self.private_names),
             allow: list("ALLOW").or(self.allow),
             answers_per_second: text("ANSWERS_PER_SECOND").or(self.answers_per_second),
             cache_max: text("CACHE_MAX").or(self.cache_max),
             resources: text("RESOURCES").or(self.resources),
             nsid: text("NSID").or(self.nsid),
-            certificate: text("CERTIFICATE").map(PathBuf::from).or(self.certificate),
-            certificate_key: text("CERTIFICATE_KEY")
-                .map(PathBuf::from)
-                .or(self.certificate_key),
+            certificate: path("CERTIFICATE").or(self.certificate),
+            certificate_key: path("CERTIFICATE_KEY").or(self.certificate_key),
         })
     }
 }
 
 fn text(key: &str) -> Option<String> {
     variable(&format!("DOTKEY_RESOLVER_{key}"))
+}
+
+fn path(key: &str) -> Option<PathBuf> {
+    text(key).map(PathBuf::from)
 }
 
 fn list(key: &str) -> Option<Vec<String>> {

@@ -2,6 +2,7 @@
 //! library's; this module plugs in the registry of this process or the nodes that it was told of.
 
 mod keys;
+mod ordinary;
 mod plan;
 mod registry;
 mod serve;

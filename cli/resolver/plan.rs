@@ -2,16 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use dotkey_resolver::answer::made_up::{Gateway, Via};
+use dotkey_resolver::ordinary::Ordinary;
 use dotkey_resolver::server::{Access, Listen, Prefix};
 use dotkey_resolver::transport::Transport;
-use dotkey_resolver::upstream::{Address, Upstream};
 
+use super::ordinary;
 use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
-use crate::exit::{CliError, Result};
+use crate::exit::Result;
 
 /// Where the gateway listens for HTTPS unless told otherwise.
 const GATEWAY_PORT: u16 = 8443;
@@ -25,7 +27,7 @@ pub(crate) struct Plan {
     pub(super) listen: Listen,
     pub(super) nodes: Vec<String>,
     pub(super) via: Via,
-    pub(super) upstream: Option<Upstream>,
+    pub(super) ordinary: Arc<Ordinary>,
     pub(super) access: Access,
     pub(super) answers_per_sec: Option<u32>,
     /// Of each kind of answers.
@@ -71,11 +73,7 @@ impl Plan {
             listen,
             nodes: several(&args.nodes, set.nodes.as_ref()),
             via: via(set.resources.as_deref())?,
-            upstream: upstreams(
-                &upstream,
-                set.validate != Some(false),
-                set.private_answers == Some(true),
-            )?,
+            ordinary: Arc::new(ordinary::plan(&upstream, settings)?),
             access: access(set.allow.as_deref())?,
             answers_per_sec: rate(set.answers_per_second.as_deref())?,
             cache_bytes: cache_bytes(set.cache_max.as_deref())?,
@@ -119,21 +117,6 @@ fn via(text: Option<&str>) -> Result<Via> {
         https_port: GATEWAY_PORT,
         alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
     }))
-}
-
-fn upstreams(texts: &[String], validate: bool, let_private: bool) -> Result<Option<Upstream>> {
-    if texts.is_empty() {
-        return Ok(None);
-    }
-    let read = |text: &String| {
-        text.parse::<Address>()
-            .map_err(|error| CliError::usage(error, "correct `upstream`"))
-    };
-    let addresses: Vec<Address> = texts.iter().map(read).collect::<Result<_>>()?;
-    let upstream = Upstream::new(&addresses, validate, let_private);
-    upstream.map(Some).map_err(|error| {
-        CliError::usage(error, "correct `upstream`; `docs/cli.md` has every setting")
-    })
 }
 
 fn access(allow: Option<&[String]>) -> Result<Access> {
@@ -209,7 +192,6 @@ mod tests {
         };
         assert_eq!(gateway.addresses.len(), 2);
         assert!(via(Some("gateway")).is_err());
-        assert!(upstreams(&["dns.example".to_owned()], true, false).is_err());
         assert!(access(Some(&["10.0.0.0/40".to_owned()])).is_err());
         assert!(rate(Some("many")).is_err());
     }

@@ -73,7 +73,7 @@ impl Running {
         let resolver = builder.suffix(suffix.clone()).build().map_err(wrong)?;
         let mut config = Config::new(resolver.clone(), signer(data, suffix)?, plan.via.clone());
         config.told_of_changes = told_of_changes;
-        config.upstream.clone_from(&plan.upstream);
+        config.ordinary = Arc::clone(&plan.ordinary);
         config.access.clone_from(&plan.access);
         config.nsid.clone_from(&plan.nsid);
         if let Some(answers) = plan.answers_per_sec {

@@ -9,6 +9,7 @@ mod http3;
 mod program;
 mod sockets;
 mod stubs;
+mod upstreams;
 mod validators;
 
 use std::net::{TcpListener, UdpSocket};

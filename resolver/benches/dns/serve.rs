@@ -13,10 +13,11 @@ use dotkey_proto::time::Timestamp;
 use dotkey_resolver::Resolver;
 use dotkey_resolver::answer::made_up::Via;
 use dotkey_resolver::answer::sign::Signer;
+use dotkey_resolver::ordinary::Ordinary;
 use dotkey_resolver::server::{Config, Listen, Server, Service};
 use dotkey_resolver::source::{Fetch, Origin, Source, Wanted};
 use dotkey_resolver::tls::Certificate;
-use dotkey_resolver::upstream::{Address, Upstream};
+use dotkey_resolver::upstream::{Address, Anchors, Settings, Upstream};
 use hickory_proto::rr::rdata::{A, SOA};
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
@@ -161,7 +162,15 @@ async fn serve_dotkey([dns, dot, doh]: [u16; 3], upstream: u16, count: usize, fo
     let signer = Signer::new(&Signer::generate().expect("a key"), resolver.origin());
     let mut config = Config::new(resolver, signer.expect("a key"), Via::Direct);
     let address: Address = format!("127.0.0.1:{upstream}").parse().expect("an address");
-    config.upstream = Some(Upstream::new(&[address], false, false).expect("an upstream"));
+    let settings = Settings {
+        upstreams: vec![address],
+        anchors: Anchors::none(),
+        ..Settings::default()
+    };
+    config.ordinary = Arc::new(Ordinary {
+        upstream: Some(Upstream::new(&settings).expect("an upstream")),
+        ..Ordinary::default()
+    });
     config.cache_bytes = 1 << 30;
     // As beside a node.
     config.told_of_changes = true;

@@ -114,6 +114,12 @@ pub mod extended {
     pub const SIGNATURE_EXPIRED: u16 = 7;
     /// What was signed is not valid yet.
     pub const SIGNATURE_NOT_YET_VALID: u16 = 8;
+    /// A zone has no key that fits what names or uses it.
+    pub const DNSKEY_MISSING: u16 = 9;
+    /// What should be signed is not.
+    pub const SIGNATURES_MISSING: u16 = 10;
+    /// What is said to be absent is not proved to be.
+    pub const NSEC_MISSING: u16 = 12;
     /// The same of a denial.
     pub const STALE_NXDOMAIN: u16 = 19;
     /// The server is not to answer this client, or this question.

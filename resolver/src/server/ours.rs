@@ -10,6 +10,7 @@ use super::border;
 use super::query::Key;
 use super::said::Said;
 use super::service::Service;
+use super::work;
 use crate::answer::local::{self, Onward, Question};
 use crate::answer::sign::Signer;
 use crate::answer::{Answer, Extended, apex, extended};
@@ -152,10 +153,11 @@ fn signed(
 
 /// An alias led to an ordinary name: what the upstream says of it comes behind our part. Without an upstream the client goes on by itself.
 async fn abroad(service: &Service, key: &Key, at: &WireName, answer: &mut Answer) {
-    let Some(upstream) = &service.config.upstream else {
+    let ordinary = &service.config.ordinary;
+    if !ordinary.reaches(at) {
         return;
-    };
-    let said = upstream.ask(at, key.rtype, key.dnssec).await;
+    }
+    let said = ordinary.ask(&work::ordinary(key, at)).await;
     let said = border::cut(said, at, service.config.resolver.origin());
     answer.rcode = said.rcode;
     answer.extended = said.extended;

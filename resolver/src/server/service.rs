@@ -27,9 +27,9 @@ use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
 use crate::edns;
 use crate::flight::Flights;
+use crate::ordinary::Ordinary;
 use crate::resolver::Resolver;
 use crate::transport::Transport;
-use crate::upstream::Upstream;
 
 /// Questions that are being worked on at once. Those beyond are refused at once rather than all made slow.
 const WORKING_MAX: usize = 1024;
@@ -64,8 +64,8 @@ pub struct Config {
     pub signer: Signer,
     /// Where requests for resources are sent.
     pub via: Via,
-    /// The way to ordinary names; without one they are refused.
-    pub upstream: Option<Upstream>,
+    /// How ordinary names are answered.
+    pub ordinary: Arc<Ordinary>,
     /// Who may ask.
     pub access: Access,
     /// Answers a second to one network over UDP; 0 limits nobody.
@@ -86,7 +86,7 @@ impl Config {
             resolver,
             signer,
             via,
-            upstream: None,
+            ordinary: Arc::default(),
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),

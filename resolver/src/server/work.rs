@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use dotkey_proto::dns::WireName;
 use dotkey_proto::identity::KeyId;
 use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
@@ -14,7 +15,8 @@ use super::packet::{Kind, Made, Packet};
 use super::query::Key;
 use super::said::Said;
 use super::service::{Service, count, secs};
-use crate::answer::{Extended, extended};
+use crate::answer::extended;
+use crate::upstream;
 
 /// A stub gives up after 5 s; an answer that says what is wrong must be there before.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_500);
@@ -157,17 +159,8 @@ impl Service {
                 },
             };
         }
-        let said = match &self.config.upstream {
-            Some(upstream) => {
-                let said = upstream.ask(&key.name, key.rtype, key.dnssec).await;
-                border::cut(said, &key.name, self.config.resolver.origin())
-            }
-            None => {
-                let text = "this server answers names of its own suffix alone".to_owned();
-                let code = extended::NOT_SUPPORTED;
-                Said::only(ResponseCode::Refused, Some(Extended { code, text }))
-            }
-        };
+        let said = self.config.ordinary.ask(&ordinary(key, &key.name)).await;
+        let said = border::cut(said, &key.name, self.config.resolver.origin());
         Learned::abroad(said)
     }
 }
@@ -188,6 +181,16 @@ impl Learned {
             of: Vec::new(),
             kept_secs_max: u32::MAX,
         }
+    }
+}
+
+/// The same question of an ordinary name.
+pub(super) fn ordinary(key: &Key, name: &WireName) -> upstream::Question {
+    upstream::Question {
+        name: name.clone(),
+        rtype: key.rtype,
+        dnssec: key.dnssec,
+        unchecked: key.unchecked,
     }
 }
 

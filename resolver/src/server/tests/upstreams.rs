@@ -8,7 +8,8 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::A;
 
 use super::*;
-use crate::upstream::{Address, Upstream};
+use crate::ordinary::Ordinary;
+use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// An upstream that answers every A with one address, and nothing else with anything.
 struct Fake {
@@ -62,12 +63,25 @@ impl Fake {
     }
 
     fn service(&self) -> Arc<Service> {
-        let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
-        let mut config = config(gateway());
-        config.upstream = Some(upstream);
-        Arc::new(Service::new(config, [7; 32]))
+        forwarding(self.address)
     }
+}
+
+/// A service whose ordinary names come from one upstream, which is believed.
+pub(super) fn forwarding(address: SocketAddr) -> Arc<Service> {
+    let mut config = config(gateway());
+    let address: Address = address.to_string().parse().expect("an address");
+    let settings = Settings {
+        upstreams: vec![address],
+        anchors: Anchors::none(),
+        ours: Some(config.resolver.origin().clone()),
+        ..Settings::default()
+    };
+    config.ordinary = Arc::new(Ordinary {
+        upstream: Some(Upstream::new(&settings).expect("an upstream")),
+        ..Ordinary::default()
+    });
+    Arc::new(Service::new(config, [7; 32]))
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::{A, CNAME, NULL};
 
 use super::*;
-use crate::upstream::{Address, Upstream};
 
 /// What an upstream answers a query with, over TCP or not: messages, in their order.
 type Says = dyn Fn(&Message, bool) -> Vec<Vec<u8>> + Send + Sync;
@@ -55,11 +54,7 @@ impl Liar {
     }
 
     fn service(&self) -> Arc<Service> {
-        let address: Address = self.address.to_string().parse().expect("an address");
-        let upstream = Upstream::new(&[address], false, false).expect("an upstream");
-        let mut config = config(gateway());
-        config.upstream = Some(upstream);
-        Arc::new(Service::new(config, [7; 32]))
+        super::upstreams::forwarding(self.address)
     }
 
     fn asserts_nothing_of_ours_was_asked(&self) {
