@@ -1,7 +1,6 @@
 //! The service as a client meets it, with hickory's own decoder and verifier as the cross-check.
 
 mod changed;
-mod counted;
 mod hostile;
 mod limited;
 mod upstreams;

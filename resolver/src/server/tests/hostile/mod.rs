@@ -1,5 +1,7 @@
 //! Upstreams that lie, stall and flood. They cannot make us say anything under our suffix, and cost us little.
 
+mod counted;
+
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
