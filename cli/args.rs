@@ -50,7 +50,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Global {
     /// Folder that holds everything, keys included [env: DOTKEY_DATA; default: dotkey in $XDG_DATA_HOME or ~/.local/share]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     /// What it logs.
     pub(crate) log: LogSettings,
     /// Where they come from, to be read again.
-    from: Global,
+    pub(crate) from: Global,
 }
 
 /// The configuration file. Each key is also an environment variable: `data` is `DOTKEY_DATA`.

@@ -139,6 +139,7 @@ mod tests {
                 filter: None,
                 format: None,
             },
+            from: crate::args::Global::default(),
         };
         let upstreams = settings.resolver.upstream.clone().unwrap_or_default();
         match plan(&upstreams, &settings) {

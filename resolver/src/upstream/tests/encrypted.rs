@@ -9,7 +9,6 @@ use crate::ordinary::{Local, Ordinary};
 use crate::resolver::Resolver;
 use crate::server::{Config, Listen, Server as Listeners, Service};
 use crate::tls::Certificate;
-use crate::transport::Transport;
 
 /// Our servers on every transport, with one name, and how they were asked.
 fn listeners(certificate: &Certificate) -> (Listeners, Arc<Service>) {
