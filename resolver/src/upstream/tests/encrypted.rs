@@ -31,6 +31,7 @@ fn listeners(certificate: &Certificate) -> (Listeners, Arc<Service>) {
         doq: any,
         doh: any,
         udp_sockets: 1,
+        ..Listen::default()
     };
     let listeners = Listeners::start(&listen, &service, Some(certificate));
     (listeners.expect("they listen"), service)
