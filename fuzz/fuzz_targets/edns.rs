@@ -26,7 +26,17 @@ fuzz_target!(|data: &[u8]| {
     query.extend(label.as_bytes());
     query.extend(b"\x03key\0\0");
     query.extend([rtype, 0, 1]);
-    query.extend([0, 0, 41, payload_high, payload_low, 0, version % 2, flags, 0]);
+    query.extend([
+        0,
+        0,
+        41,
+        payload_high,
+        payload_low,
+        0,
+        version % 2,
+        flags,
+        0,
+    ]);
     query.extend(length.to_be_bytes());
     query.extend(options);
     let transport = TRANSPORTS[usize::from(transport) % TRANSPORTS.len()];

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use dotkey_fuzz::asked::{key_id, now, run};
-use dotkey_resolver::source::Folder;
 use dotkey_resolver::Resolver;
+use dotkey_resolver::source::Folder;
 use libfuzzer_sys::fuzz_target;
 
 /// The folder of this process, in memory where the system has such a place.
@@ -14,7 +14,11 @@ fn folder() -> &'static PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let shared = PathBuf::from("/dev/shm");
-        let above = if shared.is_dir() { shared } else { std::env::temp_dir() };
+        let above = if shared.is_dir() {
+            shared
+        } else {
+            std::env::temp_dir()
+        };
         let folder = above.join(format!("dotkey-fuzz-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         folder
@@ -31,7 +35,10 @@ fuzz_target!(|data: &[u8]| {
         Ok(found) => assert_eq!(found.record().as_bytes(), data),
         Err(error) => {
             let said = error.to_string();
-            assert!(!said.is_empty() && !said.chars().any(char::is_control), "{said}");
+            assert!(
+                !said.is_empty() && !said.chars().any(char::is_control),
+                "{said}"
+            );
         }
     }
 });

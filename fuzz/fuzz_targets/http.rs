@@ -14,11 +14,14 @@ fuzz_target!(|data: &[u8]| {
     };
     let is_http2 = which % 2 == 1;
     // Without its preface nothing of HTTP/2 is looked at.
-    let bytes = match is_http2 {
-        true => &[PREFACE, bytes].concat(),
-        false => bytes,
-    };
-    let said = run(over_http(bytes, is_http2, client(Transport::Https), service()));
+    let begin = if is_http2 { PREFACE } else { b"" };
+    let bytes = &[begin, bytes].concat();
+    let said = run(over_http(
+        bytes,
+        is_http2,
+        client(Transport::Https),
+        service(),
+    ));
     if !is_http2 && !said.is_empty() {
         assert!(said.starts_with(b"HTTP/1."), "{said:?}");
     }

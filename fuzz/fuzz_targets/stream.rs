@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
     assert!(answers.len() <= asked.len());
     // They may come in another order, each with the id of its query.
     for query in asked {
-        let at = answers.iter().position(|answer| answer[..2] == query[..2.min(query.len())]);
+        let at = answers
+            .iter()
+            .position(|answer| answer[..2] == query[..2.min(query.len())]);
         if let Some(at) = at {
             dotkey_fuzz::asked::answers(query, answers[at], 65_535);
             answers.swap_remove(at);

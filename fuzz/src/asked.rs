@@ -71,7 +71,9 @@ pub fn service() -> &'static Arc<Service> {
         let window = now().saturating_sub(600)..now().saturating_add(3000);
         let record = SignedRecord::of_bare_key(&key(), 1, window, zone.encode());
         let record = record.expect("a record").as_bytes().to_vec();
-        let builder = Resolver::builder().clock(now).source(Shelf(key_id(), record));
+        let builder = Resolver::builder()
+            .clock(now)
+            .source(Shelf(key_id(), record));
         let resolver = builder.build().expect("it is sound");
         let signer = Signer::generate().expect("a key");
         let signer = Signer::new(&signer, resolver.origin()).expect("a key");

@@ -127,7 +127,7 @@ impl Changer<'_> {
             self.context
                 .output
                 .progress("sent; waiting until it is final …");
-            pace.wait(view.height)?;
+            pace.wait(view.height, self.context.output)?;
         }
     }
 }

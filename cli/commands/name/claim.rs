@@ -139,7 +139,7 @@ impl Claiming<'_> {
                 Step::Send(part) => self.send(part, &view)?,
                 Step::Wait(waiting) => {
                     self.context.output.progress(&in_words(waiting));
-                    self.pace.wait(view.height)?;
+                    self.pace.wait(view.height, self.context.output)?;
                 }
                 Step::Done(Entry { .. }) => {
                     self.journal.remove()?;

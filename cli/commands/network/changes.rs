@@ -269,7 +269,7 @@ impl<'a> Operator<'a> {
             self.context
                 .output
                 .progress("sent; waiting until it is final …");
-            pace.wait(view.height)?;
+            pace.wait(view.height, self.context.output)?;
         }
     }
 }

@@ -28,7 +28,7 @@ struct Series {
 
 pub(super) fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| names | execute 1,000 claims | write them | proof of a name: mean, longest | proof of absence: mean, longest |\n|---|---|---|---|---|\n",
+        "| names | processor time to execute 1,000 claims | to write them | proof of a name: mean, longest | proof of absence: mean, longest |\n|---|---|---|---|---|\n",
     );
     for row in rows {
         let Row {
@@ -37,6 +37,7 @@ pub(super) fn table(rows: &[Row]) -> String {
             write_ms,
             there,
             absent,
+            ..
         } = row;
         writeln!(
             text,
@@ -62,7 +63,7 @@ pub(super) fn svg(rows: &[Row]) -> String {
         is_left,
     };
     let time = series(
-        "a block of 1,000 claims, ms",
+        "a block of 1,000 claims, ms of processor time",
         "#0072b2",
         of(|row| row.execute_ms + row.write_ms),
         true,
@@ -75,7 +76,7 @@ pub(super) fn svg(rows: &[Row]) -> String {
     );
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <title>Time of a block and bytes of a proof by the number of names, which is on a logarithmic scale</title>\n\
+         <title>Processor time of a block and bytes of a proof by the number of names, which is on a logarithmic scale</title>\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     for step in 0..=STEPS {

@@ -7,11 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use borsh::BorshDeserialize;
-use jmt::storage::{LeafNode, NibblePath, Node, NodeBatch, NodeKey, TreeReader, TreeUpdateBatch};
+use jmt::storage::{LeafNode, NibblePath, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, Version};
 
-use super::recent::Recent;
+use super::path::Way;
+use super::recent::{Recent, RecentNodes};
 use super::state::{Changes, StateError, View};
+use super::update::Update;
 use crate::store::{Change, Column, Store, StoreError};
 
 /// Things of no use that one block removes: more than a block writes, so that they do not pile up.
@@ -49,12 +51,16 @@ type Versioned = (Version, Option<Vec<u8>>);
 pub(super) struct Disk {
     pub(super) store: Arc<Store>,
     recent: Arc<Recent>,
+    nodes: Arc<RecentNodes>,
 }
 
 impl Disk {
     pub(super) fn new(store: Arc<Store>) -> Self {
-        let recent = Arc::default();
-        Self { store, recent }
+        Self {
+            store,
+            recent: Arc::default(),
+            nodes: Arc::default(),
+        }
     }
 
     /// Writes all of it or nothing, and returns when it is on disk.
@@ -72,6 +78,11 @@ impl Disk {
         self.recent.pass(version, changes);
     }
 
+    /// Nodes that were written, which the next blocks begin with.
+    pub(super) fn remember(&self, update: Update) {
+        self.nodes.pass(update);
+    }
+
     /// What stands at a place, as it was read or written lately, or else as the disk has it; and since which version.
     fn known(&self, version: Version, place: &[u8; 32]) -> Result<Option<Versioned>, StoreError> {
         if let Some(known) = self.recent.get(version, place) {
@@ -84,50 +95,65 @@ impl Disk {
     }
 
     /// The newest value up to a version, with its own version.
-    fn versioned(
+    pub(super) fn versioned(
         &self,
         version: Version,
         place: &[u8; 32],
     ) -> Result<Option<Versioned>, StoreError> {
-        let mut found = None;
-        self.store.scan(
-            Column::StateValues,
-            &value_key(version, place),
-            |key, value| {
-                if let Some((at, version)) = split_value_key(key)
-                    && at == place
-                {
-                    found = Some((
-                        version,
-                        value.split_first().map(|(_, value)| value.to_vec()),
-                    ));
-                }
-                ControlFlow::Break(())
-            },
-        )?;
-        Ok(found)
+        let key = value_key(version, place);
+        self.store
+            .first(Column::StateValues, &key, |key, value| {
+                let (at, version) = split_value_key(key)?;
+                let value = value.split_first().map(|(_, value)| value.to_vec());
+                (at == place).then_some((version, value))
+            })
+            .map(Option::flatten)
     }
 
-    /// What it takes to write a tree's update: nodes, values, and notes of what they replace.
-    pub(super) fn writes(&self, update: &TreeUpdateBatch) -> Result<Vec<Write>, StoreError> {
-        let mut writes = node_writes(&update.node_batch);
-        for stale in &update.stale_node_index_batch {
-            let key = stale_key(stale.stale_since_version, b'n', &node_key(&stale.node_key));
-            writes.push(Write::put(Column::StateStale, key, []));
+    /// The way from a place to the root of a version, from the disk, so that damage there is found.
+    pub(super) fn way(&self, place: &[u8; 32], version: Version) -> Result<Way, StateError> {
+        let read = |key: &[u8]| self.store.get(Column::StateNodes, key).map_err(unreadable);
+        Way::find(place, version, read)
+    }
+
+    /// A node's bytes, as they were written lately, or else as the disk has them.
+    pub(super) fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        if let Some(known) = self.nodes.get(key) {
+            return Ok(Some(known));
         }
-        for (version, place) in update.node_batch.values().keys() {
+        let found = self.store.get(Column::StateNodes, key);
+        found.map_err(unreadable)
+    }
+
+    /// What it takes to write a version: nodes, values, and notes of what they replace.
+    pub(super) fn writes(
+        &self,
+        version: Version,
+        update: &Update,
+        changes: &Changes,
+    ) -> Result<Vec<Write>, StoreError> {
+        let mut writes =
+            Vec::with_capacity(update.nodes.len() + update.stale.len() + 2 * changes.len());
+        let nodes = update.nodes.iter();
+        writes.extend(nodes.map(|(key, node)| Write::put(Column::StateNodes, &key[..], &node[..])));
+        let values = changes.iter();
+        writes.extend(values.map(|(place, value)| value_write(version, place, value.as_deref())));
+        let stale = update.stale.iter();
+        let stale = stale.map(|key| stale_key(version, b'n', key));
+        writes.extend(stale.map(|key| Write::put(Column::StateStale, key, [])));
+        for (place, value) in changes {
             let Some(before) = version.checked_sub(1) else {
-                continue;
+                break;
             };
-            if let Some((old, value)) = self.known(before, &place.0)?
+            if let Some((old, value)) = self.known(before, place)?
                 && (old, &value) != (0, &None)
             {
-                let key = stale_key(*version, b'v', &value_key(old, &place.0));
+                let key = stale_key(version, b'v', &value_key(old, place));
                 writes.push(Write::put(Column::StateStale, key, []));
             }
             // Where nothing stands any more, not even that is kept for ever.
-            if update.node_batch.values()[&(*version, *place)].is_none() {
-                let key = stale_key(*version, b'v', &value_key(*version, &place.0));
+            if value.is_none() {
+                let key = stale_key(version, b'v', &value_key(version, place));
                 writes.push(Write::put(Column::StateStale, key, []));
             }
         }
@@ -188,18 +214,6 @@ impl View for DiskView {
 
 pub(super) fn unreadable(error: impl ToString) -> StateError {
     StateError::Unreadable(error.to_string())
-}
-
-fn node_writes(batch: &NodeBatch) -> Vec<Write> {
-    let nodes = batch.nodes().iter().map(|(key, node)| {
-        let bytes = borsh::to_vec(node).expect("memory takes what is written to it");
-        Write::put(Column::StateNodes, node_key(key), bytes)
-    });
-    let values = batch
-        .values()
-        .iter()
-        .map(|((version, place), value)| value_write(*version, &place.0, value.as_deref()));
-    nodes.chain(values).collect()
 }
 
 /// What stands at a place since a version; `None` where nothing does any more.

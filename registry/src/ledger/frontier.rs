@@ -24,14 +24,7 @@ pub(super) enum Sibling {
 }
 
 impl Sibling {
-    pub(super) fn digest(&self) -> Option<[u8; 32]> {
-        match self.node() {
-            Node::Nothing => None,
-            Node::Leaf(hash) | Node::Many(hash) => Some(hash),
-        }
-    }
-
-    fn node(&self) -> Node {
+    pub(super) fn node(&self) -> Node {
         match self {
             Self::Nothing => Node::Nothing,
             Self::Internal(parts) => Node::Many(hash_inner(parts)),

@@ -28,7 +28,7 @@ pub(super) enum Node {
 }
 
 impl Node {
-    fn over(left: Self, right: Self) -> Self {
+    pub(super) fn over(left: Self, right: Self) -> Self {
         match (left, right) {
             (Self::Nothing, only @ (Self::Nothing | Self::Leaf(_)))
             | (only @ Self::Leaf(_), Self::Nothing) => only,
@@ -87,6 +87,11 @@ impl Leaf {
         parts[32..].copy_from_slice(&value);
         let hash = hash_leaf(&parts);
         Self { place, value, hash }
+    }
+
+    /// The subtree in which it stands alone.
+    pub(super) fn node(self) -> Node {
+        Node::Leaf(self.hash)
     }
 }
 
@@ -281,7 +286,7 @@ impl<'a> Growth<'a> {
 }
 
 /// The key of a node on the way to a place: so many half bytes, these, the version.
-fn node_key(place: &[u8; 32], depth: usize, version: u64) -> Vec<u8> {
+pub(super) fn node_key(place: &[u8; 32], depth: usize, version: u64) -> Vec<u8> {
     let mut key = Vec::with_capacity(9 + depth.div_ceil(2));
     key.push(depth as u8);
     key.extend(&place[..depth.div_ceil(2)]);
@@ -292,7 +297,7 @@ fn node_key(place: &[u8; 32], depth: usize, version: u64) -> Vec<u8> {
     key
 }
 
-fn nibble(place: &[u8; 32], depth: usize) -> usize {
+pub(super) fn nibble(place: &[u8; 32], depth: usize) -> usize {
     usize::from(place[depth / 2] >> (4 * (1 - depth % 2)) & 0x0f)
 }
 

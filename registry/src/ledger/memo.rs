@@ -7,8 +7,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use super::recent::words;
+
 /// Things that are remembered: those of a few full blocks.
 const MEMO_MAX: usize = 65_536;
+
+/// What is asked about is seldom longer.
+const ASKED_BYTES: usize = 512;
 
 /// What was found good.
 #[derive(Debug, Default)]
@@ -16,8 +21,8 @@ pub struct Memo(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    digests: BTreeSet<[u8; 32]>,
-    order: VecDeque<[u8; 32]>,
+    digests: BTreeSet<[u64; 4]>,
+    order: VecDeque<[u64; 4]>,
 }
 
 impl Memo {
@@ -28,12 +33,13 @@ impl Memo {
         parts: &[&[u8]],
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_be_bytes());
-            hasher.update(part);
+        // In one piece: a hasher that takes pieces is 2 KB, and clearing it costs as much as the hash.
+        let mut asked = Vec::with_capacity(ASKED_BYTES);
+        for part in [context.as_bytes()].iter().chain(parts) {
+            asked.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            asked.extend_from_slice(part);
         }
-        let digest = *hasher.finalize().as_bytes();
+        let digest = words(blake3::hash(&asked).as_bytes());
         if self.known().digests.contains(&digest) {
             return Ok(());
         }
@@ -49,7 +55,7 @@ impl Memo {
 }
 
 impl Known {
-    fn remember(&mut self, digest: [u8; 32]) {
+    fn remember(&mut self, digest: [u64; 4]) {
         if !self.digests.insert(digest) {
             return;
         }

@@ -14,6 +14,8 @@ mod disk;
 mod frontier;
 mod growth;
 mod memo;
+mod node;
+mod path;
 mod pool;
 mod recent;
 mod referee;
@@ -21,14 +23,16 @@ mod refusal;
 pub mod rules;
 pub mod state;
 pub mod tree;
+mod update;
 
-pub use chain::{Chain, ChainError, Import, PathProof, Proposal, VERSIONS_KEPT, Voter};
+pub use chain::{Chain, ChainError, Import, Proposal, VERSIONS_KEPT, Voter};
 pub use charter::{
     BEACON_HOURS, BLOCK_SIGNATURES_MAX, BLOCK_WRITES_MAX, CLAIM_BLOCKS_MIN, CLAIM_SECS_MAX,
     Charter, DEMAND_MAX, Price, TRANSACTIONS_PER_DAY_MAX,
 };
 pub use chunk::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunk};
 pub use memo::Memo;
+pub use path::PathProof;
 pub use pool::{POOL_BYTES_MAX, POOL_IDENTITY_MAX, POOL_SECS_MAX, Pool, PoolRefusal};
 pub use referee::Judge;
 pub use refusal::Refusal;

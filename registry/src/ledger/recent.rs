@@ -6,11 +6,19 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::update::Update;
+
 /// What is remembered of each of two generations, in bytes of places and values: some 20,000 accounts.
 const GENERATION_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes that a leaf takes beside its value.
 const LEAF_BYTES: usize = 96;
+
+/// What is remembered of each of two generations of nodes: the upper three levels, and what a few full blocks wrote below them.
+const NODES_GENERATION_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes that a node takes beside its own: its key, and its place in the map.
+const NODE_BYTES: usize = 80;
 
 /// What a leaf holds, since which version; `None` where nothing stands.
 type Since = (u64, Option<Vec<u8>>);
@@ -23,10 +31,61 @@ pub(super) struct Recent(Mutex<Leaves>);
 struct Leaves {
     /// The version that was written last: a leaf that is remembered has not changed up to it.
     newest: u64,
-    fresh: BTreeMap<[u8; 32], Since>,
+    fresh: BTreeMap<[u64; 4], Since>,
     bytes: usize,
     /// The generation before, which is forgotten when this one is full.
-    stale: BTreeMap<[u8; 32], Since>,
+    stale: BTreeMap<[u64; 4], Since>,
+}
+
+/// The nodes that were written lately. Each block begins at the root, and the upper nodes, which all ways lead through, are of the last few blocks.
+#[derive(Debug, Default)]
+pub(super) struct RecentNodes(Mutex<Nodes>);
+
+#[derive(Debug, Default)]
+struct Nodes {
+    fresh: BTreeMap<Vec<u8>, Vec<u8>>,
+    bytes: usize,
+    /// The generation before, which is forgotten when this one is full.
+    stale: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl RecentNodes {
+    /// A node by its key. What a key has been given stays: no two versions share one.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let nodes = self.nodes();
+        let found = nodes.fresh.get(key).or_else(|| nodes.stale.get(key));
+        found.cloned()
+    }
+
+    /// A version was written.
+    pub(super) fn pass(&self, update: Update) {
+        let mut nodes = self.nodes();
+        for key in &update.stale {
+            if let Some(gone) = nodes.fresh.remove(key) {
+                nodes.bytes -= NODE_BYTES + gone.len();
+            } else {
+                nodes.stale.remove(key);
+            }
+        }
+        for (key, node) in update.nodes {
+            let bytes = NODE_BYTES + node.len();
+            if nodes.bytes + bytes > NODES_GENERATION_BYTES_MAX {
+                nodes.stale = std::mem::take(&mut nodes.fresh);
+                nodes.bytes = 0;
+            }
+            nodes.bytes += bytes;
+            nodes.fresh.insert(key, node);
+        }
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Nodes> {
+        let locked = self.0.lock();
+        locked.unwrap_or_else(|poisoned| {
+            let mut nodes = PoisonError::into_inner(poisoned);
+            *nodes = Nodes::default();
+            nodes
+        })
+    }
 }
 
 impl Recent {
@@ -36,11 +95,12 @@ impl Recent {
         if version > leaves.newest {
             return None;
         }
-        if let Some(found) = leaves.fresh.get(place) {
+        let place = words(place);
+        if let Some(found) = leaves.fresh.get(&place) {
             return (found.0 <= version).then(|| found.clone());
         }
-        let found = leaves.stale.get(place)?.clone();
-        leaves.put(*place, found.clone());
+        let found = leaves.stale.get(&place)?.clone();
+        leaves.put(place, found.clone());
         (found.0 <= version).then_some(found)
     }
 
@@ -48,7 +108,7 @@ impl Recent {
     pub(super) fn add(&self, version: u64, place: [u8; 32], since: Since) {
         let mut leaves = self.leaves();
         if version == leaves.newest {
-            leaves.put(place, since);
+            leaves.put(words(&place), since);
         }
     }
 
@@ -64,7 +124,7 @@ impl Recent {
         }
         leaves.newest = version;
         for (place, value) in changes {
-            leaves.put(*place, (version, value.clone()));
+            leaves.put(words(place), (version, value.clone()));
         }
     }
 
@@ -80,7 +140,7 @@ impl Recent {
 }
 
 impl Leaves {
-    fn put(&mut self, place: [u8; 32], since: Since) {
+    fn put(&mut self, place: [u64; 4], since: Since) {
         let bytes = LEAF_BYTES + since.1.as_ref().map_or(0, Vec::len);
         if self.bytes + bytes > GENERATION_BYTES_MAX {
             self.stale = std::mem::take(&mut self.fresh);
@@ -97,6 +157,15 @@ impl Leaves {
             ..Self::default()
         };
     }
+}
+
+/// A place or a digest as a map compares it in registers; bytes take a call for each comparison.
+pub(super) fn words(bytes: &[u8; 32]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_be_bytes(*bytes);
+    }
+    words
 }
 
 #[cfg(test)]

@@ -112,6 +112,7 @@ fn each(
 ) -> Result<(), rocksdb::Error> {
     let mut once = ReadOptions::default();
     once.fill_cache(false);
+    once.set_total_order_seek(true);
     for item in db.iterator_cf_opt(family, once, IteratorMode::Start) {
         let (key, value) = item?;
         if visit(&key, &value).is_break() {

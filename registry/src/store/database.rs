@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{
     ColumnFamily, CompactOptions, DB, DBRecoveryMode, Direction, FlushOptions, IteratorMode,
-    WriteBatch, WriteOptions,
+    ReadOptions, WriteBatch, WriteOptions,
 };
 
 use super::column::{Column, database_options, descriptors};
@@ -84,13 +84,38 @@ impl Store {
         mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let mode = IteratorMode::From(from, Direction::Forward);
-        for item in self.db.iterator_cf(self.family(column), mode) {
+        // In full: what a column's filters say of a prefix holds for that prefix alone.
+        for item in self.db.full_iterator_cf(self.family(column), mode) {
             let (key, value) = item.map_err(|source| self.error("be read", &source))?;
             if visit(&key, &value).is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// What `read` makes of the first key from `from` on that has its prefix, and of its value. In a column whose keys have one, see [`Column::prefix_bytes`],
+    /// tables without that prefix are not looked into.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub(crate) fn first<T>(
+        &self,
+        column: Column,
+        from: &[u8],
+        read: impl FnOnce(&[u8], &[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_prefix_same_as_start(true);
+        let mut found = self.db.raw_iterator_cf_opt(self.family(column), options);
+        found.seek(from);
+        match found.item() {
+            Some((key, value)) => Ok(Some(read(key, value))),
+            None => found
+                .status()
+                .map(|()| None)
+                .map_err(|source| self.error("be read", &source)),
+        }
     }
 
     /// Writes all `changes` or none, and returns when they are on disk.
@@ -330,6 +355,42 @@ mod tests {
             store.get(new, b"a").expect("read").as_deref(),
             Some(&b"2"[..])
         );
+    }
+
+    #[test]
+    fn the_first_of_a_prefix_is_found_in_memory_and_in_tables_and_nowhere_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a new store");
+        let column = Column::StateValues;
+        let place = |first: u8| [first; 32];
+        let key = |first, last: u8| [&place(first)[..], &[last]].concat();
+        for (first, last) in [(1, 5), (1, 9), (3, 5)] {
+            store
+                .write(&[put(column, &key(first, last), &[last])])
+                .expect("written");
+        }
+        let check = |first, last, expected: Option<u8>| {
+            let found = store.first(column, &key(first, last), |_, value| value[0]);
+            assert_eq!(found.expect("it reads"), expected, "{first} from {last} on");
+        };
+        for _ in 0..2 {
+            check(1, 0, Some(5));
+            check(1, 6, Some(9));
+            check(1, 10, None);
+            check(2, 0, None);
+            check(3, 5, Some(5));
+            check(4, 0, None);
+            let mut all = 0;
+            store
+                .scan(column, &place(2), |_, _| {
+                    all += 1;
+                    ControlFlow::Continue(())
+                })
+                .expect("it reads");
+            assert_eq!(all, 1, "a scan is of all prefixes");
+            store.flush().expect("written");
+            store.compact();
+        }
     }
 
     #[test]

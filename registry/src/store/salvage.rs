@@ -293,7 +293,7 @@ fn read_parts(
         let inside = |key: &[u8]| key >= &first[..2] && (!has_end || key < &end[..2]);
         let forward = IteratorMode::From(&first[..2], Direction::Forward);
         let mut broken = None;
-        for item in db.iterator_cf(family, forward) {
+        for item in db.full_iterator_cf(family, forward) {
             match item {
                 Ok((key, _)) if !inside(&key) => break,
                 Ok((key, value)) => {
@@ -316,7 +316,7 @@ fn read_parts(
         } else {
             IteratorMode::End
         };
-        for (key, value) in db.iterator_cf(family, backward).map_while(Result::ok) {
+        for (key, value) in db.full_iterator_cf(family, backward).map_while(Result::ok) {
             // The end itself belongs to the next part.
             if key[..] < first[..2] || visit(&key, &value).is_break() {
                 break;

@@ -34,6 +34,16 @@ pub(super) struct Ours {
     pub(super) is_told: bool,
 }
 
+impl Ours {
+    fn new(answer: Answer, of: Vec<KeyId>, is_told: bool) -> Self {
+        Self {
+            answer,
+            of,
+            is_told,
+        }
+    }
+}
+
 /// What is answered to a question under our suffix.
 pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
     let resolver = &service.config.resolver;
@@ -44,20 +54,12 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
             abroad(service, key, &at, &mut answer).await;
-            return Ours {
-                answer,
-                of,
-                is_told: false,
-            };
+            return Ours::new(answer, of, false);
         };
         if relative.is_apex() {
             let top = apex::answer(suffix, key.rtype, service.config.signer.dnskey());
             append(&mut answer, top);
-            return Ours {
-                answer,
-                of,
-                is_told,
-            };
+            return Ours::new(answer, of, is_told);
         }
         let found = match resolver.resolve_wire(&at, Ask::default()).await {
             Ok(found) => found,
@@ -67,11 +69,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
                     of.push(*key_id);
                 }
                 fail(&mut answer, &error, &at, suffix);
-                return Ours {
-                    answer,
-                    of,
-                    is_told: false,
-                };
+                return Ours::new(answer, of, false);
             }
         };
         of.push(found.record().key_id());
@@ -93,13 +91,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
             });
         }
         match onward {
-            Onward::Done => {
-                return Ours {
-                    answer,
-                    of,
-                    is_told,
-                };
-            }
+            Onward::Done => return Ours::new(answer, of, is_told),
             Onward::Name(next) => at = next,
         }
     }
@@ -107,11 +99,7 @@ pub(super) async fn answer(service: &Service, key: &Key) -> Ours {
         extended::OTHER,
         "its aliases lead through more than 8 names".to_owned(),
     );
-    Ours {
-        answer,
-        of,
-        is_told: false,
-    }
+    Ours::new(answer, of, false)
 }
 
 /// Signs what is ours, for who asks for that. The CNAME that a DNAME amounts to needs no signature (RFC 6672 section 5.3.1), and

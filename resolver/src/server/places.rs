@@ -269,14 +269,13 @@ mod tests {
         let (third, freed) = places.take(address("192.0.2.3"), true);
         assert_eq!(freed, 0);
         // All are taken: who has most loses those that never asked, the first that came first.
-        for at in 1..4 {
-            let host = u8::try_from(at + 3).expect("few");
-            let (_newcomer, freed) = places.take([192, 0, 2, host].into(), true);
+        let mut newcomers = Vec::new();
+        for (host, quiet) in (4..).zip(&crowd[1..4]) {
+            let (newcomer, freed) = places.take([192, 0, 2, host].into(), true);
+            newcomers.push(newcomer);
             assert_eq!(freed, 1);
-            assert!(has_lost(&crowd[at]));
+            assert!(has_lost(quiet));
             assert_eq!(places.lock().all, 8);
-            // Given back, and taken again by the next one's turn.
-            std::mem::forget(_newcomer);
         }
         assert!(!has_lost(&crowd[0]) && !has_lost(&other) && !has_lost(&third));
         drop(crowd);

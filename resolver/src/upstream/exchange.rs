@@ -195,7 +195,7 @@ mod tests {
             let edns = request.edns.as_ref().expect("EDNS");
             assert!(edns.flags().dnssec_ok && edns.max_payload() == UDP_ANSWER_BYTES_MAX);
             let length = request.to_vec().expect("it encodes").len();
-            let is_padded = length % QUERY_PADDING_BYTES == 0;
+            let is_padded = length.is_multiple_of(QUERY_PADDING_BYTES);
             assert_eq!(is_padded, transport.is_encrypted(), "{transport:?}");
         }
         assert!(request(&asked, Transport::Udp, false).edns.is_none());

@@ -269,7 +269,7 @@ fn claims_go_on_with_one_killed_and_it_comes_back_and_agrees() {
     nodes.pop().expect("four").kill();
     network.claim(&nodes[1], "another1");
     network.wait_for(&nodes, "another1");
-    // A name that somebody holds is refused with who it is, before it costs a block.
+    // A claim that was not announced is refused before it costs a block, whoever holds its name.
     let claim = network.claiming(&nodes[2], "mysite12");
     let (status, refusal) = post(&nodes[2], claim.as_bytes());
     assert_eq!(

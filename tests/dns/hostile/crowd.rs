@@ -54,7 +54,7 @@ fn ten_thousand_idle_connections() {
     for number in 0..CROWD {
         let listener = ["dns", "dot", "doh"][usize::from(number) % 3];
         crowd.push(from(number, target.at(listener)));
-        if number % 2000 == 0 {
+        if number.is_multiple_of(2000) {
             target.answers();
         }
     }

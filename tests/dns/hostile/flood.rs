@@ -36,10 +36,10 @@ fn random_names_below_ours_and_below_others() {
             // What the system has no room for is lost, as on any path.
             let _ = socket.send_to(&query, target.at("dns"));
         }
-        if number % 64 == 0 {
+        if number.is_multiple_of(64) {
             taken += drain(&socket);
         }
-        if number % 5000 == 0 {
+        if number.is_multiple_of(5000) {
             target.answers();
         }
     }

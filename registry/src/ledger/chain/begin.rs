@@ -1,16 +1,13 @@
 //! How a ledger begins or is found again, and what of a block is written.
 
 use dotkey_proto::ledger::{Body, Candidate, Certificate, Genesis, Header, ValidatorSet};
-use jmt::storage::{LeafNode, Node, NodeKey, StaleNodeIndex, TreeReader, TreeUpdateBatch};
-use jmt::{KeyHash, Version};
 
-use super::layers::Layers;
 use super::{BASE_CELL, Chain, ChainError, Tip, reads};
 use crate::ledger::Charter;
-use crate::ledger::disk::{Disk, Write, unreadable};
+use crate::ledger::disk::{Disk, Write};
 use crate::ledger::rules;
 use crate::ledger::state::{self, Changes, Seat, StateError};
-use crate::ledger::tree::StateTree;
+use crate::ledger::update::Update;
 use crate::store::{Column, Store};
 
 /// The cell of [`Column::Node`] that has the height of the last block.
@@ -38,48 +35,14 @@ pub(super) fn genesis_write(genesis: &Genesis) -> Write {
     Write::put(Column::Node, GENESIS_CELL, genesis.as_bytes())
 }
 
-/// The tree after changes: its root, and what it takes to write it.
-pub(super) fn grow<R: TreeReader>(
-    below: &R,
-    version: Version,
-    changes: &Changes,
-) -> Result<([u8; 32], TreeUpdateBatch), StateError> {
-    let leaves = changes
-        .iter()
-        .map(|(place, value)| (KeyHash(*place), value.clone()));
-    let tree = StateTree::new(below);
-    let (root, mut update) = tree.put_value_set(leaves, version).map_err(unreadable)?;
-    // A block that changes nothing copies the root, and the tree does not count the old one as replaced.
-    if changes.is_empty()
-        && let Some((key, _)) = update.node_batch.nodes().first_key_value()
-        && let Some(before) = version.checked_sub(1)
-    {
-        update.stale_node_index_batch.insert(StaleNodeIndex {
-            stale_since_version: version,
-            node_key: NodeKey::new(before, key.nibble_path().clone()),
-        });
-    }
-    Ok((root.0, update))
-}
-
 /// Block 0 and the tree that it begins.
 pub(super) fn first_block(
-    disk: &Disk,
     charter: &Charter,
     genesis: &Genesis,
-) -> Result<(Header, TreeUpdateBatch), ChainError> {
+) -> Result<(Header, Update, Changes), ChainError> {
     let seats = genesis.validators.iter().map(seat).collect();
     let changes = rules::genesis(charter, genesis.began, seats);
-    let nothing = Layers {
-        blocks: Vec::new(),
-        disk: disk.clone(),
-        version: 0,
-    };
-    let (state_root, update) = match disk.store.get(Column::Node, TIP_CELL)? {
-        // Its nodes are there already, in part replaced.
-        Some(_) => grow(&jmt_nothing(), 0, &changes)?,
-        None => grow(&nothing, 0, &changes)?,
-    };
+    let (state_root, update) = Update::of(&changes, 0, &|_| Ok(None))?;
     let validators = genesis.validator_set().digest();
     let header = Header {
         network: charter.network,
@@ -92,28 +55,7 @@ pub(super) fn first_block(
         validators,
         next_validators: charter.is_epoch_end(0).then_some(validators),
     };
-    Ok((header, update))
-}
-
-/// A tree with nothing in it.
-fn jmt_nothing() -> impl TreeReader {
-    struct Empty;
-    impl TreeReader for Empty {
-        fn get_node_option(&self, _: &NodeKey) -> Result<Option<Node>, anyhow::Error> {
-            Ok(None)
-        }
-        fn get_value_option(
-            &self,
-            _: Version,
-            _: KeyHash,
-        ) -> Result<Option<Vec<u8>>, anyhow::Error> {
-            Ok(None)
-        }
-        fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
-            Ok(None)
-        }
-    }
-    Empty
+    Ok((header, update, changes))
 }
 
 fn seat(candidate: &Candidate) -> Seat {

@@ -1,14 +1,15 @@
 //! A state that is not final: what unfinished blocks changed, over what is on disk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dotkey_proto::ledger::{Body, Header};
-use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
-use jmt::{KeyHash, Version};
+use jmt::Version;
 
 use crate::ledger::disk::Disk;
 use crate::ledger::rules::Receipt;
 use crate::ledger::state::{Changes, StateError, View};
+use crate::ledger::update::Update;
 
 /// A block that was executed and is not final.
 pub(super) struct Executed {
@@ -16,11 +17,14 @@ pub(super) struct Executed {
     pub(super) digest: [u8; 32],
     pub(super) body: Body,
     pub(super) changes: Changes,
-    pub(super) update: TreeUpdateBatch,
+    pub(super) update: Update,
     pub(super) receipts: Vec<Receipt>,
     /// Digest of the set that certifies the block after it.
     pub(super) validators_after: [u8; 32],
 }
+
+/// Blocks that were executed and are not final, by their digests.
+pub(super) type Unfinished = BTreeMap<[u8; 32], Arc<Executed>>;
 
 /// Executed blocks from the newest down, over the last that is final.
 pub(super) struct Layers {
@@ -43,36 +47,34 @@ impl View for Layers {
     }
 }
 
-impl TreeReader for Layers {
-    fn get_node_option(&self, key: &NodeKey) -> Result<Option<Node>, anyhow::Error> {
-        let fresh = |block: &Arc<Executed>| block.update.node_batch.get_node(key).cloned();
-        match self.blocks.iter().find_map(fresh) {
-            Some(node) => Ok(Some(node)),
-            None => self.disk.get_node_option(key),
+impl Layers {
+    /// A node's bytes by its key.
+    pub(super) fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let mut fresh = self.blocks.iter();
+        match fresh.find_map(|block| block.update.nodes.get(key)) {
+            Some(node) => Ok(Some(node.clone())),
+            None => self.disk.node(key),
         }
     }
+}
 
-    fn get_value_option(
-        &self,
-        max_version: Version,
-        key_hash: KeyHash,
-    ) -> Result<Option<Vec<u8>>, anyhow::Error> {
-        let blocks = self
-            .blocks
-            .iter()
-            .filter(|block| block.header.height <= max_version);
-        match blocks
-            .into_iter()
-            .find_map(|block| block.changes.get(&key_hash.0))
-        {
-            Some(value) => Ok(value.clone()),
-            None => self
-                .disk
-                .get_value_option(max_version.min(self.version), key_hash),
-        }
-    }
+/// Blocks whose parents are neither final nor executed.
+pub(super) fn orphans(executed: &Unfinished, tip: &[u8; 32]) -> Vec<[u8; 32]> {
+    let stands = |parent: &[u8; 32]| parent == tip || executed.contains_key(parent);
+    let blocks = executed.iter();
+    blocks
+        .filter(|(_, block)| !stands(&block.header.parent))
+        .map(|(digest, _)| *digest)
+        .collect()
+}
 
-    fn get_rightmost_leaf(&self) -> Result<Option<(NodeKey, LeafNode)>, anyhow::Error> {
-        Ok(None) // Nothing is restored here.
-    }
+/// The oldest block that nothing executed is built on, but for a parent that is about to be built on.
+pub(super) fn abandoned(executed: &Unfinished, parent: &[u8; 32]) -> Option<[u8; 32]> {
+    let parents: BTreeSet<_> = executed.values().map(|one| one.header.parent).collect();
+    let leaves = executed
+        .iter()
+        .filter(|(digest, _)| !parents.contains(*digest) && *digest != parent);
+    leaves
+        .min_by_key(|(_, block)| (block.header.height, block.header.time))
+        .map(|(digest, _)| *digest)
 }

@@ -14,7 +14,7 @@ mod scribe;
 mod snapshot;
 mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dotkey_proto::ledger::{BODY_BYTES_MAX, Body, Certificate, Genesis, Header, SignedTransaction};
@@ -24,20 +24,20 @@ use super::disk::Disk;
 use super::referee::{Judge, Registrar};
 use super::rules::{self, Bench, Context, Fault, Receipt, Session, Setback};
 use super::state::{self, Changes, StateError, View};
+use super::update::Update;
 use super::{Charter, Memo};
 use crate::store::{Column, Store, StoreError};
 use begin::{
-    TIP_CELL, block_writes, first_block, grow, read_base, read_tip, tip_of, validator_set,
+    TIP_CELL, block_writes, first_block, read_base, read_tip, tip_of, validator_set,
     validators_digest,
 };
-use layers::{Executed, Layers};
+use layers::{Executed, Layers, Unfinished};
 use snapshot::Offers;
 use tokio::sync::watch;
 
 pub use epochs::Voter;
 pub use error::ChainError;
 pub use import::Import;
-pub use reads::PathProof;
 
 /// Blocks that are executed and not final: the engine is a few ahead of itself at most.
 const EXECUTED_MAX: usize = 64;
@@ -65,7 +65,7 @@ pub struct Chain {
 
 struct Inner {
     tip: Tip,
-    executed: BTreeMap<[u8; 32], Arc<Executed>>,
+    executed: Unfinished,
     /// The first block whose state was ever here, besides the genesis: those after it can be given to others.
     base: u64,
     offers: Offers,
@@ -87,11 +87,11 @@ impl Chain {
     pub fn open(store: Arc<Store>, genesis: &Genesis, judge: Judge) -> Result<Self, ChainError> {
         let charter = Charter::of(genesis);
         let disk = Disk::new(store);
-        let (first, update) = first_block(&disk, &charter, genesis)?;
+        let (first, update, changes) = first_block(&charter, genesis)?;
         let tip = match disk.store.get(Column::Node, TIP_CELL)? {
             Some(cell) => read_tip(&disk, &first, &cell)?,
             None => {
-                let mut writes = disk.writes(&update)?;
+                let mut writes = disk.writes(0, &update, &changes)?;
                 writes.extend(block_writes(&first, None, &Body::default()));
                 disk.write(&writes)?;
                 tip_of(&disk, first.clone())?
@@ -271,7 +271,7 @@ impl Chain {
                 found: height,
             });
         }
-        let mut writes = self.disk.writes(&block.update)?;
+        let mut writes = self.disk.writes(height, &block.update, &block.changes)?;
         inner.offers.pass(block.header.time);
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
@@ -294,17 +294,23 @@ impl Chain {
             validators_after: block.validators_after,
         };
         self.tips.send_replace(height);
+        let unfinished = &mut inner.executed;
         // Those beside it, and what was built on them: nothing of their height or below can be final any more.
-        inner
-            .executed
-            .retain(|_, other| other.header.height > height);
+        unfinished.retain(|_, other| other.header.height > height);
         loop {
-            let orphans = orphans(&inner);
+            let orphans = layers::orphans(unfinished, digest);
             if orphans.is_empty() {
-                return Ok(block.receipts.clone());
+                break;
             }
-            inner.executed.retain(|digest, _| !orphans.contains(digest));
+            unfinished.retain(|digest, _| !orphans.contains(digest));
         }
+        drop(inner);
+        let receipts = block.receipts.clone();
+        // Where somebody still reads it, the disk has its nodes as well.
+        if let Some(block) = Arc::into_inner(block) {
+            self.disk.remember(block.update);
+        }
+        Ok(receipts)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -358,7 +364,7 @@ impl Chain {
         (changes, receipts): (Changes, Vec<Receipt>),
     ) -> Result<Executed, ChainError> {
         let height = parent.header.height + 1;
-        let (state_root, update) = grow(layers, height, &changes)?;
+        let (state_root, update) = Update::of(&changes, height, &|key| layers.node(key))?;
         let mut validators_after = parent.validators_after;
         let mut next_validators = None;
         if self.charter.is_epoch_end(height) {
@@ -395,7 +401,7 @@ impl Chain {
         let mut inner = self.inner();
         if inner.executed.len() >= EXECUTED_MAX && !inner.executed.contains_key(&block.digest) {
             // Views that came to nothing leave blocks behind. If one is wanted again, it is executed again.
-            let oldest = abandoned(&inner, &block.header.parent);
+            let oldest = layers::abandoned(&inner.executed, &block.header.parent);
             let oldest = oldest.ok_or(ChainError::TooManyUnfinished(EXECUTED_MAX))?;
             inner.executed.remove(&oldest);
         }
@@ -431,33 +437,6 @@ impl View for Changed<'_> {
             None => self.below.leaf(place),
         }
     }
-}
-
-/// Blocks whose parents are neither final nor executed.
-fn orphans(inner: &Inner) -> Vec<[u8; 32]> {
-    let stands =
-        |parent: &[u8; 32]| *parent == inner.tip.digest || inner.executed.contains_key(parent);
-    let blocks = inner.executed.iter();
-    blocks
-        .filter(|(_, block)| !stands(&block.header.parent))
-        .map(|(digest, _)| *digest)
-        .collect()
-}
-
-/// The oldest block that nothing executed is built on, but for a parent that is about to be built on.
-fn abandoned(inner: &Inner, parent: &[u8; 32]) -> Option<[u8; 32]> {
-    let parents: BTreeSet<_> = inner
-        .executed
-        .values()
-        .map(|one| one.header.parent)
-        .collect();
-    let leaves = inner
-        .executed
-        .iter()
-        .filter(|(digest, _)| !parents.contains(*digest) && *digest != parent);
-    leaves
-        .min_by_key(|(_, block)| (block.header.height, block.header.time))
-        .map(|(digest, _)| *digest)
 }
 
 fn context_of(header: &Header) -> Context {

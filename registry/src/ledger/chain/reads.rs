@@ -2,33 +2,22 @@
 
 use std::sync::Arc;
 
-use borsh::BorshDeserialize;
 use dotkey_proto::cbor::{Reader, Writer};
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::{
     Account, Body, Certificate, Entry, Finding, Header, LedgerError, Proof, Subject, ValidatorSet,
 };
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
-use jmt::proof::SparseMerkleProof;
-use jmt::{JellyfishMerkleIterator, KeyHash, RootHash};
+use jmt::{JellyfishMerkleIterator, KeyHash};
 
 use super::{Chain, ChainError, VERSIONS_KEPT, validator_set};
-use crate::ledger::disk::{Disk, unreadable};
-use crate::ledger::frontier::Sibling;
+use crate::hex::hex;
+use crate::ledger::disk::Disk;
+use crate::ledger::growth::{Leaf, Node};
+use crate::ledger::path::PathProof;
 use crate::ledger::state::{self, Beacons, Seats, StateError};
-use crate::ledger::tree::{Blake3, StateTree};
+use crate::ledger::tree::StateTree;
 use crate::store::Column;
-
-/// The way from a place to the root: what stands there, and the siblings, the leaf's first, `None` where nothing does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathProof {
-    /// What the leaf holds; `None` when nothing stands there.
-    pub value: Option<Vec<u8>>,
-    /// With nothing there: the place, and the digest of the value, of the leaf that is alone where it would stand.
-    pub other: Option<([u8; 32], [u8; 32])>,
-    /// The siblings.
-    pub siblings: Vec<Option<[u8; 32]>>,
-}
 
 impl Chain {
     /// The header of a block that is final.
@@ -142,15 +131,35 @@ impl Chain {
 
     /// As [`Chain::path`], in the state after a block that is kept.
     fn path_in(&self, place: [u8; 32], header: &Header) -> Result<PathProof, ChainError> {
-        let (key, height) = (KeyHash(place), header.height);
-        let tree = StateTree::new(&self.disk);
-        let (value, proof) = tree.get_with_proof(key, height).map_err(unreadable)?;
-        let checked = proof.verify(RootHash(header.state_root), key, value.as_deref());
-        checked.map_err(|error| ChainError::Audit {
-            height,
-            why: error.to_string(),
-        })?;
-        Ok(taken_apart(value, &proof)?)
+        let height = header.height;
+        let way = self.disk.way(&place, height)?;
+        if way.root(&place) != header.state_root {
+            return Err(mismatch(height, "a path leads to another root"));
+        }
+        let (value, other) = match way.leaf {
+            Some(leaf) if leaf.place == place => {
+                let value = self.disk.versioned(height, &place)?;
+                let value = value.and_then(|(_, value)| value);
+                if value
+                    .as_ref()
+                    .is_none_or(|value| Leaf::new(place, value) != leaf)
+                {
+                    let why = "a value is not the one that its leaf names";
+                    return Err(mismatch(height, why));
+                }
+                (value, None)
+            }
+            leaf => (None, leaf.map(|leaf| (leaf.place, leaf.value))),
+        };
+        let siblings = way.siblings.iter().map(|sibling| match sibling {
+            Node::Nothing => None,
+            some => Some(some.hash()),
+        });
+        Ok(PathProof {
+            value,
+            other,
+            siblings: siblings.collect(),
+        })
     }
 
     /// The newest height that has a certificate of its own, among those whose state is kept.
@@ -208,28 +217,31 @@ impl Chain {
     pub fn audit(&self, leaves: usize) -> Result<(), ChainError> {
         let tip = self.tip();
         let height = tip.height;
-        let failed = |error: anyhow::Error| ChainError::Audit {
-            height,
-            why: error.to_string(),
-        };
+        let failed = |error: anyhow::Error| mismatch(height, error);
         let tree = StateTree::new(&self.disk);
         let root = tree.get_root_hash(height).map_err(failed)?;
         if root.0 != tip.state_root {
-            let why = "the tree has another root".to_owned();
-            return Err(ChainError::Audit { height, why });
+            return Err(mismatch(height, "the tree has another root"));
         }
         let disk = Arc::new(self.disk.clone());
         let all = JellyfishMerkleIterator::new(disk, height, KeyHash([0; 32])).map_err(failed)?;
         // A path checks the value, the leaf and every node above it.
         for leaf in all.take(leaves) {
             let (key, value) = leaf.map_err(failed)?;
-            let (_, proof) = tree.get_with_proof(key, height).map_err(failed)?;
-            proof
-                .verify_existence(RootHash(tip.state_root), key, value)
-                .map_err(failed)?;
+            let way = self.disk.way(&key.0, height);
+            let way = way.map_err(|error| mismatch(height, error))?;
+            if way.leaf != Some(Leaf::new(key.0, &value)) || way.root(&key.0) != tip.state_root {
+                let why = format!("what stands at {} is not what the root names", hex(&key.0));
+                return Err(mismatch(height, why));
+            }
         }
         Ok(())
     }
+}
+
+fn mismatch(height: u64, why: impl ToString) -> ChainError {
+    let why = why.to_string();
+    ChainError::Audit { height, why }
 }
 
 /// The header and the certificate of a block, as they lie in the store.
@@ -269,27 +281,4 @@ fn decode_head(bytes: &[u8]) -> Result<(Header, Option<Certificate>), LedgerErro
     let certificate = r.bytes("a certificate", 0, BLOCK_BYTES_MAX)?;
     let certificate = (!certificate.is_empty()).then(|| Certificate::decode(certificate));
     Ok((header, certificate.transpose()?))
-}
-
-/// The library keeps the parts of a proof to itself; its encoding has them: the leaf, then each sibling with its kind.
-fn taken_apart(
-    value: Option<Vec<u8>>,
-    proof: &SparseMerkleProof<Blake3>,
-) -> Result<PathProof, StateError> {
-    let bytes = borsh::to_vec(proof).map_err(unreadable)?;
-    let parts = <(Option<[u8; 64]>, Vec<Sibling>)>::try_from_slice(&bytes).map_err(unreadable)?;
-    let (leaf, siblings) = parts;
-    let other = leaf.filter(|_| value.is_none()).map(|leaf| {
-        let (key, value) = leaf.split_at(32);
-        (
-            key.try_into().expect("32 bytes"),
-            value.try_into().expect("32 bytes"),
-        )
-    });
-    let siblings = siblings.iter().map(Sibling::digest).collect();
-    Ok(PathProof {
-        value,
-        other,
-        siblings,
-    })
 }

@@ -1,6 +1,5 @@
 //! The service as a client meets it, with hickory's own decoder and verifier as the cross-check.
 
-mod counted;
 mod hostile;
 mod limited;
 mod upstreams;

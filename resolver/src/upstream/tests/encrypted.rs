@@ -31,7 +31,7 @@ fn listeners(certificate: &Certificate) -> (Listeners, Arc<Service>) {
         doq: any,
         doh: any,
         udp_sockets: 1,
-        ..Listen::default()
+        connections: None,
     };
     let listeners = Listeners::start(&listen, &service, Some(certificate));
     (listeners.expect("they listen"), service)

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{DuplexStream, duplex};
 
-use super::*;
+use super::super::*;
 use crate::server::places::Places;
 use crate::server::{http, stream};
 

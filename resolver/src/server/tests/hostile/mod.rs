@@ -1,5 +1,7 @@
 //! Upstreams that lie, stall and flood. They cannot make us say anything under our suffix, and cost us little.
 
+mod counted;
+
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -315,7 +317,7 @@ async fn sets_that_are_too_large_are_answered_or_refused_whole() {
         };
         for _ in 0..many {
             reply.add_answer(Record::from_rdata(asked.clone(), 600, data.clone()));
-            if reply.answers.len() % 50 == 0 {
+            if reply.answers.len().is_multiple_of(50) {
                 match reply.to_vec() {
                     Ok(longer) if longer.len() <= 65_535 => bytes = longer,
                     _ => break,
