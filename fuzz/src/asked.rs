@@ -78,7 +78,7 @@ pub fn service() -> &'static Arc<Service> {
         let signer = Signer::generate().expect("a key");
         let signer = Signer::new(&signer, resolver.origin()).expect("a key");
         let mut config = Config::new(resolver, signer, Via::Direct);
-        config.nsid = "here".to_owned();
+        config.rules.nsid = "here".to_owned();
         Arc::new(Service::new(config, [7; 32]))
     })
 }

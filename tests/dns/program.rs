@@ -41,7 +41,7 @@ fn a_new_folder_has_a_name_to_look_at() {
     });
     let holder = place.run(&["name", "show", "hello.key", "--json"]).ok();
     let demo = place.run(&["key", "show", "demo", "--json"]).ok();
-    assert_eq!(holder.json()["key_id"], demo.json()["key_id"]);
+    assert_eq!(holder.json()["owner"], demo.json()["key_id"]);
 }
 
 #[test]
