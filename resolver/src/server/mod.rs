@@ -32,6 +32,7 @@ mod rules;
 mod said;
 mod sections;
 mod service;
+mod shares;
 mod sockets;
 mod stream;
 mod streams;

@@ -24,6 +24,7 @@ use super::noted::Arrived;
 use super::packet::{Kind, Packet};
 use super::query::{Key, KeyBytes, Query, Wrong};
 use super::rules::{Current, InForce, Rules};
+use super::shares::Shares;
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
@@ -95,6 +96,7 @@ pub struct Service {
     cookies: Cookies,
     pub(super) current: Current,
     pub(super) working: Semaphore,
+    shares: Shares,
     pub(super) cache: Cache,
     pub(super) changes: Changes,
     pub(super) flights: Flights<Key, Arc<Packet>>,
@@ -161,6 +163,7 @@ impl Service {
             cookies: Cookies::new(secret),
             current: Current::new(config.rules),
             working: Semaphore::new(WORKING_MAX),
+            shares: Shares::new(),
             cache: Cache::new(config.cache_bytes),
             cache_bytes: config.cache_bytes,
             told_of_changes: config.told_of_changes,
@@ -329,6 +332,11 @@ impl Service {
     /// Goes on with a query whose answer is not kept, until there is one.
     pub(super) async fn finish(self: &Arc<Self>, missing: &Missing) -> Reply {
         let query = Query::parse(&missing.bytes).expect("it was read before");
+        let Some(_share) = self.shares.take(missing.client.address) else {
+            let mut bytes = Vec::new();
+            self.is_busy(missing, &mut bytes);
+            return Reply { bytes, ttl: 0 };
+        };
         // Boxed: what the work needs is large, and is held no longer than it takes.
         let key = query.key();
         let packet = Box::pin(self.find(&key)).await;

@@ -9,6 +9,7 @@ mod worker;
 use core::time::Duration;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -48,11 +49,16 @@ impl Workers {
             socket.set_nonblocking(false)?;
             socket.set_read_timeout(Some(QUIET))?;
             let socket = Arc::new(socket);
-            let worker = Worker::new(Arc::clone(&socket), Arc::clone(service), runtime.clone());
-            let stopping = Arc::clone(&self.stopping);
+            let (at, stopping) = (Arc::clone(&socket), Arc::clone(&self.stopping));
+            let (service, runtime) = (Arc::clone(service), runtime.clone());
+            let work = move || {
+                let worker = || Worker::new(Arc::clone(&at), Arc::clone(&service), runtime.clone());
+                // A query that shows a fault of ours costs its batch, not the clients of this socket all those that follow.
+                while catch_unwind(AssertUnwindSafe(|| worker().run(&stopping))).is_err() {}
+            };
             thread::Builder::new()
                 .name("dotkey-udp".to_owned())
-                .spawn(move || worker.run(&stopping))?;
+                .spawn(work)?;
             if ours {
                 self.sockets.push(socket);
             }
