@@ -1,5 +1,5 @@
-//! Names that are not ours: what is written down here for them ([`local`]), those that mean the same everywhere and are nobody's
-//! ([`special`]), and all others, which are asked for elsewhere ([`crate::upstream`]).
+//! Names that are not ours: what is written down here for them (`local`), those that mean the same everywhere and are nobody's
+//! (`special`), and all others, which are asked for elsewhere ([`crate::upstream`]).
 //!
 //! The order is the promise: a record that is written down wins, then a route that is written down, then what is reserved, then the
 //! upstreams. So nothing reserved leaves this machine unless somebody wrote that it should.

@@ -1,9 +1,9 @@
 //! How ordinary names are asked for elsewhere: which upstreams know a name, which of them is asked, what of it is believed.
 //!
-//! This module owns the ways to ordinary names. A name belongs to the way of the longest suffix that it ends in. [`pool`] asks the
-//! upstreams of a way in the order that [`choice`] gives; [`exchange`] speaks to one. An answer is taken apart into its links
-//! ([`link`]): each alias and what is at its end is asked for, judged and exempted by the rules of its own name. Hickory's validator
-//! judges, from the [`anchors`] down, and what it wants to know goes through a [`trail`]; where it says no, [`verdict`] looks for the
+//! This module owns the ways to ordinary names. A name belongs to the way of the longest suffix that it ends in. `pool` asks the
+//! upstreams of a way in the order that `choice` gives; `exchange` speaks to one. An answer is taken apart into its links
+//! (`link`): each alias and what is at its end is asked for, judged and exempted by the rules of its own name. Hickory's validator
+//! judges, from the `anchors` down, and what it wants to know goes through a `trail`; where it says no, `verdict` looks for the
 //! reason. It promises that a question costs bounded time and a bounded number of exchanges, that nothing under our suffix is asked
 //! here, and that what is called verified was. What is kept of answers is for [`crate::server`], names that are nobody's elsewhere
 //! for [`crate::ordinary`].
