@@ -116,7 +116,7 @@ impl<'a> Load<'a> {
         let text = said(&mut command);
         Done {
             per_sec: figure_before(&text, " req/s"),
-            completed: figure_before(&text, " done"),
+            completed: figure_before(behind(&text, "requests:"), " done"),
             good: figure_behind(&text, "status codes:"),
             text,
         }
@@ -140,10 +140,14 @@ fn said(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What follows a word; nothing without it.
+fn behind<'a>(text: &'a str, word: &str) -> &'a str {
+    text.split_once(word).map_or("", |(_, rest)| rest)
+}
+
 /// The number that follows a word; 0 without it.
 fn figure_behind(text: &str, word: &str) -> f64 {
-    let rest = text.split_once(word).map_or("", |(_, rest)| rest);
-    let figure = rest.split_whitespace().next();
+    let figure = behind(text, word).split_whitespace().next();
     figure.and_then(|figure| figure.parse().ok()).unwrap_or(0.0)
 }
 
