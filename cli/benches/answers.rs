@@ -3,7 +3,7 @@
 //! Each is beside what it cannot be faster than, in the same run. Nothing here fails: the reader of the lines judges.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -217,11 +217,16 @@ fn wait_for(api: &str, sites: &[Site]) {
     }
 }
 
+/// A free port over UDP and TCP, below those that the system gives to clients: one of theirs that has just ended would be in the way.
+fn free_address() -> SocketAddr {
+    let ports = (20_000..30_000).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let mut free = ports.filter(|at| UdpSocket::bind(at).is_ok() && TcpListener::bind(at).is_ok());
+    free.next().expect("a port")
+}
+
 /// From the start of the process to its first answer.
 fn start(folder: &Path) -> Duration {
-    let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let address = free.local_addr().expect("an address");
-    drop(free);
+    let address = free_address();
     let dns = address.to_string();
     let client = Client::new(address);
     let pause = Some(Duration::from_millis(1));
