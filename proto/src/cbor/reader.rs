@@ -199,6 +199,13 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[begin..self.offset])
     }
 
+    /// How many of the `count` elements that an array announced can still come, where none takes fewer than `least` bytes: so
+    /// many it may ask memory for, or a short input could ask for what it says and does not hold.
+    #[must_use]
+    pub fn room(&self, count: usize, least: usize) -> usize {
+        count.min((self.bytes.len() - self.offset) / least)
+    }
+
     /// The bytes that were read since `begin`.
     #[must_use]
     pub fn since(&self, begin: usize) -> &'a [u8] {

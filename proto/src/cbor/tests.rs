@@ -218,6 +218,22 @@ impl Value {
     }
 }
 
+#[test]
+fn an_announced_array_gets_no_more_room_than_its_bytes_can_fill() {
+    let mut writer = Writer::new();
+    writer.array(64);
+    for _ in 0..64 {
+        writer.uint(7);
+    }
+    let bytes = writer.into_bytes();
+    let mut reader = Reader::new(&bytes).expect("64 elements");
+    let count = reader.array("numbers", 1, 64).expect("64 elements");
+    assert_eq!(reader.room(count, 1), 64);
+    assert_eq!(reader.room(count, 32), 2);
+    assert_eq!(reader.room(count, 65), 0);
+    assert_eq!(reader.room(3, 1), 3);
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<i64>().prop_map(Value::Int),

@@ -8,6 +8,9 @@ use crate::cbor::{Reader, Writer, check_size};
 use crate::limits::POLICY_CHAIN_MAX;
 use crate::signature::{Draft, Envelope, Subject};
 
+/// No update takes less: one signature alone takes more than that.
+const UPDATE_BYTES_MIN: usize = 64;
+
 /// What a ledger says of an identity: the policy that it pins, and the least sequence that is still good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Anchor {
@@ -70,7 +73,7 @@ impl<'a> Chain<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, ChainError> {
         let count = reader.array("a policy chain", 1, POLICY_CHAIN_MAX)?;
         let first = reader.bytes("the first policy of a chain", 0, usize::MAX)?;
-        let mut updates = Vec::with_capacity(count - 1);
+        let mut updates = Vec::with_capacity(reader.room(count - 1, UPDATE_BYTES_MIN));
         for _ in 1..count {
             let update = reader.bytes("a policy update", 0, usize::MAX)?;
             updates.push((update, Envelope::decode(update)?));

@@ -104,7 +104,7 @@ impl Key {
         let public = PublicKey::read(reader)?;
         let weight = reader.uint_in("the weight of a key", 1, u16::MAX.into())? as u16;
         let count = reader.array("the roles of a key", 1, KEY_ROLES_MAX)?;
-        let mut roles = Vec::with_capacity(count);
+        let mut roles = Vec::with_capacity(reader.room(count, 2));
         for _ in 0..count {
             roles.push(reader.text("a role", 0, usize::MAX)?.parse()?);
         }

@@ -171,7 +171,7 @@ impl Usage {
 /// In ascending order, each once: so that one account has one encoding.
 fn read_names(r: &mut Reader<'_>) -> Result<Vec<String>, LedgerError> {
     let count = r.array("the names of an account", 1, ACCOUNT_NAMES_MAX)?;
-    let mut names: Vec<String> = Vec::with_capacity(count);
+    let mut names: Vec<String> = Vec::with_capacity(r.room(count, 2));
     for _ in 0..count {
         let label = read_label(r)?;
         if names.last().is_some_and(|before| *before >= label) {

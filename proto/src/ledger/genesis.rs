@@ -311,7 +311,7 @@ fn read_network_name(r: &mut Reader<'_>) -> Result<String, LedgerError> {
 
 fn read_reserved(r: &mut Reader<'_>) -> Result<Vec<String>, LedgerError> {
     let count = r.array("the reserved labels", 0, RESERVED_LABELS_MAX)?;
-    let mut labels = Vec::<String>::with_capacity(count);
+    let mut labels = Vec::<String>::with_capacity(r.room(count, 2));
     for _ in 0..count {
         let label = read_label(r)?;
         if labels.last().is_some_and(|last| *last >= label) {

@@ -14,6 +14,9 @@ use crate::limits::RECORD_SIGNATURES_MAX;
 /// The head of CBOR tag 98, which says "COSE_Sign".
 const TAG: [u8; 2] = [0xd8, 98];
 
+/// No signature takes less: a wallet's address is the shortest name of a signer, and Ed25519 has the shortest signature.
+const SIGNATURE_BYTES_MIN: usize = 20 + 64;
+
 /// A well-formed envelope. Nothing is known yet of who signed it.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
@@ -57,7 +60,8 @@ impl<'a> Envelope<'a> {
         reader.entries("the unprotected header of an envelope", 0, 0)?;
         let payload = reader.bytes("the payload of an envelope", 0, usize::MAX)?;
         let count = reader.array("the signatures", signatures_min, RECORD_SIGNATURES_MAX)?;
-        let mut signatures: Vec<EnvelopeSignature<'a>> = Vec::with_capacity(count);
+        let mut signatures: Vec<EnvelopeSignature<'a>> =
+            Vec::with_capacity(reader.room(count, SIGNATURE_BYTES_MIN));
         for position in 1..=count {
             let signature = EnvelopeSignature::read(&mut reader)?;
             if signatures
