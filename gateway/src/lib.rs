@@ -10,3 +10,6 @@ pub mod choose;
 pub mod request;
 pub mod server;
 pub mod site;
+
+#[cfg(test)]
+mod tests;
