@@ -6,5 +6,5 @@
 //! for `dotkey-resolver`; what a record may say is for `dotkey-proto`. `docs/architecture/gateway.md` has the whole picture.
 
 pub mod authority;
-pub mod balance;
+pub mod choose;
 pub mod request;
