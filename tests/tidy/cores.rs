@@ -52,6 +52,8 @@ pub(super) const PURE: &[&str] = &[
     "resolver/src/upstream/said.rs",
     "resolver/src/upstream/verdict.rs",
     "resolver/src/upstream/wildcard.rs",
+    "gateway/src/authority/constraints.rs",
+    "gateway/src/authority/pace.rs",
     "gateway/src/choose/",
     "gateway/src/carry/headers.rs",
     "gateway/src/request.rs",
