@@ -7,3 +7,4 @@
 
 pub mod balance;
 pub mod request;
+pub mod tcp;
