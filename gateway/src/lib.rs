@@ -12,5 +12,6 @@ pub mod request;
 pub mod server;
 pub mod site;
 
+pub mod tcp;
 #[cfg(test)]
 mod tests;
