@@ -246,3 +246,77 @@ impl Page {
         writeln!(self.text, "dotkey_gateway_{name}{labels} {value}").expect("a string takes all");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use dotkey_resolver::Resolver;
+
+    use super::*;
+    use crate::site::PrivateNames;
+
+    /// The families that a page shows.
+    fn shown(page: &str) -> BTreeSet<String> {
+        let family = |line: &str| {
+            let mut words = line.strip_prefix("# TYPE ")?.split(' ');
+            let (name, kind) = (words.next()?, words.next()?);
+            let total = if kind == "counter" { "_total" } else { "" };
+            Some(format!("{name}{total}"))
+        };
+        page.lines().filter_map(family).collect()
+    }
+
+    /// Those of `docs/operating.md`.
+    fn documented() -> BTreeSet<String> {
+        let row = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+        let page = include_str!("../../../docs/operating.md");
+        let names = page.lines().filter_map(row);
+        names
+            .filter(|name| name.starts_with("dotkey_gateway_"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_every_documented_one_is_shown() {
+        let resolver = Resolver::builder()
+            .folder("nowhere".as_ref())
+            .build()
+            .expect("a resolver");
+        let sites = Sites::new(resolver, PrivateNames::default(), None);
+        let page = Metrics::default().write(&sites, 0, Vec::new());
+        assert_eq!(shown(&page), documented());
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let resolver = Resolver::builder()
+            .folder("nowhere".as_ref())
+            .build()
+            .expect("a resolver");
+        let sites = Sites::new(resolver, PrivateNames::default(), None);
+        let metrics = Metrics::default();
+        metrics.answered(200, Duration::from_millis(3), 7, false);
+        metrics.answered(502, Duration::from_secs(100), 5, true);
+        metrics.problem("framing");
+        let page = metrics.write(&sites, 2, vec![("no-name", 3)]);
+        for line in [
+            "requests_total{status=\"2xx\"} 1",
+            "requests_total{status=\"5xx\"} 1",
+            "request_seconds_bucket{le=\"0.005\"} 1",
+            "request_seconds_bucket{le=\"30\"} 1",
+            "request_seconds_bucket{le=\"+Inf\"} 2",
+            "answer_bytes_total 12",
+            "answers_cut_short_total 1",
+            "problems_total{why=\"framing\"} 1",
+            "tls_refused_total{why=\"no-name\"} 3",
+            "access_log_lost_total 2",
+        ] {
+            assert!(
+                page.contains(&format!("\ndotkey_gateway_{line}\n")),
+                "{line}: {page}"
+            );
+        }
+    }
+}

@@ -168,8 +168,13 @@ async fn a_chunked_body_is_framed_anew() {
         "-1\r\nhello\r\n0\r\n\r\n",
     ] {
         let answer = send(&world, format!("{head}{chunk}").as_bytes()).await;
-        assert!(!answer.starts_with("HTTP/1.1 200"), "{chunk}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 400"), "{chunk}: {answer}");
     }
+    let thought = world.thinks("a");
+    assert_eq!(
+        thought["failures"], 0,
+        "the provider is not blamed: {thought}"
+    );
 }
 
 #[tokio::test]
