@@ -41,7 +41,7 @@ fn main() {
         },
         false => Plan {
             rounds: 5,
-            round: Duration::from_secs(3),
+            round: Duration::from_secs(2),
             is_quick,
         },
     };
