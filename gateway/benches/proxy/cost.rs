@@ -1,7 +1,6 @@
 //! What a request costs a proxy: the processor time of its processes over the requests that it carried.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::load::{self, Way};
 use super::names::Site;
@@ -22,8 +21,8 @@ const BOUNDS_HTTP2: [(&str, &str); 3] = [
     ("Caddy", "no target"),
 ];
 
-/// Before the rounds, so that connections and threads are there.
-const WARM: Duration = Duration::from_secs(1);
+/// Before the rounds, so that connections and threads are there; and the least of a round, which is long enough for its clock.
+const REQUESTS_MIN: usize = 5_000;
 
 /// Who has turns.
 struct Contender<'a> {
@@ -79,14 +78,16 @@ fn turns(
     host: &str,
     contenders: &[Contender<'_>],
 ) -> BTreeMap<&'static str, Measured> {
-    for one in contenders {
-        load::run(way, host, one.port, WARM);
-    }
+    let counts = contenders.iter().map(|one| {
+        let warm = load::run(way, host, one.port, REQUESTS_MIN);
+        REQUESTS_MIN.max((warm.per_sec * plan.round.as_secs_f64()) as usize)
+    });
+    let counts: Vec<usize> = counts.collect();
     let mut rounds: BTreeMap<_, Vec<Measured>> = BTreeMap::new();
     for _ in 0..plan.rounds {
-        for one in contenders {
+        for (one, requests) in contenders.iter().zip(&counts) {
             let before = one.process.cpu_secs();
-            let done = load::run(way, host, one.port, plan.round);
+            let done = load::run(way, host, one.port, *requests);
             let cpu_secs = one.process.cpu_secs() - before;
             rounds
                 .entry(one.process.name())
