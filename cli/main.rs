@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod output;
 mod resolver;
+mod trust;
 
 use std::process::ExitCode;
 
