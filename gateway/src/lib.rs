@@ -6,5 +6,12 @@
 //! for `dotkey-resolver`; what a record may say is for `dotkey-proto`. `docs/architecture/gateway.md` has the whole picture.
 
 pub mod authority;
+pub mod carry;
 pub mod choose;
 pub mod request;
+pub mod server;
+pub mod site;
+
+pub mod tcp;
+#[cfg(test)]
+mod tests;

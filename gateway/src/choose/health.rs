@@ -64,14 +64,14 @@ impl Failure {
 
 /// What checks of our own found, in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
+pub(super) struct Checks {
     down: bool,
     in_a_row: u8,
 }
 
 impl Checks {
     /// A check ended. True when the provider came back by it.
-    pub fn note(&mut self, good: bool, rise: u8, fall: u8) -> bool {
+    pub(super) fn note(&mut self, good: bool, rise: u8, fall: u8) -> bool {
         if good != self.down {
             self.in_a_row = 0; // It confirms what is thought.
             return false;
@@ -90,14 +90,14 @@ impl Checks {
 
     /// Whether the last word was no.
     #[must_use]
-    pub const fn is_down(&self) -> bool {
+    pub(super) const fn is_down(&self) -> bool {
         self.down
     }
 }
 
 /// What visitors' requests found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Conduct {
+pub(super) struct Conduct {
     points: u8,
     times: u8,
     until: Option<Duration>,
@@ -106,19 +106,19 @@ pub struct Conduct {
 
 impl Conduct {
     /// A request was answered well.
-    pub fn good(&mut self) {
+    pub(super) fn good(&mut self) {
         self.points = 0;
     }
 
     /// A request failed. True when that is enough for an ejection.
-    pub fn bad(&mut self, failure: Failure) -> bool {
+    pub(super) fn bad(&mut self, failure: Failure) -> bool {
         self.last = Some(failure);
         self.points = self.points.saturating_add(failure.points());
         self.points >= POINTS_MAX
     }
 
     /// Sends it away for a while.
-    pub fn eject(&mut self, now: Duration) {
+    pub(super) fn eject(&mut self, now: Duration) {
         let long_ago = |until| now.saturating_sub(until) > FORGOTTEN_AFTER;
         if self.until.is_some_and(long_ago) {
             self.times = 0;
@@ -131,31 +131,31 @@ impl Conduct {
     }
 
     /// Lets it back in before its time.
-    pub fn pardon(&mut self, now: Duration) {
+    pub(super) fn pardon(&mut self, now: Duration) {
         self.until = Some(now);
     }
 
     /// Until when it is ejected, if it is.
     #[must_use]
-    pub fn ejected_until(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn ejected_until(&self, now: Duration) -> Option<Duration> {
         self.until.filter(|until| now < *until)
     }
 
     /// When its last ejection ended, if it has.
     #[must_use]
-    pub fn returned_at(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn returned_at(&self, now: Duration) -> Option<Duration> {
         self.until.filter(|until| now >= *until)
     }
 
     /// The last failure that was seen.
     #[must_use]
-    pub const fn last_failure(&self) -> Option<Failure> {
+    pub(super) const fn last_failure(&self) -> Option<Failure> {
         self.last
     }
 
     /// Points in a row.
     #[must_use]
-    pub const fn points(&self) -> u8 {
+    pub(super) const fn points(&self) -> u8 {
         self.points
     }
 }

@@ -16,7 +16,7 @@ pub const FAILURE_PENALTY: Duration = Duration::from_secs(5);
 
 /// A peak-sensitive moving average of a provider's latency: worse news count at once, better ones little by little.
 #[derive(Clone, Copy, Debug)]
-pub struct Latency {
+pub(super) struct Latency {
     seconds: f64,
     measured_at: Duration,
     measured: bool,
@@ -26,7 +26,7 @@ pub struct Latency {
 impl Latency {
     /// A provider that has not been measured, at the time `now` since start.
     #[must_use]
-    pub const fn new(now: Duration) -> Self {
+    pub(super) const fn new(now: Duration) -> Self {
         Self {
             seconds: LATENCY_UNKNOWN.as_secs_f64(),
             measured_at: now,
@@ -36,22 +36,22 @@ impl Latency {
     }
 
     /// A request goes to this provider.
-    pub const fn begin(&mut self) {
+    pub(super) const fn begin(&mut self) {
         self.pending = self.pending.saturating_add(1);
     }
 
     /// A request that began has its answer, after `took`.
-    pub fn succeed(&mut self, now: Duration, took: Duration) {
+    pub(super) fn succeed(&mut self, now: Duration, took: Duration) {
         self.measure(now, took);
     }
 
     /// A request that began has failed, after `took`.
-    pub fn fail(&mut self, now: Duration, took: Duration) {
+    pub(super) fn fail(&mut self, now: Duration, took: Duration) {
         self.measure(now, took.max(FAILURE_PENALTY));
     }
 
     /// Nobody waits any more, after `took`: it would have taken at least that long.
-    pub fn abandon(&mut self, now: Duration, took: Duration) {
+    pub(super) fn abandon(&mut self, now: Duration, took: Duration) {
         if took.as_secs_f64() > self.seconds {
             self.measure(now, took);
         } else {
@@ -81,31 +81,31 @@ impl Latency {
 
     /// The moving average, in seconds.
     #[must_use]
-    pub const fn seconds(&self) -> f64 {
+    pub(super) const fn seconds(&self) -> f64 {
         self.seconds
     }
 
     /// Whether there was an answer at all.
     #[must_use]
-    pub const fn is_measured(&self) -> bool {
+    pub(super) const fn is_measured(&self) -> bool {
         self.measured
     }
 
     /// How long ago the last measurement was, or the beginning.
     #[must_use]
-    pub fn age(&self, now: Duration) -> Duration {
+    pub(super) fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.measured_at)
     }
 
     /// Requests in flight.
     #[must_use]
-    pub const fn pending(&self) -> u32 {
+    pub(super) const fn pending(&self) -> u32 {
         self.pending
     }
 
     /// The expected wait of one more request, in seconds: latency times the requests that it would queue with.
     #[must_use]
-    pub fn cost(&self) -> f64 {
+    pub(super) fn cost(&self) -> f64 {
         self.seconds * f64::from(self.pending.saturating_add(1))
     }
 }

@@ -312,6 +312,14 @@ impl Pool {
         }
     }
 
+    /// A request that was to begin does not.
+    pub fn take_back(&mut self, id: MemberId) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.id == id) {
+            member.latency.abandon(Duration::ZERO, Duration::ZERO);
+            member.counts.requests -= 1;
+        }
+    }
+
     fn may_eject(&self, now: Duration, place: usize) -> bool {
         let ejected = |member: &&Member| member.conduct.ejected_until(now).is_some();
         let others = self

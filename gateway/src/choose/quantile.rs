@@ -15,7 +15,7 @@ const SAMPLES_MIN: u32 = 20;
 
 /// How long recent answers took.
 #[derive(Clone, Debug)]
-pub struct Durations {
+pub(super) struct Durations {
     counts: [u32; BUCKETS],
     total: u32,
     halved_at: Duration,
@@ -24,7 +24,7 @@ pub struct Durations {
 impl Durations {
     /// None yet, at the time `now` since start.
     #[must_use]
-    pub const fn new(now: Duration) -> Self {
+    pub(super) const fn new(now: Duration) -> Self {
         Self {
             counts: [0; BUCKETS],
             total: 0,
@@ -33,7 +33,7 @@ impl Durations {
     }
 
     /// An answer took this long.
-    pub fn note(&mut self, now: Duration, took: Duration) {
+    pub(super) fn note(&mut self, now: Duration, took: Duration) {
         if now.saturating_sub(self.halved_at) >= HALVED_EVERY {
             self.halved_at = now;
             self.counts.iter_mut().for_each(|count| *count /= 2);
@@ -45,7 +45,7 @@ impl Durations {
 
     /// What `share` of the answers took at most; nothing while there are too few.
     #[must_use]
-    pub fn at(&self, share: f64) -> Option<Duration> {
+    pub(super) fn at(&self, share: f64) -> Option<Duration> {
         if self.total < SAMPLES_MIN {
             return None;
         }

@@ -45,9 +45,11 @@ pub struct Terms {
     pub least_healthy: u8,
 }
 
-/// Checks of our own. Without a path of its own a provider is only connected to.
+/// Checks of our own. Where they are wanted, a provider without a path is only connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
+    /// Whether the record asks for them.
+    pub wanted: bool,
     /// What providers without a health path of their own are asked for.
     pub path: Option<Box<str>>,
     /// From one check to the next.
@@ -69,6 +71,7 @@ impl Terms {
         let ms = |ms: Option<u32>| ms.map(|ms| Duration::from_millis(ms.into()));
         let timeouts = policy.timeouts.clone().unwrap_or_default();
         let hedge = policy.hedge.clone().unwrap_or_default();
+        let wanted = policy.health.is_some();
         let check = policy.health.clone().unwrap_or_default();
         Self {
             balance: policy.balance.unwrap_or(Balance::Quality),
@@ -79,6 +82,7 @@ impl Terms {
             first_byte: ms(timeouts.first_byte_ms).unwrap_or(FIRST_BYTE),
             whole: ms(timeouts.whole_ms),
             check: Check {
+                wanted,
                 path: check.path.map(|path| path.as_str().into()),
                 interval: ms(check.interval_ms).unwrap_or(CHECK_INTERVAL),
                 timeout: ms(check.timeout_ms).unwrap_or(CHECK_TIMEOUT),
