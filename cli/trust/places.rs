@@ -13,11 +13,8 @@ pub(super) const DATABASE: &str = "cert9.db";
 const CHROMIUM: &str = ".pki/nssdb";
 
 /// Others of Chromium's kind, below the home folder, with one part that may be anything.
-const CHROMIUM_BOXED: [(&str, &str); 3] = [
-    ("snap", "current/.pki/nssdb"),
-    (".var/app", ".pki/nssdb"),
-    (".local/share/pki", ""),
-];
+const CHROMIUM_BOXED: [(&str, &str); 2] =
+    [("snap", "current/.pki/nssdb"), (".var/app", ".pki/nssdb")];
 
 /// Folders of Firefox profiles, each of which has a database of its own.
 const FIREFOX: [&str; 5] = [
@@ -106,7 +103,6 @@ mod tests {
         let chromium = [
             "snap/chromium/current/.pki/nssdb",
             ".var/app/org.chromium.Chromium/.pki/nssdb",
-            ".local/share/pki/nssdb",
         ];
         firefox.iter().chain(&chromium).for_each(|path| make(path));
         // A folder beside the profiles that is none.
