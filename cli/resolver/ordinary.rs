@@ -136,6 +136,7 @@ mod tests {
             node: toml::from_str("").expect("none"),
             gateway: toml::from_str("").expect("none"),
             resolver,
+            gateway: Default::default(),
             log: crate::config::LogSettings {
                 filter: None,
                 format: None,
