@@ -10,7 +10,7 @@
 
 mod bounded;
 mod error;
-mod flight;
+pub mod flight;
 pub mod light;
 mod providers;
 mod race;
