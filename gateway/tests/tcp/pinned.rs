@@ -80,10 +80,7 @@ async fn a_server_with_another_key_gets_nothing() {
             "",
         );
         let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-        assert!(
-            said.contains("presented a key that the record does not name"),
-            "{said}"
-        );
+        assert!(said.contains("which the record does not pin"), "{said}");
     }
     // Set aside after the first time: it is not even asked.
     assert_eq!(listener.counters().other_keys, 1);

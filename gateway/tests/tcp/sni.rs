@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp::{Bounds, Config, Event, Listener, Way};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -199,7 +200,7 @@ async fn a_record_does_not_open_what_is_behind_our_own_door() {
         address: "127.0.0.1:0".parse().expect("an address"),
         way: Way::Sni,
         region: None,
-        private_providers: false,
+        private_names: PrivateNames::default(),
         bounds: Bounds::default(),
     };
     let listener = Listener::start(config, site.resolver(), noticed.clone())
@@ -210,6 +211,6 @@ async fn a_record_does_not_open_what_is_behind_our_own_door() {
     assert_eq!(rest(&mut stream), [21, 3, 1, 0, 2, 2, 80]);
     server.set_nonblocking(true).expect("set");
     assert!(server.accept().is_err(), "it was connected all the same");
-    let refused = |event: &Event| matches!(event, Event::Unreachable { reason, .. } if reason.contains("private_providers"));
+    let refused = |event: &Event| matches!(event, Event::Unreachable { reason, .. } if reason.contains("private_names"));
     assert_eq!(noticed.count(refused), 1);
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp::{Bounds, Config, Event, Listener, Observer, Way};
 use dotkey_proto::identity::{KeyId, Policy, PublicKey};
 use dotkey_proto::ledger::Subject;
@@ -130,7 +131,7 @@ pub(crate) async fn listen(site: &Site, way: Way, bounds: Bounds) -> (Listener, 
         address: "127.0.0.1:0".parse().expect("an address"),
         way,
         region: None,
-        private_providers: true,
+        private_names: PrivateNames::new(["*"]),
         bounds,
     };
     let listener = Listener::start(config, site.resolver(), noticed.clone()).await;

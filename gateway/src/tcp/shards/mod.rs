@@ -120,6 +120,11 @@ impl Shards {
         (Self { name, view, look }, handle)
     }
 
+    /// Whose they are.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What is known, as it changes.
     pub(super) fn view(&self) -> watch::Receiver<View> {
         self.view.clone()
@@ -216,7 +221,7 @@ impl Shards {
         };
         let mut tried = Vec::new();
         for provider in &order {
-            match dial(shared, provider, opening).await {
+            match dial(shared, &self.name, provider, opening).await {
                 Ok(reached) => {
                     let place = Place {
                         shard: shard.id.clone(),
@@ -233,7 +238,7 @@ impl Shards {
             }
         }
         if order.is_empty() {
-            tried.push("who is left presented a key that the record does not name".to_owned());
+            tried.push("who is left presented a key which the record does not pin".to_owned());
         }
         Err(Unplaced::Unreached {
             shard: shard.id.to_string(),

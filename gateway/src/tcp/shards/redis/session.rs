@@ -81,6 +81,7 @@ impl<'a> Session<'a> {
             }
             if !self.hold(&mut held, reader.held()) {
                 count(&self.shared.counters.full);
+                drop(held); // For others, before this one reads why.
                 let text = "ERR the gateway holds as many unfinished commands as it may; send smaller ones, or later";
                 return self.refuse(text, client).await;
             }
