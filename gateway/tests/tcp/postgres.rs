@@ -1,236 +1,18 @@
 //! PostgreSQL: real servers as shards, `psql` as client.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod server;
 
-use dotkey_gateway::tcp::{Bounds, Event, Way};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
-use crate::world::{
-    Program, Site, certificate, connect, free_port, listen, output, pin_text, rest, run, until,
-};
+use dotkey_gateway::tcp::{Bounds, Event, Listener, Way};
 
-/// `nobody`: the servers refuse to run as root.
-const NOBODY: u32 = 65_534;
-
-/// A program of the newest PostgreSQL that is installed, as Debian lays it out.
-fn tool(name: &str) -> Command {
-    let versions =
-        std::fs::read_dir("/usr/lib/postgresql").expect("Debian's package postgresql is installed");
-    let newest = versions
-        .map(|it| it.expect("readable").path())
-        .max_by_key(|path| {
-            let version = path
-                .file_name()
-                .and_then(|name| name.to_str()?.parse::<u32>().ok());
-            version.unwrap_or_default()
-        });
-    let mut command = Command::new(newest.expect("a version").join("bin").join(name));
-    // What the person who runs the tests has set is not for these.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
-        command.env_remove(name);
-    }
-    command.current_dir("/");
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    command
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").expect("this process").uid() == 0
-}
-
-/// A server and its data.
-struct Server {
-    port: u16,
-    program: Option<Program>,
-    folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
-            .expect("set");
-        if is_root() {
-            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("given away");
-        }
-        folder
-    }
-
-    /// A new one, with this line before those that trust everybody.
-    fn create(rule: &str) -> Self {
-        let server = Self {
-            port: free_port(),
-            program: None,
-            folder: Self::folder(),
-        };
-        output(
-            tool("initdb")
-                .args([
-                    "-A",
-                    "trust",
-                    "-U",
-                    "owner",
-                    "-E",
-                    "UTF8",
-                    "--no-locale",
-                    "--no-sync",
-                    "-D",
-                ])
-                .arg(server.data()),
-            "",
-        );
-        let rules = server.data().join("pg_hba.conf");
-        let trusting = std::fs::read_to_string(&rules).expect("written by initdb");
-        std::fs::write(&rules, format!("{rule}\n{trusting}")).expect("written");
-        server
-    }
-
-    /// A copy that follows this one.
-    fn replica(&self) -> Self {
-        let replica = Self {
-            port: free_port(),
-            program: None,
-            folder: Self::folder(),
-        };
-        let mut copy = tool("pg_basebackup");
-        copy.args([
-            "-R",
-            "-X",
-            "stream",
-            "-c",
-            "fast",
-            "--no-sync",
-            "-h",
-            "127.0.0.1",
-            "-U",
-            "owner",
-            "-p",
-            &self.port.to_string(),
-            "-D",
-        ]);
-        output(copy.arg(replica.data()), "");
-        replica
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn run(&mut self, more: &[&str]) {
-        let mut command = tool("postgres");
-        command
-            .arg("-D")
-            .arg(self.data())
-            .arg("-k")
-            .arg(self.folder.path());
-        command.args([
-            "-p",
-            &self.port.to_string(),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "fsync=off",
-            "-c",
-            "shared_buffers=4MB",
-            "-c",
-            "max_connections=30",
-        ]);
-        command.args(more);
-        self.program = Some(Program::start(&mut command));
-        let begun = self.port;
-        until("postgres answers", || {
-            let mut ready = tool("pg_isready");
-            ready.args(["-q", "-h", "127.0.0.1", "-p", &begun.to_string()]);
-            ready.status().expect("pg_isready runs").success()
-        });
-    }
-
-    fn start(rule: &str) -> Self {
-        let mut server = Self::create(rule);
-        server.run(&[]);
-        server
-    }
-
-    /// SIGKILL to the postmaster; what it started notices and ends by itself.
-    fn kill(&mut self) {
-        self.program = None;
-    }
-
-    fn promote(&self) {
-        output(
-            tool("pg_ctl")
-                .args(["promote", "-w", "-s", "-D"])
-                .arg(self.data()),
-            "",
-        );
-    }
-
-    /// Asks it without a gateway.
-    fn ask(&self, query: &str) -> String {
-        output(&mut psql(self.port, "", query), "")
-    }
-}
-
-/// A client at a port of loopback, that answers in bare values.
-fn psql(port: u16, options: &str, query: &str) -> Command {
-    let mut command = tool("psql");
-    command.args([
-        "-X",
-        "-A",
-        "-t",
-        "-q",
-        "-h",
-        "127.0.0.1",
-        "-U",
-        "owner",
-        "-d",
-        "postgres",
-        "-p",
-        &port.to_string(),
-    ]);
-    command
-        .env("PGOPTIONS", options)
-        .env("PGCONNECT_TIMEOUT", "30");
-    if !query.is_empty() {
-        command.args(["-c", query]);
-    }
-    command
-}
-
-fn provider(server: &Server, pin: Option<[u8; 32]>) -> String {
-    let pin = pin.map_or(String::new(), |pin| {
-        format!(", pin = \"{}\"", pin_text(pin))
-    });
-    format!(
-        "{{ id = \"p{0}\", url = \"postgres://127.0.0.1:{0}\"{pin} }}",
-        server.port
-    )
-}
-
-fn zone(shards: &[(&str, u64, String, &[String])]) -> String {
-    let mut text = "[[resource]]\nkind = \"shards\"\nhost = \"@\"\n[resource.shards]\nby = \"hash\"\nkey = \"the customer's number\"\n".to_owned();
-    for (id, epoch, primary, replicas) in shards {
-        text += &format!(
-            "[[resource.shards.shard]]\nid = \"{id}\"\nepoch = {epoch}\nprimary = {primary}\n"
-        );
-        if !replicas.is_empty() {
-            text += &format!("replica = [{}]\n", replicas.join(", "));
-        }
-    }
-    text
-}
+use self::server::{Interactive, PORT, Server, certificate_of, provider, psql, zone};
+use crate::world::{Site, connect, listen, output, rest, run, until};
 
 fn postgres(site: &Site) -> Way {
     Way::Postgres { name: site.name() }
 }
-
-const PORT: &str = "select current_setting('port')";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_reach_the_shard_of_their_key_and_readers_a_replica() {
@@ -286,6 +68,20 @@ async fn sessions_reach_the_shard_of_their_key_and_readers_a_replica() {
         format!("{}false", a.port),
         "without a replica the primary reads"
     );
+    keyless(port);
+    cancelling(port, &of_a);
+    let counted = listener.counters();
+    assert_eq!(
+        (counted.cancelled, counted.unroutable),
+        (1, 1),
+        "{counted:?}"
+    );
+    strangers(&listener);
+    listener.drain().await;
+}
+
+/// Who names no key is told how.
+fn keyless(port: u16) {
     let failed = run(&mut psql(port, "", PORT), "");
     let error = String::from_utf8_lossy(&failed.stderr);
     assert!(
@@ -296,15 +92,6 @@ async fn sessions_reach_the_shard_of_their_key_and_readers_a_replica() {
         error.contains("PGOPTIONS='-c dotkey.shard_key=KEY'"),
         "{error}"
     );
-    cancelling(port, &of_a);
-    let counted = listener.counters();
-    assert_eq!(
-        (counted.cancelled, counted.unroutable),
-        (1, 1),
-        "{counted:?}"
-    );
-    strangers(&listener);
-    listener.drain().await;
 }
 
 /// Control-C in psql reaches the server that is busy.
@@ -340,7 +127,7 @@ fn cancelling(port: u16, key: &str) {
 }
 
 /// What is no client of PostgreSQL.
-fn strangers(listener: &dotkey_gateway::tcp::Listener) {
+fn strangers(listener: &Listener) {
     let told = |bytes: &[u8]| {
         let mut stream = connect(listener.local_addr());
         stream.write_all(bytes).expect("written");
@@ -417,7 +204,16 @@ async fn a_primary_is_replaced_under_its_clients() {
         new.ask("select count(*) from notes where text = 'later'"),
         "5"
     );
-    // A primary that is well and replaced all the same: its clients are told so.
+    replaced_while_it_is_well(&site, &listener, &new, client);
+}
+
+/// A primary that is well and replaced all the same: its clients are told so.
+fn replaced_while_it_is_well(
+    site: &Site,
+    listener: &Listener,
+    new: &Server,
+    mut client: Interactive,
+) {
     let mut third = new.replica();
     third.run(&[]);
     third.promote();
@@ -428,74 +224,15 @@ async fn a_primary_is_replaced_under_its_clients() {
         said.contains("serves the shard a no more") && said.contains("Connect again"),
         "{said}"
     );
-    assert!(write("to the third"));
+    let port = listener.local_addr().port();
+    output(
+        &mut psql(port, "", "insert into notes values ('to the third')"),
+        "",
+    );
     assert_eq!(
         third.ask("select count(*) from notes where text = 'to the third'"),
         "1"
     );
-}
-
-/// A psql that stays.
-struct Interactive {
-    child: Child,
-    answers: BufReader<std::process::ChildStdout>,
-}
-
-impl Interactive {
-    fn start(port: u16) -> Self {
-        let mut command = psql(port, "", "");
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("psql runs");
-        let answers = BufReader::new(child.stdout.take().expect("piped"));
-        Self { child, answers }
-    }
-
-    fn ask(&mut self, query: &str) -> String {
-        writeln!(self.child.stdin.as_ref().expect("piped"), "{query};").expect("it reads");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("a line");
-        line.trim().to_owned()
-    }
-
-    /// What it says at its next query, when its connection has ended.
-    fn ended(&mut self) -> String {
-        writeln!(self.child.stdin.as_ref().expect("piped"), "{PORT};").expect("it reads");
-        drop(self.child.stdin.take());
-        let mut said = String::new();
-        let _ = self
-            .child
-            .stderr
-            .as_mut()
-            .expect("piped")
-            .read_to_string(&mut said);
-        said
-    }
-}
-
-impl Drop for Interactive {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The certificate where the server may read it.
-fn certificate_of(server: &Server) -> [u8; 32] {
-    let folder = server.data();
-    let pin = certificate(&folder);
-    let own = |path: &Path| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("set");
-        if is_root() {
-            chown(path, Some(NOBODY), Some(NOBODY)).expect("given away");
-        }
-    };
-    own(&folder.join("server.crt"));
-    own(&folder.join("server.key"));
-    pin
 }
 
 #[tokio::test(flavor = "multi_thread")]

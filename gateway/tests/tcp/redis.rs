@@ -408,6 +408,11 @@ fn the_table_is_what_a_real_server_says_of_its_commands() {
         }
     }
     assert!(checked > 150, "{checked}");
+}
+
+#[test]
+fn keys_are_those_that_a_real_server_finds() {
+    let server = Server::start();
     for text in [
         "EVAL s 2 a b x",
         "ZUNIONSTORE d 2 a b",
