@@ -21,87 +21,74 @@ pub(super) fn route(command: &RouteCommand, context: &Context<'_>) -> Result<Ans
     Ok(Answer::new(told, text))
 }
 
-fn in_words(told: &Value) -> String {
-    let word = |value: &Value| match value {
+/// Lines with a label each, in a column.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, label: &str, text: &str) {
+        let line = format!("{label:<10}{text}");
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+}
+
+fn word(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn in_words(told: &Value) -> String {
+    let mut lines = Lines::default();
     let record = &told["record"];
-    let mut lines = Vec::new();
-    let mut line =
-        |label: &str, text: String| lines.push(format!("{label:<10}{text}").trim_end().to_owned());
-    let proved = if record["proved"] == true {
-        ", proved by the ledger"
-    } else {
-        ""
+    let proved = match record["proved"].as_bool() {
+        Some(true) => ", proved by the ledger",
+        _ => "",
     };
-    line("name", format!("{}{proved}", word(&told["name"])));
-    line(
-        "record",
-        format!(
-            "sequence {} of {}, from {}, {} s old, holds for {} s",
-            word(&record["sequence"]),
-            word(&record["key_id"]),
-            word(&record["source"]),
-            word(&record["age_secs"]),
-            word(&record["holds_secs"])
-        ),
-    );
+    lines.add("name", &format!("{}{proved}", word(&told["name"])));
+    let [sequence, key_id, source] = ["sequence", "key_id", "source"].map(|key| word(&record[key]));
+    let [age, holds] = ["age_secs", "holds_secs"].map(|key| word(&record[key]));
+    let text =
+        format!("sequence {sequence} of {key_id}, from {source}, {age} s old, holds for {holds} s");
+    lines.add("record", &text);
     for step in record["steps"].as_array().into_iter().flatten() {
         let took = step["took_ms"].as_f64().unwrap_or_default();
-        line(
-            "",
-            format!(
-                "{} from {} in {took:.1} ms",
-                word(&step["stage"]),
-                word(&step["origin"])
-            ),
-        );
+        let [stage, origin] = ["stage", "origin"].map(|key| word(&step[key]));
+        lines.add("", &format!("{stage} from {origin} in {took:.1} ms"));
     }
-    line("path", word(&told["path"]));
-    let resource = &told["resource"];
-    if resource.is_null() {
-        line("resource", "none at this path".to_owned());
+    lines.add("path", &word(&told["path"]));
+    if told["resource"].is_null() {
+        lines.add("resource", "none at this path");
         for other in told["others"].as_array().into_iter().flatten() {
-            line("", format!("there is one at {}", word(other)));
+            lines.add("", &format!("there is one at {}", word(other)));
         }
-        return lines.join("\n");
+    } else {
+        resource_in_words(&told["resource"], &mut lines);
     }
-    line(
-        "resource",
-        format!("{} at {}", word(&resource["kind"]), word(&resource["path"])),
-    );
+    lines.0.trim_end().to_owned()
+}
+
+fn resource_in_words(resource: &Value, lines: &mut Lines) {
+    let [kind, path] = ["kind", "path"].map(|key| word(&resource[key]));
+    lines.add("resource", &format!("{kind} at {path}"));
     if let Some(by) = resource["served_by"].as_str() {
-        line("", format!("served by {by}"));
+        lines.add("", &format!("served by {by}"));
     }
     if let Some(balance) = resource["balance"].as_str() {
         let hedge = resource["hedge_after_ms"].as_f64().unwrap_or_default();
-        line(
-            "choice",
-            format!("by {balance}; a second provider is asked after {hedge:.0} ms"),
-        );
+        let text = format!("by {balance}; a second provider is asked after {hedge:.0} ms");
+        lines.add("choice", &text);
     }
-    for (rank, provider) in resource["providers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        let label = if rank == 0 { "providers" } else { "" };
-        line(
-            label,
-            format!(
-                "{}. {} ({}) {}: {}",
-                rank + 1,
-                word(&provider["id"]),
-                word(&provider["url"]),
-                word(&provider["standing"]),
-                word(&provider["why"])
-            ),
-        );
+    let providers = resource["providers"].as_array().into_iter().flatten();
+    for (rank, provider) in (1..).zip(providers) {
+        let label = if rank == 1 { "providers" } else { "" };
+        let [id, url, standing, why] =
+            ["id", "url", "standing", "why"].map(|key| word(&provider[key]));
+        lines.add(label, &format!("{rank}. {id} ({url}) {standing}: {why}"));
     }
-    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dotkey_gateway::server::Links;
 use dotkey_registry::api::{self, ApiConfig, Token};
 use dotkey_resolver::Resolver;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder as RuntimeBuilder;
 
-use super::{Plan, Running};
-use crate::args::{GatewayRunArgs, TrustArgs};
+use super::{Plan, Running, TextLinks};
+use crate::args::{GatewayRunArgs, ResolverRunArgs, TrustArgs};
 use crate::client::{LightClient, NodeClient, genesis_of};
 use crate::commands::now;
 use crate::config::{Settings, bad};
@@ -19,6 +20,7 @@ use crate::exit::{CliError, Result};
 use crate::files;
 use crate::node::{API_PORT, Role, RunFile, Stop, api_port, log_begin, no_token, system, tell};
 use crate::output::{Answer, Output};
+use crate::resolver::Plan as ResolverPlan;
 
 /// What still runs when the gateway has stopped is left behind after this.
 const STOP_REST: Duration = Duration::from_millis(500);
@@ -47,7 +49,7 @@ async fn run(
 ) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| system("no signal is heard", &error))?;
     let resolver = resolver(args, settings)?;
-    let running = Running::start(plan, resolver, settings, &[]).await?;
+    let running = Running::start(plan, resolver, settings, links(settings)?, &[]).await?;
     let mut run = RunFile {
         role: Some(Role::Gateway),
         ..RunFile::of_this_process()
@@ -72,6 +74,15 @@ async fn run(
     }
     running.stop().await;
     Ok(())
+}
+
+/// By the upstreams of `[resolver]`.
+fn links(settings: &Settings) -> Result<Arc<dyn Links>> {
+    let ordinary = ResolverPlan::new(&ResolverRunArgs::default(), settings)?.ordinary();
+    Ok(Arc::new(TextLinks::new(
+        ordinary,
+        settings.suffix.as_ascii(),
+    )))
 }
 
 /// Asks nodes, and a folder of records where one is set, and believes none of them.

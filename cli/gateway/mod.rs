@@ -3,10 +3,12 @@
 
 mod alone;
 mod demo;
+mod links;
 mod plan;
 mod serve;
 
 pub(crate) use alone::serve;
 pub(crate) use demo::DemoProviders;
+pub(crate) use links::TextLinks;
 pub(crate) use plan::Plan;
 pub(crate) use serve::Running;

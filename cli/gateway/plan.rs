@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use dotkey_gateway::request::Suffixes;
 use dotkey_gateway::server::AccessLog;
-use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp;
 
 use crate::args::Ports;
@@ -54,11 +53,6 @@ impl Plan {
                 .map(|text| listener(text, region, set.private_names.as_deref()))
                 .collect::<Result<_>>()?,
         })
-    }
-
-    /// Names whose records may lead to this machine and to private networks.
-    pub(super) fn private_names(&self) -> PrivateNames {
-        PrivateNames::new(self.private_names.iter().map(String::as_str))
     }
 
     /// The access log, opened anew.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dotkey_gateway::authority::{
     Authority, HTTP_PROTOCOLS, Leaves, Operated as Certificates, TlsAcceptor,
 };
-use dotkey_gateway::server::{Gateway, NoLinks, Operated, Settings as GatewaySettings};
+use dotkey_gateway::server::{Gateway, Links, Operated, Settings as GatewaySettings};
 use dotkey_gateway::site::{PrivateNames, Sites};
 use dotkey_gateway::tcp;
 use dotkey_registry::api::{BesideGateway, Way};
@@ -70,6 +70,7 @@ impl Running {
         plan: &Plan,
         resolver: Resolver,
         settings: &Settings,
+        links: Arc<dyn Links>,
         also_private: &[String],
     ) -> Result<Self> {
         let listed = plan.private_names.iter().chain(also_private);
@@ -90,7 +91,7 @@ impl Running {
                 suffixes: plan.suffixes.clone(),
             },
             sites,
-            Arc::new(NoLinks),
+            links,
             plan.open_log()?,
         );
         let gateway = gateway.await.map_err(|error| port(plan, &error))?;

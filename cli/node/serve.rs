@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_registry::api::{self, ApiConfig, Server, Token};
@@ -29,7 +30,7 @@ use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;
 use crate::files;
-use crate::gateway::{self, DemoProviders};
+use crate::gateway::{self, DemoProviders, TextLinks};
 use crate::network;
 use crate::output::{Answer, Output};
 use crate::resolver;
@@ -229,7 +230,10 @@ impl Running {
                 // The demo's providers are on this machine, and so its name may lead here.
                 let ours: Vec<String> = demo.iter().map(|demo| demo.name().to_owned()).collect();
                 let (plan, found) = (&beside.gateway, resolver.resolver().clone());
-                Some(gateway::Running::start(plan, found, &beside.settings, &ours).await?)
+                let set = &beside.settings;
+                let links = TextLinks::new(beside.resolver.ordinary(), set.suffix.as_ascii());
+                let links = Arc::new(links);
+                Some(gateway::Running::start(plan, found, set, links, &ours).await?)
             }
             _ => None,
         };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::Resource;
+use dotkey_proto::zone::{Pins, Resource};
 use http::Response;
 
 use super::attempt::is_worth_another;
@@ -63,6 +63,9 @@ pub enum Undone {
         "the provider failed after it may have acted on the request, which is not safe to repeat"
     )]
     Unrepeatable,
+    /// The visitor's request broke off, or its body is no HTTP.
+    #[error("the request's body broke off, or is framed wrongly")]
+    Visitor,
     /// Another try would have been one too many for providers that are struggling.
     #[error("the budget of retries is used up")]
     Budget,
@@ -191,6 +194,7 @@ impl Served {
                     return Ok(answer);
                 }
                 Ok(answer) => debug_assert!(is_worth_another(answer.status())),
+                Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {
                         given.give_back(body);
@@ -230,10 +234,8 @@ impl Served {
     }
 }
 
-/// Whether the record pins the key of some provider of the resource.
+/// Whether the record demands pins of every provider of the resource.
 fn pins_wanted(resource: &Resource) -> bool {
-    resource
-        .providers
-        .iter()
-        .any(|provider| !provider.pins.is_empty())
+    let policy = resource.policy.as_ref();
+    policy.and_then(|policy| policy.pins) == Some(Pins::Required)
 }
