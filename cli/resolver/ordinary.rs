@@ -134,6 +134,7 @@ mod tests {
             data: "data".into(),
             suffix: dotkey_proto::name::Suffix::KEY,
             node: toml::from_str("").expect("none"),
+            gateway: toml::from_str("").expect("none"),
             resolver,
             gateway: Default::default(),
             log: crate::config::LogSettings {

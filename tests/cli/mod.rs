@@ -122,7 +122,7 @@ impl Place {
 }
 
 /// Runs a program to its end, and keeps what it prints.
-fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     finish(command.stdout(Stdio::piped()))
 }
 

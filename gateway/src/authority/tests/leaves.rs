@@ -167,6 +167,11 @@ async fn a_flood_of_names_waits_outside() {
     let resolves = Says::new(Answer::Resolves);
     let refused = leaves.of_at(&name("mysite.key"), &resolves, at(0)).await;
     assert_eq!(refused.expect_err("no place").reason(), "busy");
+    // Who waits for a name that is being looked up takes no place of its own.
+    let mut one_more = Box::pin(leaves.of_at(&names[0], &never, at(0)));
+    let polled =
+        std::future::poll_fn(|context| std::task::Poll::Ready(one_more.as_mut().poll(context)));
+    assert!(polled.await.is_pending());
     waiting.truncate(1);
     assert!(
         leaves
