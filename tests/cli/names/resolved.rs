@@ -24,6 +24,16 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
         "not-found",
     );
     assert_eq!(told["state"], "held");
+    let run = place.run(&["resolve", "mysite.key"]);
+    let mut run = run.fails(3, "no record for mysite.key");
+    for part in [
+        "owner",
+        "lease",
+        "proved    in block",
+        "policy    of which the ledger pins none",
+    ] {
+        run = run.fails(3, part);
+    }
     let published = publish("alice").ok().json();
     assert_eq!(published["name"], "mysite.key");
     let resolve = ["resolve", "mysite.key", "--proof", "my.proof"];

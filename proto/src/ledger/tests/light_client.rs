@@ -436,6 +436,25 @@ mod text {
             "network-name",
             "genesis.toml:2",
         );
+        // Each in the line of what has to be changed.
+        check(
+            "renewal = \"2280h\"",
+            "renewal = \"8761h\"",
+            "parameters",
+            "genesis.toml:7",
+        );
+        check(
+            "reserved = [\"bank\", \"mail\"]",
+            "reserved = [\n\"a\", \"c\",\n\"b\"]",
+            "label-order",
+            "genesis.toml:7",
+        );
+        check(
+            "reserved = [\"bank\", \"mail\"]",
+            "reserved = [\n\"a\",\n\"-\"]",
+            "label",
+            "genesis.toml:7",
+        );
         check("key = \"", "key = \"00", "toml-value", "192 digits");
         check(
             "[[validator]]",
@@ -449,6 +468,23 @@ mod text {
             "toml-value",
             "96 digits",
         );
+        // A validator that stands there twice, and one with another's proof of possession.
+        let (first, _) = text.split_once("[[validator]]").expect("it has some");
+        let line = |text: &str| format!("genesis.toml:{}", text.lines().count() + 1);
+        let second = text.rfind("[[validator]]").expect("it has some");
+        let refused = |changed: &str, code: &str, shown: &str| {
+            let error = parse_genesis(changed, "genesis.toml").expect_err(code);
+            assert_eq!(error.code(), code, "{error}");
+            assert!(format!("{error}").contains(shown), "{error}");
+        };
+        let twice = format!("{text}\n{}", &text[second..]);
+        refused(&twice, "validator-order", &line(&format!("{text}\n")));
+        let possession = |at: usize| {
+            let found = at + text[at..].find("possession").expect("each has one");
+            text[found..].lines().next().expect("a line")
+        };
+        let other = text.replacen(possession(first.len()), possession(second), 1);
+        refused(&other, "possession", &line(first));
         check("began = 1", "began = \"1", "toml-syntax", "genesis.toml");
         assert_eq!(
             parse_genesis("", "genesis.toml").expect_err("empty").code(),

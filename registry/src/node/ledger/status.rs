@@ -1,6 +1,6 @@
 //! How a node's ledger does, in the words that `dotkey status`, `/v1/status`, `/v1/ledger` and the metrics share.
 
-use dotkey_proto::words::counted;
+use dotkey_proto::words::lasting;
 use serde::Serialize;
 
 use super::{Changes, Signing};
@@ -114,7 +114,7 @@ impl LedgerStatus {
         {
             warnings.push(format!(
                 "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them",
-                counted(*age, "second")
+                lasting(*age)
             ));
         }
         warnings.extend(self.clock.iter().cloned());
@@ -198,7 +198,7 @@ mod tests {
             clock: Some("this clock".to_owned()),
             ..well.clone()
         };
-        assert!(old.warnings()[0].contains("61 seconds old"));
+        assert!(old.warnings()[0].contains("1 min 1 s old"));
         let back = LedgerStatus {
             open_seconds: 60,
             ..old.clone()
