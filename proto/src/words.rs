@@ -56,13 +56,21 @@ impl fmt::Display for Lasting {
             write!(f, "{}", counted(days, "day"))?;
             gap = " ";
         }
-        for (count, unit) in [(secs / 3600 % 24, "h"), (secs / 60 % 60, "min"), (secs % 60, "s")] {
+        for (count, unit) in [
+            (secs / 3600 % 24, "h"),
+            (secs / 60 % 60, "min"),
+            (secs % 60, "s"),
+        ] {
             if count > 0 {
                 write!(f, "{gap}{count} {unit}")?;
                 gap = " ";
             }
         }
-        if secs == 0 { f.write_str("0 s") } else { Ok(()) }
+        if secs == 0 {
+            f.write_str("0 s")
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -308,3 +308,65 @@ fn split_value_key(key: &[u8]) -> Option<(&[u8; 32], Version)> {
         u64::MAX - u64::from_be_bytes(version.try_into().ok()?),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk() -> (tempfile::TempDir, Disk) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(Store::open(folder.path()).expect("a store"));
+        (folder, Disk::new(store))
+    }
+
+    #[test]
+    fn rows_of_either_form_are_pruned_with_what_they_name() {
+        let (_folder, disk) = disk();
+        let put = |column, key: &[u8], value: &[u8]| Write::put(column, key, value);
+        let alone = |of: u8, key: &[u8]| [&1_u64.to_be_bytes()[..], &[of], key].concat();
+        let mut row = Row::default();
+        row.add(Stale::Node, b"new node");
+        row.add(Stale::Value, b"new value");
+        let row = row.into_bytes().expect("it has some");
+        let writes = [
+            put(Column::StateNodes, b"old node", b"1"),
+            put(Column::StateValues, b"old value", b"2"),
+            put(Column::StateNodes, b"new node", b"3"),
+            put(Column::StateValues, b"new value", b"4"),
+            put(Column::StateStale, &alone(b'n', b"old node"), b""),
+            put(Column::StateStale, &alone(b'v', b"old value"), b""),
+            put(Column::StateStale, &2_u64.to_be_bytes(), &row),
+        ];
+        disk.write(&writes).expect("written");
+        let left = |disk: &Disk| {
+            let count = |column| {
+                let mut count = 0;
+                let scanned = disk.store.scan(column, &[], |_, _| {
+                    count += 1;
+                    ControlFlow::Continue(())
+                });
+                scanned.expect("it reads");
+                count
+            };
+            [Column::StateNodes, Column::StateValues, Column::StateStale].map(count)
+        };
+        for (version, expected) in [(0, [2, 2, 3]), (1, [1, 1, 1]), (2, [0, 0, 0])] {
+            let pruned = disk.prune(version).expect("it reads");
+            disk.write(&pruned).expect("written");
+            assert_eq!(left(&disk), expected, "up to {version}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_does_not_read_is_not_passed_over() {
+        for (key, row) in [
+            (&3_u64.to_be_bytes()[..], &b"n\x09short"[..]),
+            (b"key", b""),
+        ] {
+            let (_folder, disk) = disk();
+            disk.write(&[Write::put(Column::StateStale, key, row)])
+                .expect("written");
+            assert!(matches!(disk.prune(9), Err(StateError::Unreadable(_))));
+        }
+    }
+}

@@ -270,7 +270,10 @@ mod tests {
     }
     fn any_update() -> impl Strategy<Value = (Vec<(u8, u32)>, Vec<prop::sample::Index>)> {
         let nodes = prop::collection::vec((any::<u8>(), 0..4_000_000_u32), 0..6);
-        (nodes, prop::collection::vec(any::<prop::sample::Index>(), 0..4))
+        (
+            nodes,
+            prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        )
     }
 
     proptest! {

@@ -15,8 +15,8 @@ use super::section::{At, Read, Section, bad_value};
 use super::values;
 use super::write::quote;
 use crate::ledger::{
-    Candidate, Genesis, LedgerError, NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Parameters, Terms, Unit,
-    Validator, VotingKey,
+    Candidate, Genesis, LedgerError, NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Parameters,
+    Terms, Unit, Validator, VotingKey,
 };
 use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, VALIDATOR_ADDRESS_BYTES_MAX};
 use crate::signature::Ed25519Key;

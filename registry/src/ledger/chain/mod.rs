@@ -294,7 +294,11 @@ impl Chain {
         inner.offers.pass(block.header.time);
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
-        writes.extend(block_writes(&block.header, certificate, &block.transactions));
+        writes.extend(block_writes(
+            &block.header,
+            certificate,
+            &block.transactions,
+        ));
         if block.header.next_validators.is_some() {
             let layers = Layers {
                 blocks: vec![Arc::clone(&block)],
