@@ -436,7 +436,39 @@ mod text {
             "network-name",
             "genesis.toml:2",
         );
-        // Each in the line of what has to be changed.
+        check("key = \"", "key = \"00", "toml-value", "192 digits");
+        check(
+            "[[validator]]",
+            "[[validator]]\nextra = 1",
+            "toml-unknown-key",
+            "`extra`",
+        );
+        check(
+            "possession = \"",
+            "possession = \"0",
+            "toml-value",
+            "96 digits",
+        );
+        check("began = 1", "began = \"1", "toml-syntax", "genesis.toml");
+        assert_eq!(
+            parse_genesis("", "genesis.toml").expect_err("empty").code(),
+            "toml-missing-key"
+        );
+    }
+
+    #[test]
+    fn the_line_to_change_of_a_genesis_file_is_shown() {
+        let genesis = Genesis::new(&Committee::new(1, 2).terms()).expect("sound");
+        let text = write_genesis(&genesis);
+        let refused = |changed: &str, code: &str, shown: &str| {
+            let error = parse_genesis(changed, "genesis.toml").expect_err(code);
+            assert_eq!(error.code(), code, "{error}");
+            assert!(format!("{error}").contains(shown), "{error}");
+        };
+        let check = |from: &str, to: &str, code: &str, shown: &str| {
+            assert!(text.contains(from), "{from}");
+            refused(&text.replacen(from, to, 1), code, shown);
+        };
         check(
             "renewal = \"2280h\"",
             "renewal = \"8761h\"",
@@ -455,28 +487,10 @@ mod text {
             "label",
             "genesis.toml:7",
         );
-        check("key = \"", "key = \"00", "toml-value", "192 digits");
-        check(
-            "[[validator]]",
-            "[[validator]]\nextra = 1",
-            "toml-unknown-key",
-            "`extra`",
-        );
-        check(
-            "possession = \"",
-            "possession = \"0",
-            "toml-value",
-            "96 digits",
-        );
         // A validator that stands there twice, and one with another's proof of possession.
         let (first, _) = text.split_once("[[validator]]").expect("it has some");
         let line = |text: &str| format!("genesis.toml:{}", text.lines().count() + 1);
         let second = text.rfind("[[validator]]").expect("it has some");
-        let refused = |changed: &str, code: &str, shown: &str| {
-            let error = parse_genesis(changed, "genesis.toml").expect_err(code);
-            assert_eq!(error.code(), code, "{error}");
-            assert!(format!("{error}").contains(shown), "{error}");
-        };
         let twice = format!("{text}\n{}", &text[second..]);
         refused(&twice, "validator-order", &line(&format!("{text}\n")));
         let possession = |at: usize| {
@@ -485,10 +499,5 @@ mod text {
         };
         let other = text.replacen(possession(first.len()), possession(second), 1);
         refused(&other, "possession", &line(first));
-        check("began = 1", "began = \"1", "toml-syntax", "genesis.toml");
-        assert_eq!(
-            parse_genesis("", "genesis.toml").expect_err("empty").code(),
-            "toml-missing-key"
-        );
     }
 }

@@ -29,7 +29,7 @@ use super::rules::{self, Bench, Context, Fault, Known, Receipt, Session, Setback
 use super::state::{self, Changes, StateError, View};
 use super::update::Update;
 use super::{Charter, Memo};
-use crate::store::{Column, Store, StoreError};
+use crate::store::{Column, Store};
 use begin::{
     TIP_CELL, block_writes, first_block, read_base, read_tip, tip_of, validator_set,
     validators_digest,
@@ -489,13 +489,4 @@ fn check_head(charter: &Charter, parent: &Tip, header: &Header) -> Result<(), Ch
         return Ok(());
     };
     Err(ChainError::Invalid(why.to_owned()))
-}
-
-impl From<StoreError> for ChainError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NoSpace { .. } => Self::NoSpace(error.to_string()),
-            error => Self::State(StateError::Unreadable(error.to_string())),
-        }
-    }
 }
