@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 pub fn pinned(pins: &[[u8; 32]], alpn: &[&[u8]]) -> ClientConfig {
     let builder = ClientConfig::builder();
     let mut config = if pins.is_empty() {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         builder
             .with_root_certificates(RootCertStore { roots })
             .with_no_client_auth()

@@ -46,12 +46,15 @@ const fn takes(takes_ms: f64) -> Manner {
     }
 }
 
+/// When a request ends, whose it is, how long it took, and how it failed.
+type Due = (Duration, MemberId, Duration, Option<Failure>);
+
 /// Requests at an even rate against providers of these manners. Gives what each was given.
 struct Load {
     pool: Pool,
     now: Duration,
     given: BTreeMap<String, u64>,
-    ending: BinaryHeap<Reverse<(Duration, MemberId, Duration, Option<Failure>)>>,
+    ending: BinaryHeap<Reverse<Due>>,
     noise: Dice,
 }
 

@@ -49,7 +49,12 @@ impl Metrics {
     }
 
     /// All of it, and what the pools of the names that are ready have counted.
-    pub(super) fn write(&self, sites: &Sites, log_lost: u64) -> String {
+    pub(super) fn write(
+        &self,
+        sites: &Sites,
+        log_lost: u64,
+        tls_refused: Vec<(&str, u64)>,
+    ) -> String {
         let mut page = Page::default();
         page.gauge("connections", "Connections of visitors that are open.");
         page.line("connections", "", self.connections.load(Relaxed));
@@ -84,6 +89,10 @@ impl Metrics {
         );
         for (word, count) in &*self.problems.lock().unwrap_or_else(PoisonError::into_inner) {
             page.line("problems_total", &format!("{{why=\"{word}\"}}"), count);
+        }
+        page.counter("tls_refused", "Visitors without a certificate, by why.");
+        for (why, count) in tls_refused {
+            page.line("tls_refused_total", &format!("{{why=\"{why}\"}}"), count);
         }
         page.counter("access_log_lost", "Lines that the access log left out.");
         page.line("access_log_lost_total", "", log_lost);
