@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dotkey_gateway::request::Suffixes;
 use dotkey_gateway::server::AccessLog;
+use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp;
 
 use crate::args::Ports;

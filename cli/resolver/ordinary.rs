@@ -136,7 +136,6 @@ mod tests {
             node: toml::from_str("").expect("none"),
             gateway: toml::from_str("").expect("none"),
             resolver,
-            gateway: Default::default(),
             log: crate::config::LogSettings {
                 filter: None,
                 format: None,

@@ -29,6 +29,7 @@ pub(super) const PURE: &[&str] = &[
     "registry/src/ledger/path.rs",
     "registry/src/ledger/pool.rs",
     "registry/src/ledger/recent.rs",
+    "registry/src/ledger/stale.rs",
     "registry/src/ledger/refusal.rs",
     "registry/src/ledger/rules/",
     "registry/src/ledger/state/",
