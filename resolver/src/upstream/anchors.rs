@@ -22,7 +22,7 @@ const ROOT: &str = "
 const ANCHORS_MAX: usize = 256;
 
 /// Signatures of a zone's keys that are tried; each costs as much as a forger likes to let us spend.
-const SIGNATURES_TRIED_MAX: usize = 16;
+const SIGNATURES_TRIED_MAX: usize = 6;
 
 /// The anchors of this resolver.
 #[derive(Clone, Debug)]

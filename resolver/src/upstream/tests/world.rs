@@ -14,6 +14,7 @@ use hickory_proto::rr::{RData, Record, RecordType as Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::trap::Trap;
 use crate::answer::sign::Signer;
 use crate::answer::{Set, denial};
 use crate::server::name_of;
@@ -33,6 +34,12 @@ pub(super) enum Bent {
     OtherKey,
     /// Its keys are left out.
     NoKeys,
+    /// Nobody has signed its keys.
+    KeysUnsigned,
+    /// Its keys were signed until some time ago, its data is signed now.
+    KeysExpired,
+    /// It has no keys, and denies that it is a zone.
+    DeniesItself,
     /// What it denies is not proved.
     NoProof,
     /// Its data was changed after it was signed.
@@ -46,6 +53,7 @@ struct Zone {
     signer: Signer,
     sets: Vec<Set>,
     bent: Bent,
+    trap: Option<Trap>,
 }
 
 /// Zones, the root first.
@@ -92,7 +100,13 @@ impl World {
             signer: signer.expect("a key"),
             sets,
             bent,
+            trap: None,
         });
+    }
+
+    /// Puts others beside the keys, digests and signatures of the newest zone.
+    pub(super) fn set_trap(&mut self, trap: Trap) {
+        self.0.last_mut().expect("a zone").trap = Some(trap);
     }
 
     /// The anchor of a zone, as a line.
@@ -161,13 +175,21 @@ impl Zone {
             rdata: vec![data],
         };
         if rtype == RecordType::DNSKEY && *at == self.origin {
-            let is_there = !matches!(self.bent, Bent::NoKeys | Bent::Unsigned);
-            let keys = is_there.then(|| (own(rtype, self.signer.dnskey().to_vec()), true));
-            return (keys.into_iter().collect(), None);
+            let is_there = self.bent != Bent::NoKeys && !self.is_unsigned();
+            let is_signed = self.bent != Bent::KeysUnsigned;
+            let mut keys = own(rtype, self.signer.dnskey().to_vec());
+            keys.rdata.extend(self.trap.iter().flat_map(Trap::keys));
+            return (
+                is_there.then_some((keys, is_signed)).into_iter().collect(),
+                None,
+            );
+        }
+        if rtype == RecordType::NS && self.bent == Bent::DeniesItself {
+            return (Vec::new(), None);
         }
         if rtype == RecordType::DS
             && let Some(child) = world.cut(self, at)
-            && child.bent != Bent::Unsigned
+            && !child.is_unsigned()
         {
             let text = child.signer.ds();
             let mut data = rdata::from_text(rtype, &text, None).expect("a DS");
@@ -176,7 +198,11 @@ impl Zone {
                 Bent::UnknownAlgorithm => data[2] = 200,
                 _ => {}
             }
-            return (vec![(own(rtype, data), true)], None);
+            let mut digests = own(rtype, data);
+            digests
+                .rdata
+                .extend(child.trap.iter().flat_map(Trap::digests));
+            return (vec![(digests, true)], None);
         }
         let of = |owner: &WireName, rtype| {
             self.sets
@@ -240,6 +266,10 @@ impl Zone {
         (rcode, proof)
     }
 
+    fn is_unsigned(&self) -> bool {
+        matches!(self.bent, Bent::Unsigned | Bent::DeniesItself)
+    }
+
     fn push(&self, out: &mut Vec<Set>, mut set: Set, is_signed: bool) {
         const DAYS_SECS: u64 = 10 * 86_400;
         let now = SystemTime::now()
@@ -247,20 +277,24 @@ impl Zone {
             .expect("after 1970")
             .as_secs();
         let at = match self.bent {
+            Bent::KeysExpired if set.rtype == RecordType::DNSKEY => now - DAYS_SECS,
             Bent::Expired => now - DAYS_SECS,
             Bent::NotYet => now + DAYS_SECS,
             _ => now,
         };
-        let signature = self
+        let mut signature = self
             .signer
             .sign(&set, Timestamp::from_secs(at).expect("in range"));
         let is_data = set.rtype == RecordType::A;
         if self.bent == Bent::Changed && is_data {
             *set.rdata[0].last_mut().expect("some") ^= 1;
         }
+        if let Some(trap) = &self.trap {
+            trap.surround(&mut signature.rdata, set.rtype);
+        }
         let strips = self.bent == Bent::Stripped && set.rtype != RecordType::DNSKEY;
         out.push(set);
-        if is_signed && self.bent != Bent::Unsigned && !strips {
+        if is_signed && !self.is_unsigned() && !strips {
             out.push(signature);
         }
     }
