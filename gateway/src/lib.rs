@@ -5,5 +5,13 @@
 //! promises that a provider is believed in nothing that the record does not say. Turning a name into a verified record is
 //! for `dotkey-resolver`; what a record may say is for `dotkey-proto`. `docs/architecture/gateway.md` has the whole picture.
 
-pub mod balance;
+pub mod authority;
+pub mod carry;
+pub mod choose;
 pub mod request;
+pub mod server;
+pub mod site;
+
+pub mod tcp;
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ const SWEEP_AT: usize = 256;
 
 /// Questions under way. Who began one may go away: the next who waits for it goes on with it.
 #[derive(Debug)]
-pub(crate) struct Flights<K, T> {
+pub struct Flights<K, T> {
     under_way: Mutex<UnderWay<K, T>>,
 }
 
@@ -23,8 +23,16 @@ struct UnderWay<K, T> {
     sweep_at: usize,
 }
 
+impl<K: Hash + Eq + Clone, T: Clone> Default for Flights<K, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
-    pub(crate) fn new() -> Self {
+    /// None under way.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             under_way: Mutex::new(UnderWay {
                 cells: HashMap::new(),
@@ -34,7 +42,7 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
     }
 
     /// The answer of the flight that is under way, or else that of `work`.
-    pub(crate) async fn join(&self, key: K, work: impl Future<Output = T>) -> T {
+    pub async fn join(&self, key: K, work: impl Future<Output = T>) -> T {
         let cell = self.cell(&key);
         let answer = cell.get_or_init(|| work).await.clone();
         let mut under_way = self.lock();

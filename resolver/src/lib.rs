@@ -10,7 +10,7 @@
 
 mod bounded;
 mod error;
-mod flight;
+pub mod flight;
 pub mod light;
 mod providers;
 mod race;
@@ -38,6 +38,6 @@ pub mod transport;
 pub mod upstream;
 
 pub use error::{Failure, ResolveError, Why};
-pub use providers::Ranked;
+pub use providers::{Ranked, shard_for};
 pub use resolution::{Data, Lookup, Resolution, Stage, Step};
 pub use resolver::{Ask, BuildError, Builder, Claim, Held, Resolver, Watch};

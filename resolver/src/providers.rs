@@ -51,7 +51,8 @@ pub(crate) fn rank<'a>(resource: &'a Resource, region: Option<&str>) -> Vec<Rank
 }
 
 /// The shard of a set that has `key`.
-pub(crate) fn shard_for<'a>(set: &'a ShardSet, key: &[u8]) -> Option<&'a Shard> {
+#[must_use]
+pub fn shard_for<'a>(set: &'a ShardSet, key: &[u8]) -> Option<&'a Shard> {
     match set.by {
         ShardBy::Range => {
             let begins = |shard: &Shard| shard.start.as_deref().unwrap_or_default() <= key;

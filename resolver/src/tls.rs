@@ -52,7 +52,7 @@ impl Certificate {
     /// # Errors
     /// They cannot be read, or do not belong together.
     pub fn new(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
-        let read = read(chain, key)?;
+        let read = certified_key(chain, key)?;
         Ok(Self(Arc::new(Shown(RwLock::new(read)))))
     }
 
@@ -61,7 +61,7 @@ impl Certificate {
     /// # Errors
     /// It cannot be used, and the one before is still shown.
     pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
-        let read = read(chain, key)?;
+        let read = certified_key(chain, key)?;
         *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
     }
@@ -94,7 +94,11 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-fn read(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, CertificateError> {
+/// What a TLS server shows: a chain, the leaf first, with its private key, both in PEM.
+///
+/// # Errors
+/// They cannot be read, or do not belong together.
+pub fn certified_key(chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, CertificateError> {
     let wrong = |what, reason: String| CertificateError { what, reason };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
     let chain = chain.map_err(|error| wrong("the certificate", error.to_string()))?;

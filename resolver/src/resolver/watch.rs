@@ -45,7 +45,7 @@ impl Watch {
     pub async fn changed(&mut self) -> &Resolution {
         loop {
             let key_id = self.now.record().key_id();
-            let hint = hinted(&self.resolver, &key_id);
+            let hint = self.resolver.hinted(&key_id);
             if tokio::time::timeout(LOOK_INTERVAL, hint).await.is_ok() {
                 tokio::time::sleep(HINT_PAUSE).await;
             }
@@ -62,11 +62,15 @@ impl Watch {
     }
 }
 
-/// Ends with the first hint of any source.
-async fn hinted(resolver: &Resolver, key_id: &KeyId) {
-    let sources = &resolver.0.sources;
-    let mut hints: FuturesUnordered<_> = sources.iter().map(|one| one.changed(key_id)).collect();
-    if hints.next().await.is_none() {
-        core::future::pending::<()>().await;
+impl Resolver {
+    /// Ends with the first hint of any source that a record of this identity changed. Who follows a name [`Resolver::forget`]s the
+    /// identity then, and resolves anew. Where no source hears of anything it never ends.
+    pub async fn hinted(&self, key_id: &KeyId) {
+        let sources = &self.0.sources;
+        let mut hints: FuturesUnordered<_> =
+            sources.iter().map(|one| one.changed(key_id)).collect();
+        if hints.next().await.is_none() {
+            core::future::pending::<()>().await;
+        }
     }
 }

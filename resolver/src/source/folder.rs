@@ -1,13 +1,20 @@
 //! A folder of files as a source: for tests, for machines without a network, and for records that travel on a stick.
 
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::Subject;
 use dotkey_proto::limits::{BUNDLE_BYTES_MAX, RECORD_BYTES_MAX};
 use tokio::io::AsyncReadExt;
 
-use super::{Fetch, Origin, Source, SourceError, Wanted};
+use super::{Fetch, Hint, Origin, Source, SourceError, Wanted};
+
+/// How often the folder is looked at by who waits for a change.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A folder with one `KEY-ID.record` an identity, one `KEY-ID.BRANCH.record` a branch that is published apart, and one
 /// `LABEL.proof` a claimed name, as `dotkey resolve NAME --proof FILE` saves it. `KEY-ID` is the 56-character label.
@@ -68,6 +75,41 @@ impl Source for Folder {
             self.read(&format!("{name}.proof"), BUNDLE_BYTES_MAX).await
         })
     }
+
+    /// Files do not say that they change: they are looked at, all those of the identity.
+    fn changed<'a>(&'a self, key_id: &'a KeyId) -> Hint<'a> {
+        Box::pin(async move {
+            let before = self.written(key_id).await;
+            loop {
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                if self.written(key_id).await != before {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+impl Folder {
+    /// The files of an identity, each with when it was written and how long it is.
+    async fn written(&self, key_id: &KeyId) -> BTreeSet<(OsString, SystemTime, u64)> {
+        let prefix = format!("{key_id}.");
+        let mut files = BTreeSet::new();
+        let Ok(mut entries) = tokio::fs::read_dir(&self.0).await else {
+            return files;
+        };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            let name = entry.file_name();
+            if !name.to_string_lossy().starts_with(&prefix) {
+                continue;
+            }
+            if let Ok(about) = entry.metadata().await {
+                let at = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.insert((name, at, about.len()));
+            }
+        }
+        files
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +143,20 @@ mod tests {
         check(Some(0), Ok(Some(0))).await;
         check(Some(RECORD_BYTES_MAX), Ok(Some(RECORD_BYTES_MAX))).await;
         check(Some(RECORD_BYTES_MAX + 1), Err("more than 65536 bytes")).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_is_a_hint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key_id = KeyId::from_bytes([7; 32]);
+        let source = Folder::new(folder.path());
+        let changed = tokio::spawn(async move { source.changed(&key_id).await });
+        let other = KeyId::from_bytes([8; 32]);
+        std::fs::write(folder.path().join(format!("{other}.record")), "x").expect("written");
+        tokio::time::sleep(3 * LOOK_INTERVAL).await;
+        assert!(!changed.is_finished(), "another identity's file is none");
+        std::fs::write(folder.path().join(format!("{key_id}.record")), "x").expect("written");
+        changed.await.expect("it ends");
     }
 
     #[tokio::test]

@@ -1,22 +1,9 @@
-//! Which of two providers a request goes to: the one whose expected wait is shorter.
+//! How long a provider would keep one more request waiting.
 //!
-//! Pure: the time since start and what was measured come in as arguments. Two candidates are drawn at random and compared
-//! ("power of two choices"), which comes close to the best of all and does not send everyone to one provider. This module owns
-//! the comparison; the draw, health and retries are for the layers around it.
+//! Two candidates are drawn at random and the one with the lower cost gets the request ("power of two choices"), which comes
+//! close to the best of all and does not send everyone to one provider. The draw is in [`super::pick`].
 
 use core::time::Duration;
-
-/// How a resource spreads its requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Balance {
-    /// Two at random, the one with the lower [`Latency::cost`].
-    #[default]
-    LeastCost,
-    /// By weight alone: for providers that must get their share, whatever their latency.
-    Weighted,
-    /// By hash of the visitor's key, so that one visitor stays with one provider while it lives.
-    Sticky,
-}
 
 /// The half-life-like decay of what was measured: an improvement is believed after a few times this.
 pub const DECAY: Duration = Duration::from_secs(10);
@@ -29,43 +16,59 @@ pub const FAILURE_PENALTY: Duration = Duration::from_secs(5);
 
 /// A peak-sensitive moving average of a provider's latency: worse news count at once, better ones little by little.
 #[derive(Clone, Copy, Debug)]
-pub struct Latency {
+pub(super) struct Latency {
     seconds: f64,
     measured_at: Duration,
+    measured: bool,
     pending: u32,
 }
 
 impl Latency {
     /// A provider that has not been measured, at the time `now` since start.
     #[must_use]
-    pub const fn new(now: Duration) -> Self {
+    pub(super) const fn new(now: Duration) -> Self {
         Self {
             seconds: LATENCY_UNKNOWN.as_secs_f64(),
             measured_at: now,
+            measured: false,
             pending: 0,
         }
     }
 
     /// A request goes to this provider.
-    pub const fn begin(&mut self) {
+    pub(super) const fn begin(&mut self) {
         self.pending = self.pending.saturating_add(1);
     }
 
     /// A request that began has its answer, after `took`.
-    pub fn succeed(&mut self, now: Duration, took: Duration) {
+    pub(super) fn succeed(&mut self, now: Duration, took: Duration) {
         self.measure(now, took);
     }
 
     /// A request that began has failed, after `took`.
-    pub fn fail(&mut self, now: Duration, took: Duration) {
+    pub(super) fn fail(&mut self, now: Duration, took: Duration) {
         self.measure(now, took.max(FAILURE_PENALTY));
     }
 
-    fn measure(&mut self, now: Duration, took: Duration) {
+    /// Nobody waits any more, after `took`: it would have taken at least that long.
+    pub(super) fn abandon(&mut self, now: Duration, took: Duration) {
+        if took.as_secs_f64() > self.seconds {
+            self.measure(now, took);
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
         assert!(self.pending > 0, "what ends has begun");
         self.pending -= 1;
+    }
+
+    fn measure(&mut self, now: Duration, took: Duration) {
+        self.end();
         let took = took.as_secs_f64();
-        if took >= self.seconds {
+        // A first answer replaces a guess.
+        if took >= self.seconds || !self.measured {
             self.seconds = took;
         } else {
             let since = now.saturating_sub(self.measured_at).as_secs_f64();
@@ -73,11 +76,36 @@ impl Latency {
             self.seconds = self.seconds * kept + took * (1.0 - kept);
         }
         self.measured_at = now;
+        self.measured = true;
+    }
+
+    /// The moving average, in seconds.
+    #[must_use]
+    pub(super) const fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Whether there was an answer at all.
+    #[must_use]
+    pub(super) const fn is_measured(&self) -> bool {
+        self.measured
+    }
+
+    /// How long ago the last measurement was, or the beginning.
+    #[must_use]
+    pub(super) fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.measured_at)
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub(super) const fn pending(&self) -> u32 {
+        self.pending
     }
 
     /// The expected wait of one more request, in seconds: latency times the requests that it would queue with.
     #[must_use]
-    pub fn cost(&self) -> f64 {
+    pub(super) fn cost(&self) -> f64 {
         self.seconds * f64::from(self.pending.saturating_add(1))
     }
 }

@@ -1,0 +1,187 @@
+//! One try at one provider.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::body::{Carried, Outgoing};
+use super::headers::to_visitor;
+use super::lines::{InUse, Lines, Open, Unsent};
+use super::request::Given;
+use super::served::Served;
+use crate::choose::{Choice, Ending, Failure};
+
+/// A provider that has a request. However this ends, its pool hears of it, also when the visitor goes away.
+pub(super) struct Attempt<'a> {
+    served: &'a Served,
+    pub(super) choice: Choice,
+    begun: Instant,
+    ended: bool,
+}
+
+/// What a try came to that was no answer.
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) why: String,
+    /// Whether the provider may have read any of it.
+    pub(super) sent: bool,
+    /// The body, where not a byte of it has left.
+    pub(super) body: Option<Outgoing>,
+}
+
+impl Failed {
+    fn unsent(error: &super::connect::ConnectError, body: Outgoing) -> Self {
+        Self {
+            failure: error.failure(),
+            why: error.to_string(),
+            sent: false,
+            body: Some(body),
+        }
+    }
+
+    fn broken(unsent: Unsent) -> Self {
+        let malformed = unsent.error.is_parse();
+        let why = if malformed {
+            "its answer is not HTTP"
+        } else {
+            "the connection ended before the answer"
+        };
+        Self {
+            failure: if malformed {
+                Failure::Malformed
+            } else {
+                Failure::Broken
+            },
+            why: format!("{why}: {}", unsent.error),
+            sent: unsent.request.is_none(),
+            body: unsent.request.map(http::Request::into_body),
+        }
+    }
+
+    fn silent(waited: Duration) -> Self {
+        Self {
+            failure: Failure::Silent,
+            why: format!("no answer within {} ms", waited.as_millis()),
+            sent: true,
+            body: None,
+        }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(served: &'a Served, choice: Choice) -> Self {
+        Self {
+            served,
+            choice,
+            begun: Instant::now(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn took(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    pub(super) fn end(&mut self, ending: Ending) {
+        if !self.ended {
+            self.ended = true;
+            let took = self.took();
+            let mut pool = self.served.pool();
+            pool.end(self.served.now(), self.choice.member, took, ending);
+        }
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    pub(super) async fn ask(
+        &mut self,
+        given: &Given,
+        body: Outgoing,
+    ) -> Result<Response<Carried>, Failed> {
+        let asked = self.asked(given, body).await;
+        self.end(match &asked {
+            Ok(answer) => ending_of(answer.status()),
+            Err(failed) => Ending::Failed(failed.failure),
+        });
+        asked
+    }
+
+    async fn asked(&self, given: &Given, body: Outgoing) -> Result<Response<Carried>, Failed> {
+        let (limit, first_byte) = self.served.patience();
+        let lines = self.served.lines(&self.choice);
+        let open = match lines.open(limit, given.is_idempotent()).await {
+            Ok(open) => open,
+            Err(error) => return Err(Failed::unsent(&error, body)),
+        };
+        let answer = self.send(&lines, open, given, body, limit);
+        let answer = timeout(first_byte, answer).await;
+        answer.unwrap_or_else(|_| Err(Failed::silent(first_byte)))
+    }
+
+    /// A connection that broke before a byte was sent had waited too long: a new one takes its place, once.
+    async fn send(
+        &self,
+        lines: &Arc<Lines>,
+        open: Open,
+        given: &Given,
+        body: Outgoing,
+        limit: Duration,
+    ) -> Result<Response<Carried>, Failed> {
+        let provider = &self.choice.provider;
+        let request = given.request(body, provider, &open);
+        let body = match open.send(request).await {
+            Ok(answer) => return Ok(carried(answer)),
+            Err(unsent) => match unsent.request {
+                Some(request) => request.into_body(),
+                None => return Err(Failed::broken(unsent)),
+            },
+        };
+        let open = match lines.connect(limit).await {
+            Ok(open) => open,
+            Err(error) => return Err(Failed::unsent(&error, body)),
+        };
+        let request = given.request(body, provider, &open);
+        open.send(request)
+            .await
+            .map(carried)
+            .map_err(Failed::broken)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.end(Ending::Abandoned);
+    }
+}
+
+fn carried((answer, line): (Response<Incoming>, Option<InUse>)) -> Response<Carried> {
+    let (mut parts, body) = answer.into_parts();
+    to_visitor(&mut parts.headers);
+    Response::from_parts(parts, Carried::provider(body, line))
+}
+
+/// What an answer says of the provider. That it cannot do what was asked is no fault; that it failed at it is one.
+fn ending_of(status: StatusCode) -> Ending {
+    let unable = [
+        StatusCode::NOT_IMPLEMENTED,
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+    ];
+    if status.is_server_error() && !unable.contains(&status) {
+        Ending::Failed(Failure::Status)
+    } else {
+        Ending::Answered
+    }
+}
+
+/// Whether another provider may do better: this one says that it, or who is behind it, is not there.
+pub(super) fn is_worth_another(status: StatusCode) -> bool {
+    let away = [
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ];
+    away.contains(&status)
+}

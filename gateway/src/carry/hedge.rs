@@ -1,0 +1,78 @@
+//! A second provider while the first has not answered: the sooner good answer counts.
+
+use core::pin::pin;
+
+use futures_util::future::{Either, select};
+use http::Response;
+use tokio::time::sleep;
+
+use super::attempt::{Attempt, Failed, is_worth_another};
+use super::body::{Carried, Outgoing};
+use super::request::Given;
+use super::served::{Served, Try};
+use crate::choose::{Choice, MemberId, Wish};
+
+/// A try's end.
+pub(super) struct Tried {
+    pub(super) report: Try,
+    pub(super) result: Result<Response<Carried>, Failed>,
+}
+
+impl Tried {
+    pub(super) fn is_good(&self) -> bool {
+        self.result
+            .as_ref()
+            .is_ok_and(|answer| !is_worth_another(answer.status()))
+    }
+}
+
+/// Asks one provider.
+pub(super) async fn one(
+    served: &Served,
+    choice: Choice,
+    given: &Given,
+    body: Outgoing,
+    hedge: bool,
+) -> Tried {
+    let mut attempt = Attempt::new(served, choice);
+    let result = attempt.ask(given, body).await;
+    let came_to = match &result {
+        Ok(answer) => format!("status {}", answer.status().as_u16()),
+        Err(failed) => failed.why.clone(),
+    };
+    let report = Try {
+        provider: attempt.choice.provider.id.clone(),
+        took: attempt.took(),
+        came_to,
+        hedge,
+    };
+    Tried { report, result }
+}
+
+/// Asks one provider, and when it is slow a second one. The last of what comes back is what counts; it is the good one, if any is.
+pub(super) async fn two(
+    served: &Served,
+    choice: Choice,
+    given: &Given,
+    wish: Wish<'_>,
+    tried: &mut Vec<MemberId>,
+) -> Vec<Tried> {
+    let after = served.pool().hedge_after();
+    let mut first = pin!(one(served, choice, given, Outgoing::Empty, false));
+    let second = loop {
+        if let Either::Left((ended, _)) = select(first.as_mut(), pin!(sleep(after))).await {
+            return vec![ended];
+        }
+        // Until the next look the budget may have grown.
+        if let Some(second) = served.second(wish, tried) {
+            break second;
+        }
+    };
+    tried.push(second.member);
+    let second = pin!(one(served, second, given, Outgoing::Empty, true));
+    match select(first, second).await {
+        Either::Left((ended, _)) | Either::Right((ended, _)) if ended.is_good() => vec![ended],
+        Either::Left((ended, second)) => vec![ended, second.await],
+        Either::Right((ended, first)) => vec![ended, first.await],
+    }
+}

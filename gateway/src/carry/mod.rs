@@ -1,0 +1,28 @@
+//! Carrying a request to a provider and its answer back.
+//!
+//! This module owns connections to providers, what is sent over them, and what happens when one fails: another try, at
+//! another provider, under the pool's budgets. It promises that a request whose bytes could have been read is sent again only where
+//! HTTP calls that safe, that a provider with pins is spoken to under one of its keys or not at all, and that what was learned
+//! of a provider reaches its pool, also when the visitor goes away. Which provider is asked is for [`crate::choose`].
+
+pub mod address;
+mod attempt;
+mod body;
+mod check;
+mod connect;
+mod headers;
+mod hedge;
+mod lines;
+mod pinned;
+mod request;
+mod served;
+mod upgrade;
+
+pub(crate) use body::Ended;
+pub use body::{Carried, Outgoing};
+pub use check::watch_over;
+pub use headers::{ARRIVED_HEADERS, Arrived, is_loop};
+pub use pinned::pinned;
+pub use request::{Given, Replay};
+pub use served::{Served, Spent, Try, Undone};
+pub use upgrade::wanted as upgrade_wanted;

@@ -1,0 +1,239 @@
+//! A resource that requests are carried to: its pool, its connections, and one request's way through them.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use dotkey_proto::zone::Resource;
+use http::Response;
+
+use super::attempt::is_worth_another;
+use super::body::Carried;
+use super::connect::Way;
+use super::hedge::{one, two};
+use super::lines::Lines;
+use super::request::Given;
+use crate::choose::{Choice, MemberId, NoProvider, Pool, Wish};
+
+/// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
+const TRIES_MAX: usize = 6;
+
+/// A resource that requests are carried to.
+pub struct Served {
+    pool: Mutex<Pool>,
+    lines: Mutex<BTreeMap<MemberId, Arc<Lines>>>,
+    began: Instant,
+    may_be_private: bool,
+    pins_wanted: AtomicBool,
+}
+
+/// One try of a request, for logs, pages and explanations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// Who was asked.
+    pub provider: Box<str>,
+    /// How long that took.
+    pub took: Duration,
+    /// What it came to, in words.
+    pub came_to: String,
+    /// Whether another one was being asked already.
+    pub hedge: bool,
+}
+
+/// What one request was given to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// In the order of their ends.
+    pub tries: Vec<Try>,
+}
+
+/// Why no provider's answer goes to the visitor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undone {
+    /// Nobody could be asked.
+    #[error(transparent)]
+    Nobody(#[from] NoProvider),
+    /// Those that were asked failed.
+    #[error("no provider answered")]
+    Failed,
+    /// One that may have acted on it failed, and it must not be done twice.
+    #[error(
+        "the provider failed after it may have acted on the request, which is not safe to repeat"
+    )]
+    Unrepeatable,
+    /// Another try would have been one too many for providers that are struggling.
+    #[error("the budget of retries is used up")]
+    Budget,
+}
+
+impl Served {
+    /// The resource, seen from `region`.
+    #[must_use]
+    pub fn new(resource: &Resource, region: Option<&str>, may_be_private: bool, seed: u64) -> Self {
+        Self {
+            pool: Mutex::new(Pool::new(Duration::ZERO, resource, region, seed)),
+            lines: Mutex::default(),
+            began: Instant::now(),
+            may_be_private,
+            pins_wanted: AtomicBool::new(pins_wanted(resource)),
+        }
+    }
+
+    /// The record has changed. Connections to providers that stay as they are stay too.
+    pub fn update(&self, resource: &Resource) {
+        self.pool().update(self.now(), resource);
+        let wanted = pins_wanted(resource);
+        let before = self.pins_wanted.swap(wanted, Relaxed);
+        let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|id, lines| {
+            let known = &lines.way.provider;
+            let same = |now: &Arc<dotkey_proto::zone::Provider>| {
+                now.pins == known.pins && now.protocol == known.protocol
+            };
+            before == wanted && members.get(id).is_some_and(same)
+        });
+    }
+
+    /// Its providers and budgets.
+    pub fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pool's clock.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long a connection, and the first byte of an answer, may take.
+    pub(super) fn patience(&self) -> (Duration, Duration) {
+        let pool = self.pool();
+        (pool.terms().connect, pool.terms().first_byte)
+    }
+
+    pub(super) fn lines(&self, choice: &Choice) -> Arc<Lines> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || {
+            let way = Way::new(
+                choice.provider.clone(),
+                self.may_be_private,
+                self.pins_wanted.load(Relaxed),
+            );
+            Arc::new(Lines::new(way))
+        };
+        lines.entry(choice.member).or_insert_with(made).clone()
+    }
+
+    /// Closes connections that have waited too long.
+    pub(super) fn sweep(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.values().for_each(|lines| lines.sweep());
+    }
+
+    /// A second provider for a request whose first is slow.
+    pub(super) fn second(&self, wish: Wish<'_>, tried: &[MemberId]) -> Option<Choice> {
+        let now = self.now();
+        let mut pool = self.pool();
+        // A sticky client's second is anyone: its own is the slow one.
+        let choice = pool.choose(now, Wish { tried, ..wish }).ok()?;
+        if pool.may_hedge() {
+            return Some(choice);
+        }
+        pool.take_back(choice.member);
+        None
+    }
+
+    /// Carries a request to a provider, and to another where that is safe and one fails.
+    ///
+    /// # Errors
+    /// No provider's answer can be given. `spent` says who was asked, either way.
+    pub async fn carry(
+        &self,
+        mut given: Given,
+        wish: Wish<'_>,
+        spent: &mut Spent,
+    ) -> Result<Response<Carried>, Undone> {
+        let whole = self.begin();
+        let deadline = whole.map(|whole| Instant::now() + whole);
+        let mut tried = Vec::new();
+        loop {
+            let choice = match self.pool().choose(
+                self.now(),
+                Wish {
+                    tried: &tried,
+                    ..wish
+                },
+            ) {
+                Ok(choice) => choice,
+                Err(_) if !tried.is_empty() => return Err(Undone::Failed),
+                Err(error) => return Err(error.into()),
+            };
+            tried.push(choice.member);
+            let mut ended = if given.may_be_hedged() {
+                two(self, choice, &given, wish, &mut tried).await
+            } else {
+                let body = given.take_body();
+                vec![one(self, choice, &given, body, false).await]
+            };
+            let last = ended.pop().expect("a try has an end");
+            spent
+                .tries
+                .extend(ended.into_iter().map(|earlier| earlier.report));
+            let good = last.is_good();
+            spent.tries.push(last.report);
+            let may_try = spent.tries.len() < TRIES_MAX;
+            match last.result {
+                Ok(mut answer) if good || !may_try || !self.may_repeat(&given) => {
+                    answer.body_mut().end_by(deadline);
+                    return Ok(answer);
+                }
+                Ok(answer) => debug_assert!(is_worth_another(answer.status())),
+                Err(failed) => {
+                    if let Some(body) = failed.body {
+                        given.give_back(body);
+                    }
+                    self.may_go_on(&given, failed.sent)?;
+                    if !may_try {
+                        return Err(Undone::Failed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&self) -> Option<Duration> {
+        let mut pool = self.pool();
+        pool.earn();
+        pool.terms().whole
+    }
+
+    /// Whether a request that a provider answered badly may be given to another.
+    fn may_repeat(&self, given: &Given) -> bool {
+        given.can_be_sent() && given.is_idempotent() && self.pool().may_retry()
+    }
+
+    fn may_go_on(&self, given: &Given, sent: bool) -> Result<(), Undone> {
+        if !sent && given.can_be_sent() {
+            return Ok(()); // Nobody has done anything yet: it is no second request.
+        }
+        if !given.can_be_sent() || !given.is_idempotent() {
+            return Err(Undone::Unrepeatable);
+        }
+        if self.pool().may_retry() {
+            Ok(())
+        } else {
+            Err(Undone::Budget)
+        }
+    }
+}
+
+/// Whether the record pins the key of some provider of the resource.
+fn pins_wanted(resource: &Resource) -> bool {
+    resource
+        .providers
+        .iter()
+        .any(|provider| !provider.pins.is_empty())
+}

@@ -1,0 +1,138 @@
+//! Protocols that take a connection over, such as WebSocket: the opening is HTTP, what follows is bytes in both directions.
+
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::client::conn::http1;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::copy_bidirectional;
+use tokio::time::timeout;
+
+use super::body::{Carried, Outgoing};
+use super::headers::to_visitor;
+use super::request::Given;
+use super::served::{Served, Spent, Try, Undone};
+use crate::choose::{Choice, Ending, Failure, NoProvider, Wish};
+
+/// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
+#[must_use]
+pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut named = headers.get_all(header::CONNECTION).iter();
+    let upgrade = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or("");
+        text.split(',')
+            .any(|one| one.trim().eq_ignore_ascii_case("upgrade"))
+    };
+    let wanted = headers.get(header::UPGRADE)?;
+    // Going over to HTTP/2 is a matter of one connection, and nobody does it any more.
+    let http2 = wanted.as_bytes().eq_ignore_ascii_case(b"h2c");
+    (!http2 && named.any(upgrade)).then(|| wanted.clone())
+}
+
+impl Served {
+    /// Carries a request that wants to go over to `protocol`. Until a provider has agreed, others are tried when one cannot be
+    /// connected to.
+    ///
+    /// # Errors
+    /// As [`Served::carry`].
+    pub async fn carry_upgrade(
+        &self,
+        mut given: Given,
+        protocol: HeaderValue,
+        visitor: OnUpgrade,
+        wish: Wish<'_>,
+        spent: &mut Spent,
+    ) -> Result<Response<Carried>, Undone> {
+        let headers = given.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol);
+        let mut tried = Vec::new();
+        loop {
+            let choice = self.pool().choose(
+                self.now(),
+                Wish {
+                    tried: &tried,
+                    ..wish
+                },
+            );
+            let choice = choice.map_err(|error: NoProvider| {
+                if tried.is_empty() {
+                    error.into()
+                } else {
+                    Undone::Failed
+                }
+            })?;
+            tried.push(choice.member);
+            let begun = self.now();
+            let opened = self.open_upgrade(&choice, &given).await;
+            let took = self.now().saturating_sub(begun);
+            let (ending, came_to) = match &opened {
+                Ok(answer) => (
+                    Ending::Answered,
+                    format!("status {}", answer.status().as_u16()),
+                ),
+                Err((failure, why, _)) => (Ending::Failed(*failure), why.clone()),
+            };
+            self.pool().end(self.now(), choice.member, took, ending);
+            spent.tries.push(Try {
+                provider: choice.provider.id.clone(),
+                took,
+                came_to,
+                hedge: false,
+            });
+            match opened {
+                Ok(answer) => return Ok(go_over(answer, visitor)),
+                Err((_, _, true)) => return Err(Undone::Unrepeatable),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn open_upgrade(
+        &self,
+        choice: &Choice,
+        given: &Given,
+    ) -> Result<Response<hyper::body::Incoming>, (Failure, String, bool)> {
+        let (limit, first_byte) = self.patience();
+        let lines = self.lines(choice);
+        let wire = lines.take_over(limit).await;
+        let wire = wire.map_err(|error| (error.failure(), error.to_string(), false))?;
+        let broken = |error: hyper::Error| (Failure::Broken, error.to_string(), true);
+        let (mut sender, connection) = http1::handshake::<_, Outgoing>(TokioIo::new(wire))
+            .await
+            .map_err(broken)?;
+        tokio::spawn(connection.with_upgrades());
+        let (method, uri, headers) = given.opening(&choice.provider);
+        let mut request = Request::new(Outgoing::Empty);
+        (
+            *request.method_mut(),
+            *request.uri_mut(),
+            *request.headers_mut(),
+        ) = (method, uri, headers);
+        let answer = timeout(first_byte, sender.send_request(request)).await;
+        let silent = |_| (Failure::Silent, "no answer in time".to_owned(), true);
+        answer.map_err(silent)?.map_err(broken)
+    }
+}
+
+/// Where the provider agrees, bytes go both ways for as long as both sides want.
+fn go_over(mut answer: Response<hyper::body::Incoming>, visitor: OnUpgrade) -> Response<Carried> {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let (mut parts, body) = answer.into_parts();
+        to_visitor(&mut parts.headers);
+        return Response::from_parts(parts, Carried::provider(body, None));
+    }
+    let provider = hyper::upgrade::on(&mut answer);
+    let (parts, _) = answer.into_parts();
+    tokio::spawn(async move {
+        if let (Ok(visitor), Ok(provider)) = (visitor.await, provider.await) {
+            both_ways(visitor, provider).await;
+        }
+    });
+    Response::from_parts(parts, Carried::whole(bytes::Bytes::new()))
+}
+
+async fn both_ways(visitor: Upgraded, provider: Upgraded) {
+    let (mut visitor, mut provider) = (TokioIo::new(visitor), TokioIo::new(provider));
+    // That one side is gone is no news to anyone.
+    copy_bidirectional(&mut visitor, &mut provider).await.ok();
+}

@@ -1,0 +1,257 @@
+//! Listeners: connections in, each served by a task of its own, within bounds, until the gateway is drained.
+
+use core::net::SocketAddr;
+use core::sync::atomic::Ordering::Relaxed;
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::arrival::{Moving, Visitor};
+use super::handle::{Shared, handle};
+use super::links::Links;
+use super::log::AccessLog;
+use super::metrics::Metrics;
+use super::{explain, page};
+use crate::request::Suffixes;
+use crate::site::{PrivateNames, Sites};
+
+/// Connections of visitors that are open at once; who comes then waits to be accepted.
+const CONNECTIONS_MAX: usize = 16_384;
+
+/// A visitor has so long for a request's head, and to send another one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Heads of requests, and fields of HTTP/2.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Streams of one connection of HTTP/2. RFC 9113 section 6.5.2 recommends at least 100.
+const STREAMS_MAX: u32 = 128;
+
+/// Streams that a visitor opened and reset before we took them: the first sign of a rapid reset (CVE-2023-44487).
+const RESETS_MAX: usize = 20;
+
+/// Requests that are under way when the gateway is drained have so long to end.
+pub(super) const DRAIN_MAX: Duration = Duration::from_secs(4);
+
+/// After an error of accepting, such as too many open files: trying at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a gateway is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it listens for HTTP.
+    pub http: Option<SocketAddr>,
+    /// The suffixes that it serves.
+    pub suffixes: Suffixes,
+}
+
+/// A gateway that runs.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    http: Option<SocketAddr>,
+    drain: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// An address cannot be listened at.
+    pub async fn start(
+        settings: Settings,
+        sites: Arc<Sites>,
+        links: Arc<dyn Links>,
+        log: Option<AccessLog>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            suffixes: settings.suffixes,
+            sites,
+            links,
+            metrics: Metrics::default(),
+            log: RwLock::new(log.map(Arc::new)),
+        });
+        let (drain, drained) = watch::channel(false);
+        let mut listeners = Vec::new();
+        let mut http = None;
+        if let Some(address) = settings.http {
+            let listener = TcpListener::bind(address).await?;
+            http = Some(listener.local_addr()?);
+            listeners.push(tokio::spawn(listen(
+                listener,
+                shared.clone(),
+                drained.clone(),
+            )));
+        }
+        Ok(Self {
+            shared,
+            http,
+            drain,
+            listeners,
+        })
+    }
+
+    /// Where it listens for HTTP.
+    #[must_use]
+    pub const fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Takes no more connections, lets requests end, and closes what is left after a while.
+    pub async fn drain(self) {
+        self.drain.send_replace(true);
+        for listener in self.listeners {
+            listener.await.ok();
+        }
+    }
+
+    /// What runs, for who looks after it.
+    #[must_use]
+    pub fn operated(&self) -> Operated {
+        Operated(self.shared.clone())
+    }
+}
+
+/// A running gateway, for who looks after it.
+#[derive(Clone)]
+pub struct Operated(Arc<Shared>);
+
+impl Operated {
+    /// The providers of the names that are ready, or of one, explained.
+    #[must_use]
+    pub fn providers(&self, name: Option<&str>) -> Value {
+        explain::providers(&self.0.sites, name)
+    }
+
+    /// The way that a request would take.
+    ///
+    /// # Errors
+    /// Why there is none, as a sentence.
+    pub async fn route(&self, host: &str, path: &str) -> Result<Value, String> {
+        let route = explain::route(&self.0, host, path).await;
+        route.map_err(|problem: page::Problem| format!("{}: {}", problem.title, problem.detail))
+    }
+
+    /// What was counted, as OpenMetrics text without an end.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
+        let lost = log.as_ref().map_or(0, |log| log.lost());
+        self.0.metrics.write(&self.0.sites, lost)
+    }
+
+    /// Writes to another log from now on, or to none.
+    pub fn set_log(&self, log: Option<AccessLog>) {
+        *self.0.log.write().unwrap_or_else(PoisonError::into_inner) = log.map(Arc::new);
+    }
+
+    /// Lets the records of other names lead to private addresses from now on.
+    pub fn set_private_names(&self, names: PrivateNames) {
+        self.0.sites.set_private_names(names);
+    }
+}
+
+async fn listen(listener: TcpListener, shared: Arc<Shared>, mut drained: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    let server = server();
+    loop {
+        let permit = room.clone().acquire_owned().await.expect("never closed");
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drained.wait_for(|drained| *drained) => break,
+        };
+        let Ok((stream, address)) = accepted else {
+            shared.metrics.problem("accept");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let visitor = Visitor {
+            address,
+            shown: None,
+        };
+        stream.set_nodelay(true).ok();
+        let (shared, server, watcher) = (shared.clone(), server.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _permit = permit;
+            let _counted = Counted::new(&shared);
+            serve::<TcpStream>(shared.clone(), server, watcher, visitor, stream).await;
+        });
+    }
+    drop(listener);
+    tokio::time::timeout(DRAIN_MAX, graceful.shutdown())
+        .await
+        .ok();
+}
+
+/// How HTTP/1.1 and HTTP/2 are spoken to visitors.
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(crate::carry::ARRIVED_HEADERS + 1);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(Some(RESETS_MAX))
+        .keep_alive_interval(Some(HEAD_TIMEOUT / 2))
+        .keep_alive_timeout(HEAD_TIMEOUT / 2)
+        .adaptive_window(false)
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024);
+    server
+}
+
+async fn serve<S>(
+    shared: Arc<Shared>,
+    server: auto::Builder<TokioExecutor>,
+    watcher: hyper_util::server::graceful::Watcher,
+    visitor: Visitor,
+    stream: S,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(|request| {
+        let (shared, visitor) = (shared.clone(), visitor.clone());
+        async move { Ok::<_, core::convert::Infallible>(handle(shared, visitor, request).await) }
+    });
+    let stream = TokioIo::new(Moving::new(stream));
+    let connection = server.serve_connection_with_upgrades(stream, service);
+    // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
+    if watcher.watch(connection.into_owned()).await.is_err() {
+        shared.metrics.problem("connection");
+    }
+}
+
+/// A connection counts as open for as long as this lives.
+struct Counted<'a>(&'a Shared);
+
+impl<'a> Counted<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.metrics.accepted.fetch_add(1, Relaxed);
+        shared.metrics.connections.fetch_add(1, Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,239 @@
+//! What was counted, as OpenMetrics text.
+
+use core::fmt::Write;
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::explain::for_each_provider;
+use crate::site::Sites;
+
+/// Upper bounds of the histogram of durations, in seconds.
+const BOUNDS: [f64; 12] = [
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// What a gateway counts besides what its pools do.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    pub(super) connections: AtomicI64,
+    pub(super) accepted: AtomicU64,
+    statuses: [AtomicU64; 5],
+    took: [AtomicU64; BOUNDS.len() + 1],
+    took_micros: AtomicU64,
+    bytes: AtomicU64,
+    cut_short: AtomicU64,
+    problems: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Metrics {
+    pub(super) fn answered(&self, status: u16, took: Duration, bytes: u64, cut_short: bool) {
+        let class = usize::from(status / 100).clamp(1, 5) - 1;
+        self.statuses[class].fetch_add(1, Relaxed);
+        let secs = took.as_secs_f64();
+        let bucket = BOUNDS
+            .iter()
+            .position(|bound| secs <= *bound)
+            .unwrap_or(BOUNDS.len());
+        self.took[bucket].fetch_add(1, Relaxed);
+        self.took_micros.fetch_add(took.as_micros() as u64, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.cut_short.fetch_add(cut_short.into(), Relaxed);
+    }
+
+    /// A request, or a connection, that was not served. `word` is one of a fixed few.
+    pub(super) fn problem(&self, word: &'static str) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        *problems.entry(word).or_default() += 1;
+    }
+
+    /// All of it, and what the pools of the names that are ready have counted.
+    pub(super) fn write(&self, sites: &Sites, log_lost: u64) -> String {
+        let mut page = Page::default();
+        page.gauge("connections", "Connections of visitors that are open.");
+        page.line("connections", "", self.connections.load(Relaxed));
+        page.counter(
+            "connections_accepted",
+            "Connections of visitors since the start.",
+        );
+        page.line(
+            "connections_accepted_total",
+            "",
+            self.accepted.load(Relaxed),
+        );
+        page.counter(
+            "requests",
+            "Requests by the class of their answer's status.",
+        );
+        for (class, count) in (1..).zip(&self.statuses) {
+            page.line(
+                "requests_total",
+                &format!("{{status=\"{class}xx\"}}"),
+                count.load(Relaxed),
+            );
+        }
+        self.write_durations(&mut page);
+        page.counter("answer_bytes", "Bytes of answers' bodies.");
+        page.line("answer_bytes_total", "", self.bytes.load(Relaxed));
+        page.counter("answers_cut_short", "Answers whose provider broke off.");
+        page.line("answers_cut_short_total", "", self.cut_short.load(Relaxed));
+        page.counter(
+            "problems",
+            "Requests and connections that were not served, by why.",
+        );
+        for (word, count) in &*self.problems.lock().unwrap_or_else(PoisonError::into_inner) {
+            page.line("problems_total", &format!("{{why=\"{word}\"}}"), count);
+        }
+        page.counter("access_log_lost", "Lines that the access log left out.");
+        page.line("access_log_lost_total", "", log_lost);
+        write_pools(&mut page, sites);
+        page.text
+    }
+
+    fn write_durations(&self, page: &mut Page) {
+        page.family(
+            "request_seconds",
+            "histogram",
+            "From a request's head to the last byte of its answer.",
+        );
+        let mut total = 0;
+        let bounds = BOUNDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(&self.took) {
+            total += count.load(Relaxed);
+            page.line(
+                "request_seconds_bucket",
+                &format!("{{le=\"{bound}\"}}"),
+                total,
+            );
+        }
+        page.line(
+            "request_seconds_sum",
+            "",
+            self.took_micros.load(Relaxed) as f64 / 1e6,
+        );
+        page.line("request_seconds_count", "", total);
+    }
+}
+
+/// A pool's number, by provider: as many as the names that are ready have, and no more.
+fn write_pools(page: &mut Page, sites: &Sites) {
+    let mut rows: Vec<(String, crate::choose::Explained)> = Vec::new();
+    let mut budgets = Vec::new();
+    for_each_provider(sites, |site, entry, explained| {
+        let labels = format!(
+            "name=\"{}\",resource=\"{}\",provider=\"{}\"",
+            site.name, entry.prefix, explained.id
+        );
+        rows.push((labels, explained));
+    });
+    super::explain::for_each_resource(sites, |site, entry, spent| {
+        budgets.push((
+            format!("name=\"{}\",resource=\"{}\"", site.name, entry.prefix),
+            spent,
+        ));
+    });
+    let mut each =
+        |name: &str, kind: &str, help: &str, value: &dyn Fn(&crate::choose::Explained) -> f64| {
+            page.family(name, kind, help);
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            for (labels, explained) in &rows {
+                page.line(
+                    &format!("{name}{suffix}"),
+                    &format!("{{{labels}}}"),
+                    value(explained),
+                );
+            }
+        };
+    each(
+        "provider_requests",
+        "counter",
+        "Requests that a provider was given.",
+        &|one| one.counts.requests as f64,
+    );
+    each(
+        "provider_failures",
+        "counter",
+        "Requests that a provider failed.",
+        &|one| one.counts.failures as f64,
+    );
+    each(
+        "provider_ejections",
+        "counter",
+        "Times that a provider was ejected.",
+        &|one| one.counts.ejections as f64,
+    );
+    each(
+        "provider_pending",
+        "gauge",
+        "Requests in flight at a provider.",
+        &|one| f64::from(one.pending),
+    );
+    each(
+        "provider_latency_seconds",
+        "gauge",
+        "The moving average of a provider's answers.",
+        &|one| one.latency_secs,
+    );
+    each(
+        "provider_serving",
+        "gauge",
+        "Whether a provider gets requests.",
+        &|one| {
+            f64::from(u8::from(matches!(
+                one.standing.word(),
+                "serving" | "starting"
+            )))
+        },
+    );
+    for (at, (name, help)) in [
+        (
+            "retries",
+            "Requests that were given to another provider after one failed.",
+        ),
+        (
+            "hedges",
+            "Requests that a second provider was asked while the first was slow.",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        page.counter(name, help);
+        for (labels, spent) in &budgets {
+            page.line(
+                &format!("{name}_total"),
+                &format!("{{{labels}}}"),
+                spent[at],
+            );
+        }
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let text = &mut self.text;
+        writeln!(
+            text,
+            "# HELP dotkey_gateway_{name} {help}\n# TYPE dotkey_gateway_{name} {kind}"
+        )
+        .expect("a string takes all");
+    }
+
+    fn counter(&mut self, name: &str, help: &str) {
+        self.family(name, "counter", help);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) {
+        self.family(name, "gauge", help);
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl core::fmt::Display) {
+        writeln!(self.text, "dotkey_gateway_{name}{labels} {value}").expect("a string takes all");
+    }
+}

@@ -1,0 +1,168 @@
+//! Answers of our own: what went wrong, in words for a person or in JSON for a program (RFC 9457).
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use crate::carry::{Carried, Try};
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    /// What metrics and programs call it.
+    pub(super) code: &'static str,
+    pub(super) title: String,
+    /// Ends with the next step.
+    pub(super) detail: String,
+    /// Who was asked, and what each came to.
+    pub(super) tries: Vec<Try>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title: title.into(),
+            detail: detail.into(),
+            tries: Vec::new(),
+        }
+    }
+
+    /// The answer, as the visitor likes it.
+    pub(super) fn answer(&self, asked: &HeaderMap) -> Response<Carried> {
+        let accepts = asked.get_all(ACCEPT).iter();
+        let person = accepts
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.contains("text/html"));
+        let (content_type, body) = if person {
+            ("text/html; charset=utf-8", self.html())
+        } else {
+            ("application/problem+json", self.json())
+        };
+        let mut answer = Response::new(Carried::whole(Bytes::from(body)));
+        *answer.status_mut() = self.status;
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        answer
+    }
+
+    fn json(&self) -> String {
+        let tried = |one: &Try| {
+            json!({
+                "provider": one.provider,
+                "took_ms": one.took.as_millis() as u64,
+                "came_to": one.came_to,
+            })
+        };
+        let tries: Vec<_> = self.tries.iter().map(tried).collect();
+        let mut problem = json!({
+            "type": format!("urn:dotkey:gateway:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if !tries.is_empty() {
+            problem["tried"] = tries.into();
+        }
+        format!("{problem}\n")
+    }
+
+    fn html(&self) -> String {
+        let row = |one: &Try| {
+            format!(
+                "<tr><td>{}</td><td>{}</td><td>{} ms</td></tr>",
+                escaped(&one.provider),
+                escaped(&one.came_to),
+                one.took.as_millis()
+            )
+        };
+        let rows: String = self.tries.iter().map(row).collect();
+        let table = if rows.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "<table><tr><th>provider</th><th>what it came to</th><th>after</th></tr>{rows}</table>"
+            )
+        };
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <title>{title}</title><style>{STYLE}</style><main><p class=\"status\">{status}</p><h1>{title}</h1><p>{detail}</p>{table}\
+             <footer>dotkey gateway</footer></main></html>\n",
+            title = escaped(&self.title),
+            status = self.status.as_u16(),
+            detail = escaped(&self.detail),
+        )
+    }
+}
+
+const STYLE: &str = "body{font:17px/1.5 system-ui,sans-serif;margin:0;background:#f6f6f3;color:#222}main{max-width:42rem;margin:12vh auto;padding:0 1.5rem}\
+.status{color:#8a8a80;font-size:3rem;margin:0}h1{font-size:1.6rem;margin:.2em 0}table{border-collapse:collapse;width:100%;font-size:.9rem}\
+td,th{text-align:left;padding:.4rem .8rem .4rem 0;border-top:1px solid #ddd;vertical-align:top}footer{margin-top:3rem;color:#8a8a80;font-size:.8rem}\
+@media(prefers-color-scheme:dark){body{background:#1b1b1a;color:#e6e6e0}td,th{border-color:#333}}";
+
+/// What a record or a visitor wrote is text here and nothing else.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_person_gets_a_page_and_a_program_json() {
+        let mut problem = Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "no-provider",
+            "<b>No</b>",
+            "Try again.",
+        );
+        problem.tries.push(Try {
+            provider: "a".into(),
+            took: Duration::from_millis(7),
+            came_to: "no connection & more".into(),
+            hedge: false,
+        });
+        let html = problem.html();
+        assert!(
+            html.contains("&lt;b&gt;No&lt;/b&gt;") && html.contains("no connection &amp; more")
+        );
+        let json: serde_json::Value = serde_json::from_str(&problem.json()).expect("JSON");
+        assert_eq!(json["tried"][0]["came_to"], "no connection & more");
+        let mut asked = HeaderMap::new();
+        let kind = |asked: &HeaderMap| {
+            problem.answer(asked).headers()[CONTENT_TYPE]
+                .to_str()
+                .expect("text")
+                .to_owned()
+        };
+        assert_eq!(kind(&asked), "application/problem+json");
+        asked.insert(ACCEPT, HeaderValue::from_static("text/html,*/*"));
+        assert_eq!(kind(&asked), "text/html; charset=utf-8");
+    }
+}

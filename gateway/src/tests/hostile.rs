@@ -1,0 +1,270 @@
+//! Visitors and providers that mean harm, or do not know better.
+
+use http::Request;
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::provider::{Manner, Provider, zone};
+use super::world::World;
+
+/// Sends bytes and reads all that comes until the gateway closes, or is silent for a moment.
+async fn send(world: &World, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    stream.write_all(bytes).await.expect("written");
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(core::time::Duration::from_millis(400), read)
+        .await
+        .ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn what_two_servers_could_read_differently_is_refused() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let host = &world.name;
+    let check = async |head: String, statuses: &[&str]| {
+        let before = a.asked();
+        let answer = send(&world, head.as_bytes()).await;
+        let status = answer.split(' ').nth(1).unwrap_or("none");
+        assert!(statuses.contains(&status), "{head:?}: {answer}");
+        assert_eq!(a.asked(), before, "{head:?} reached the provider");
+    };
+    let refused = &["400"];
+    check(format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"), refused).await;
+    check(
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5, 6\r\n\r\nhello!"),
+        refused,
+    )
+    .await;
+    check(
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: +5\r\n\r\nhello"),
+        refused,
+    )
+    .await;
+    check(
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0x5\r\n\r\nhello"),
+        refused,
+    )
+    .await;
+    check(
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(format!("POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"), refused).await;
+    check(
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\n Folded: yes\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nHost: other.key\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(
+        format!("GET http://other.key/ HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check("GET / HTTP/1.1\r\n\r\n".to_owned(), refused).await;
+    check(
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: a\0b\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(
+        format!("GET / HTTP/1.1\r\nHost: user@{host}\r\n\r\n"),
+        refused,
+    )
+    .await;
+    check(
+        format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n"),
+        &["405"],
+    )
+    .await;
+    check(
+        format!("TRACE / HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        &["405"],
+    )
+    .await;
+    let flood: String = (0..200).map(|one| format!("X-{one}: 1\r\n")).collect();
+    check(
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\n{flood}\r\n"),
+        &["431", "400"],
+    )
+    .await;
+    check(
+        format!(
+            "GET /{} HTTP/1.1\r\nHost: {host}\r\n\r\n",
+            "a".repeat(20_000)
+        ),
+        &["414"],
+    )
+    .await;
+    check(
+        format!(
+            "GET /{} HTTP/1.1\r\nHost: {host}\r\n\r\n",
+            "a".repeat(100_000)
+        ),
+        &["414", "431", "400"],
+    )
+    .await;
+    assert_eq!(world.get("/").await.status(), 200, "others are served");
+}
+
+#[tokio::test]
+async fn of_two_lengths_the_coding_counts_and_nothing_follows() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let coding = "Transfer-Encoding: chunked";
+    for (first, second) in [("Content-Length: 5", coding), (coding, "Content-Length: 5")] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\n{first}\r\n{second}\r\n\r\n",
+            world.name
+        );
+        let hidden = format!(
+            "0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: {}\r\n\r\n",
+            world.name
+        );
+        let before = a.asked();
+        let answer = send(&world, format!("{head}{hidden}").as_bytes()).await;
+        assert!(answer.contains(r#""body":"""#), "{answer}");
+        assert!(
+            answer.to_lowercase().contains("connection: close"),
+            "{answer}"
+        );
+        assert!(!answer.contains("hidden"), "{answer}");
+        assert_eq!(a.asked(), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_framed_anew() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+        world.name
+    );
+    let answer = send(
+        &world,
+        format!("{head}5;ext=1\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n").as_bytes(),
+    )
+    .await;
+    assert!(answer.contains(r#""body":"hello""#), "{answer}");
+    // A chunk size that overflows, and one that is none.
+    for chunk in [
+        "fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+        "5 5\r\nhello\r\n0\r\n\r\n",
+        "-1\r\nhello\r\n0\r\n\r\n",
+    ] {
+        let answer = send(&world, format!("{head}{chunk}").as_bytes()).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{chunk}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_speaks_no_http_is_passed_over() {
+    for raw in [
+        &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 999999 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200",
+    ] {
+        let [bad, good] = [
+            Provider::start("bad", Manner::Raw(raw)).await,
+            Provider::start("good", Manner::Echo).await,
+        ];
+        let world = World::new(&zone(&[("bad", &bad), ("good", &good)], "")).await;
+        for _ in 0..10 {
+            let answer = world.get("/").await;
+            assert_eq!(answer.status(), 200, "{raw:?}: {}", answer.body());
+            assert!(answer.body().contains("good"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_not_passed_off_as_whole() {
+    let a = Provider::start(
+        "a",
+        Manner::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+    )
+    .await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let asked = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", world.name);
+    let answer = send(&world, asked.as_bytes()).await;
+    let whole = answer
+        .split_once("\r\n\r\n")
+        .is_some_and(|(_, body)| body.len() == 100);
+    assert!(!whole && !answer.contains("chunked"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_that_goes_in_circles_ends() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    // The record leads back to the gateway.
+    let circle = format!(
+        "[[resource]]\nkind = \"frontend\"\nhost = \"@\"\n[[resource.provider]]\nid = \"me\"\nurl = \"http://{}\"\n",
+        world.address
+    );
+    let second = World::new(&circle).await;
+    let round = format!(
+        "[[resource]]\nkind = \"frontend\"\nhost = \"@\"\n[[resource.provider]]\nid = \"me\"\nurl = \"http://{}\"\n",
+        second.address
+    );
+    second.publish(&round);
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = second.ask(Request::get("/")).await;
+        if answer.status() == 508 {
+            break;
+        }
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "{} {}",
+            answer.status(),
+            answer.body()
+        );
+        tokio::time::sleep(core::time::Duration::from_millis(100)).await;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn garbage_gets_an_answer_or_an_end(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        static RUNTIME: std::sync::OnceLock<(tokio::runtime::Runtime, World)> = std::sync::OnceLock::new();
+        let (runtime, world) = RUNTIME.get_or_init(|| {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let world = runtime.block_on(async {
+                let a = Provider::start("a", Manner::Echo).await;
+                let zone = zone(&[("a", &a)], "");
+                std::mem::forget(a);
+                World::new(&zone).await
+            });
+            (runtime, world)
+        });
+        runtime.block_on(async {
+            let mut stream = TcpStream::connect(world.address).await.expect("connected");
+            stream.write_all(&bytes).await.ok();
+            stream.shutdown().await.ok();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.ok();
+            assert_eq!(world.get("/").await.status(), 200);
+        });
+    }
+}

@@ -1,0 +1,200 @@
+//! Ways in: hosts, paths, bridges, linked domains; HTTP/1.1, HTTP/2, and protocols that take a connection over.
+
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::provider::{Manner, Provider, zone};
+use super::world::{World, read};
+
+fn key(world: &World) -> String {
+    world.name.strip_suffix(".key").expect("a name").to_owned()
+}
+
+#[tokio::test]
+async fn every_way_leads_to_the_name() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let mut named = zone(&[("a", &a)], "");
+    named += &zone(&[("shop", &a)], "host = \"shop\"");
+    named += &zone(&[("api", &a)], "path = \"/api\"");
+    let world = World::new(&named).await;
+    let key = key(&world);
+    let ask = async |host: &str, path: &str| {
+        let answer = world.ask(Request::get(path).header("host", host)).await;
+        let said: Value = serde_json::from_str(answer.body()).unwrap_or_default();
+        let uri = said["uri"].as_str().unwrap_or_default().to_owned();
+        let host = said["headers"]["host"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (answer.status().as_u16(), host, uri)
+    };
+    let name = world.name.clone();
+    let shop = format!("shop.{name}");
+    let check = |found: (u16, String, String), host: &str, uri: &str| {
+        assert_eq!(found, (200, host.to_owned(), uri.to_owned()));
+    };
+    check(ask(&name.to_uppercase(), "/x?y").await, &name, "/x?y");
+    check(ask(&format!("{name}:8080"), "/").await, &name, "/");
+    check(
+        ask(&format!("{key}.key.example.net"), "/x").await,
+        &name,
+        "/x",
+    );
+    check(ask("widgets.acme.example", "/x").await, &name, "/x");
+    check(
+        ask("widgets.acme.example", "/@shop/x/y").await,
+        &shop,
+        "/x/y",
+    );
+    check(
+        ask("127.0.0.1:8080", &format!("/@{key}/shop/x/y?z")).await,
+        &shop,
+        "/x/y?z",
+    );
+    check(ask(&shop, "/").await, &shop, "/");
+    assert_eq!(ask("other.example", "/").await.0, 404);
+    assert_eq!(ask("127.0.0.1", "/").await.0, 404);
+    assert_eq!(ask("nobody.key", "/").await.0, 502, "no ledger is followed");
+    assert_eq!(ask(&format!("none.{name}"), "/").await.0, 404);
+}
+
+#[tokio::test]
+async fn names_in_paths_keep_to_their_place() {
+    let headers: HeaderMap = [
+        ("x-status", "302"),
+        ("location", "/login"),
+        ("set-cookie", "session=1; Path=/; Secure"),
+    ]
+    .into_iter()
+    .map(|(name, value)| {
+        (
+            name.parse().expect("a name"),
+            value.parse().expect("a value"),
+        )
+    })
+    .collect();
+    let headers: HeaderMap = headers;
+    let a = Provider::start("a", Manner::Headers(headers)).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let place = format!("/@{}", key(&world));
+    let answer = world
+        .ask(Request::get(&place).header("host", "127.0.0.1"))
+        .await;
+    assert_eq!(answer.status(), 308, "{}", answer.body());
+    assert_eq!(answer.headers()["location"], format!("{place}/"));
+    let answer = world
+        .ask(Request::get(format!("{place}/")).header("host", "127.0.0.1"))
+        .await;
+    assert_eq!(answer.status(), 302);
+    assert_eq!(answer.headers()["location"], format!("{place}/login"));
+    assert_eq!(
+        answer.headers()["set-cookie"],
+        format!("session=1; Secure; Path={place}/")
+    );
+}
+
+#[tokio::test]
+async fn http2_comes_in_and_goes_out() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let zone = zone(&[("a", &a)], "") + "protocol = \"http/2\"\n";
+    let world = World::new(&zone).await;
+    let mut sender = world.connect_http2().await;
+    let asked = (0..50).map(|number| {
+        let uri = format!("http://{}/{number}", world.name);
+        sender.send_request(
+            Request::get(uri)
+                .body(Default::default())
+                .expect("a request"),
+        )
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    for (number, answer) in answers.into_iter().enumerate() {
+        let answer = read(answer.expect("an answer")).await;
+        let said: Value = serde_json::from_str(answer.body()).expect("JSON");
+        assert_eq!(said["version"], "HTTP/2.0");
+        assert_eq!(said["uri"], format!("http://{}/{number}", world.name));
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_takes_the_connection_over() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    let opening = format!(
+        "GET /chat HTTP/1.1\r\nHost: {}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n",
+        world.name
+    );
+    stream.write_all(opening.as_bytes()).await.expect("written");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a head"));
+    }
+    let head = String::from_utf8_lossy(&head);
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    for message in [&b"hello"[..], b"again"] {
+        stream.write_all(message).await.expect("written");
+        let mut echoed = vec![0; message.len()];
+        stream.read_exact(&mut echoed).await.expect("an echo");
+        assert_eq!(echoed, message);
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_no_body_and_keeps_its_length() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let mut sender = world.connect().await;
+    for _ in 0..3 {
+        let request = Request::head("/")
+            .header("host", &world.name)
+            .body(Default::default());
+        let answer = sender
+            .send_request(request.expect("a request"))
+            .await
+            .expect("an answer");
+        assert!(answer.headers().contains_key("content-length"));
+        assert!(
+            answer
+                .into_body()
+                .collect()
+                .await
+                .expect("nothing")
+                .to_bytes()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_gateway_would_do_is_explained() {
+    let [a, b] = [
+        Provider::start("a", Manner::Echo).await,
+        Provider::start("b", Manner::Echo).await,
+    ];
+    let world = World::new(&zone(&[("a", &a), ("b", &b)], "")).await;
+    let way = world
+        .operated()
+        .route(&world.name, "/x")
+        .await
+        .expect("a way");
+    assert_eq!(way["record"]["sequence"], 1);
+    assert_eq!(
+        way["resource"]["providers"].as_array().map(Vec::len),
+        Some(2)
+    );
+    assert!(
+        way["resource"]["providers"][0]["why"]
+            .as_str()
+            .is_some_and(|why| !why.is_empty())
+    );
+    let error = world
+        .operated()
+        .route("nobody.key", "/")
+        .await
+        .expect_err("no ledger");
+    assert!(error.contains("give the resolver the genesis"), "{error}");
+}
