@@ -41,6 +41,11 @@ pub(super) fn unmark(message: &mut Message) {
         .retain(|record| key(record).is_none_or(|key| *key != *STAND_IN));
 }
 
+/// Whether signatures by a key are looked at. Hickory panics where it is to verify by an algorithm that it does not know.
+pub(super) fn may_sign(key: &DNSKEY) -> bool {
+    key.zone_key() && !key.revoke() && key.algorithm().is_supported()
+}
+
 /// Whether one of a zone's keys has signed them all.
 fn is_signed(link: &Message, zone: &Name, now: u32) -> bool {
     let set = || {
@@ -49,7 +54,7 @@ fn is_signed(link: &Message, zone: &Name, now: u32) -> bool {
     };
     let tagged: Vec<(u16, &DNSKEY)> = set()
         .filter_map(key)
-        .filter(|key| key.zone_key() && !key.revoke())
+        .filter(|key| may_sign(key))
         .filter_map(|key| Some((key.calculate_key_tag().ok()?, key)))
         .collect();
     let mut signatures = link.answers.iter().filter_map(signature);

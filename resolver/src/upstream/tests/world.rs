@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use dotkey_proto::dns::{RecordType, WireName, rdata};
 use dotkey_proto::time::Timestamp;
+use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::NULL;
 use hickory_proto::rr::{RData, Record, RecordType as Type};
@@ -44,7 +45,7 @@ pub(super) enum Bent {
     NoProof,
     /// Its data was changed after it was signed.
     Changed,
-    /// Its parent names an algorithm that nobody knows.
+    /// Its keys and signatures are of an algorithm that we do not know.
     UnknownAlgorithm,
 }
 
@@ -60,6 +61,9 @@ struct Zone {
 pub(super) struct World(Vec<Zone>);
 
 const TTL: u32 = 300;
+
+/// Ed448.
+const UNKNOWN_ALGORITHM: u8 = 16;
 
 pub(super) fn name(text: &str) -> WireName {
     WireName::parse(text, Some(&WireName::root())).expect(text)
@@ -175,14 +179,8 @@ impl Zone {
             rdata: vec![data],
         };
         if rtype == RecordType::DNSKEY && *at == self.origin {
-            let is_there = self.bent != Bent::NoKeys && !self.is_unsigned();
-            let is_signed = self.bent != Bent::KeysUnsigned;
-            let mut keys = own(rtype, self.signer.dnskey().to_vec());
-            keys.rdata.extend(self.trap.iter().flat_map(Trap::keys));
-            return (
-                is_there.then_some((keys, is_signed)).into_iter().collect(),
-                None,
-            );
+            let keys = own(rtype, self.signer.dnskey().to_vec());
+            return (self.keys(keys).into_iter().collect(), None);
         }
         if rtype == RecordType::NS && self.bent == Bent::DeniesItself {
             return (Vec::new(), None);
@@ -195,7 +193,10 @@ impl Zone {
             let mut data = rdata::from_text(rtype, &text, None).expect("a DS");
             match child.bent {
                 Bent::OtherKey => *data.last_mut().expect("a digest") ^= 1,
-                Bent::UnknownAlgorithm => data[2] = 200,
+                Bent::UnknownAlgorithm => {
+                    data[..2].copy_from_slice(&child.unknown_tag());
+                    data[2] = UNKNOWN_ALGORITHM;
+                }
                 _ => {}
             }
             let mut digests = own(rtype, data);
@@ -229,6 +230,16 @@ impl Zone {
             return (vec![(dname.clone(), true), (alias, false)], Some(next));
         }
         (Vec::new(), None)
+    }
+
+    /// Its keys as it gives them.
+    fn keys(&self, mut keys: Set) -> Option<(Set, bool)> {
+        if self.bent == Bent::UnknownAlgorithm {
+            keys.rdata[0][3] = UNKNOWN_ALGORITHM;
+        }
+        keys.rdata.extend(self.trap.iter().flat_map(Trap::keys));
+        let is_there = self.bent != Bent::NoKeys && !self.is_unsigned();
+        is_there.then_some((keys, self.bent != Bent::KeysUnsigned))
     }
 
     fn deny(&self, at: &WireName, world: &World) -> (ResponseCode, Vec<Set>) {
@@ -266,6 +277,13 @@ impl Zone {
         (rcode, proof)
     }
 
+    /// The tag of its key, where that is of an algorithm that we do not know.
+    fn unknown_tag(&self) -> [u8; 2] {
+        let mut key = self.signer.dnskey().to_vec();
+        key[3] = UNKNOWN_ALGORITHM;
+        DNSKEY::calculate_key_tag_internal(&key).to_be_bytes()
+    }
+
     fn is_unsigned(&self) -> bool {
         matches!(self.bent, Bent::Unsigned | Bent::DeniesItself)
     }
@@ -288,6 +306,10 @@ impl Zone {
         let is_data = set.rtype == RecordType::A;
         if self.bent == Bent::Changed && is_data {
             *set.rdata[0].last_mut().expect("some") ^= 1;
+        }
+        if self.bent == Bent::UnknownAlgorithm {
+            signature.rdata[0][2] = UNKNOWN_ALGORITHM;
+            signature.rdata[0][16..18].copy_from_slice(&self.unknown_tag());
         }
         if let Some(trap) = &self.trap {
             trap.surround(&mut signature.rdata, set.rtype);
