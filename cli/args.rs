@@ -14,12 +14,14 @@ use crate::exit::Exit;
 use crate::keys::KeyName;
 use crate::output::Output;
 
+mod gateway;
 mod name;
 mod network;
 mod node;
 mod resolver;
 mod values;
 
+pub(crate) use gateway::{GatewayRunArgs, RouteCommand};
 pub(crate) use name::{
     LedgerArgs, NameClaimArgs, NameCommand, NameListArgs, NameReleaseArgs, NameRenewArgs,
     NameShowArgs, NameTransferArgs, NameWatchArgs, TrustArgs,
@@ -65,12 +67,17 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run what there is in one process: a registry node, its API, and a resolver
+    /// Run all there is in one process: a registry node, its API, a resolver and a gateway
     Up(RunArgs),
     /// Run a registry node, or look after the one that runs
     Node(NodeArgs),
     /// Run a resolver by itself, which asks nodes and believes none; or show the anchor of what it signs
     Resolver(ResolverArgs),
+    /// Run a gateway by itself, which carries requests to the providers of a name
+    Gateway(GatewayRunArgs),
+    /// Explain what the running gateway would do with a request
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// Show or flush the answers that the running resolver keeps
     #[command(subcommand)]
     Cache(CacheCommand),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod documented;
+mod gateway;
 mod node;
 mod resolver;
 
@@ -15,6 +16,7 @@ use crate::args::{Global, LogFormat};
 use crate::exit::{CliError, Result};
 use crate::files;
 
+pub(crate) use gateway::GatewaySettings;
 use node::one_of;
 pub(crate) use node::{LogSettings, NodeSettings, bad};
 pub(crate) use resolver::{ResolverSettings, changed};
@@ -36,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) node: NodeSettings,
     /// The resolver that runs here.
     pub(crate) resolver: ResolverSettings,
+    /// The gateway that runs here.
+    pub(crate) gateway: GatewaySettings,
     /// What it logs.
     pub(crate) log: LogSettings,
     /// Where they come from, to be read again.
@@ -54,6 +58,8 @@ struct File {
     node: NodeSettings,
     #[serde(default)]
     resolver: ResolverSettings,
+    #[serde(default)]
+    gateway: GatewaySettings,
 }
 
 impl Settings {
@@ -81,6 +87,7 @@ impl Settings {
             suffix,
             node: file.node.over()?,
             resolver: file.resolver.over()?,
+            gateway: file.gateway.over(),
             log: LogSettings::over(file.log, file.log_format)?,
             from: global.clone(),
         })
@@ -120,6 +127,17 @@ fn load_file(flag: Option<&Path>, data: Option<&Path>) -> Result<File> {
             "correct the file, or name another with --config; `docs/cli.md` has every key",
         )
     })
+}
+
+/// The variable of a key of a table: `http` of `[gateway]` is `DOTKEY_GATEWAY_HTTP`.
+fn variable_of(table: &str, key: &str) -> Option<String> {
+    variable(&format!("DOTKEY_{table}_{key}"))
+}
+
+/// The same, with commas between several.
+fn list_of(table: &str, key: &str) -> Option<Vec<String>> {
+    let all = variable_of(table, key)?;
+    Some(all.split(',').map(|one| one.trim().to_owned()).collect())
 }
 
 /// An environment variable that says something; an empty one says nothing.

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod exit;
 mod files;
+mod gateway;
 mod keys;
 mod limits;
 mod names;

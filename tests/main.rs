@@ -2,5 +2,6 @@
 
 mod cli;
 mod dns;
+mod gateway;
 mod interop;
 mod tidy;

@@ -2,6 +2,7 @@
 //! taken from it; it promises that every failure ends with a next step. What the node says is for the callers to check.
 
 mod events;
+mod gateway;
 mod ledger;
 mod light;
 mod problem;
@@ -20,7 +21,7 @@ use ureq::{Agent, Body};
 
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
-use crate::node::{Role, RunFile};
+use crate::node::RunFile;
 
 pub(crate) use ledger::{Ledger, refusal};
 pub(crate) use light::{LightClient, genesis_of};
@@ -299,7 +300,7 @@ impl NodeClient {
 fn running_in(data: &Path) -> Result<(String, String)> {
     let path = RunFile::path(data);
     let run = RunFile::read(&path)?.ok_or_else(|| none_runs(data))?;
-    if run.role == Some(Role::Resolver) {
+    if run.role.is_some() {
         // Its API is about itself.
         return Err(none_runs(data));
     }

@@ -14,7 +14,7 @@ const SEE_STATUS: &str = "see how the node does with `dotkey status`, or name an
 
 /// The codes that stay what they are, and what to do: of a node that cannot do what it was sent, which says nothing of what is true.
 /// Not among them is any code that a verification or a proof gives.
-const KEPT: [(&str, &str); 17] = [
+const KEPT: [(&str, &str); 18] = [
     (
         "too-few-nodes",
         "publish it again; if it stays so, see the disks and the clocks of the nodes that refuse it",
@@ -39,6 +39,7 @@ const KEPT: [(&str, &str); 17] = [
     ("no-handovers", "name another node with --node"),
     ("no-such-path", SEE_STATUS),
     ("no-record", SEE_STATUS),
+    ("no-route", "see the name with `dotkey resolve NAME`"),
     ("method-not-allowed", SEE_STATUS),
     ("wrong-host", "name the node with --node by its IP address"),
     (

@@ -62,7 +62,7 @@ impl NodeClient {
 }
 
 /// What only who can read the data folder knows: what was asked is nobody else's to see.
-fn token(settings: &Settings) -> Result<Token> {
+pub(super) fn token(settings: &Settings) -> Result<Token> {
     Token::load(&settings.data).map_err(|error| {
         CliError::failed(
             "no-token",

@@ -2,6 +2,7 @@
 
 mod cache;
 mod fetch;
+mod gateway;
 mod key;
 mod name;
 mod network;
@@ -46,6 +47,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
     match &args.command {
         Command::Up(args) => node::up(args, &context()?),
         Command::Node(args) => node::run(args, &context()?),
+        Command::Gateway(args) => gateway::run(args, &context()?),
+        Command::Route(command) => gateway::route(command, &context()?),
         Command::Resolver(args) => resolver::run(args, &context()?),
         Command::Cache(command) => cache::run(command, &context()?),
         Command::Status { ask } => status::run(ask, &context()?),

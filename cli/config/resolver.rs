@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{one_of, variable};
+use super::{list_of, one_of, variable_of};
 use crate::exit::Result;
 
 /// The `[resolver]` table. Each key is also a variable: `dns` is `DOTKEY_RESOLVER_DNS`, with commas between several.
@@ -88,7 +88,7 @@ pub(crate) fn changed(before: &ResolverSettings, now: &ResolverSettings) -> Vec<
 }
 
 fn text(key: &str) -> Option<String> {
-    variable(&format!("DOTKEY_RESOLVER_{key}"))
+    variable_of("RESOLVER", key)
 }
 
 fn path(key: &str) -> Option<PathBuf> {
@@ -96,7 +96,7 @@ fn path(key: &str) -> Option<PathBuf> {
 }
 
 fn list(key: &str) -> Option<Vec<String>> {
-    text(key).map(|all| all.split(',').map(|one| one.trim().to_owned()).collect())
+    list_of("RESOLVER", key)
 }
 
 fn yes_no(key: &str) -> Result<Option<bool>> {

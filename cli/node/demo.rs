@@ -14,6 +14,7 @@ use super::run_file::RunFile;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::files;
+use crate::gateway::DemoProviders;
 use crate::network;
 use crate::output::Output;
 
@@ -23,7 +24,17 @@ const FOLDER: &str = "demo";
 /// The identity that holds the name.
 const KEY: &str = "demo";
 
-const ZONE: &str = include_str!("../../zones/hello.toml");
+/// What its owner may edit. It has no address: names with resources get the gateway's.
+const ZONE: &str = r#"# The demo's zone. What you add here is published at the next start, together with the demo's two providers.
+
+[[record]]
+owner = "@"
+type = "TXT"
+data = '"hello from a name that only its key can change"'
+"#;
+
+/// Nobody writes a demo this long.
+const ZONE_BYTES_MAX: usize = 64 * 1024;
 
 /// A demo that is due.
 #[derive(Debug)]
@@ -43,7 +54,8 @@ impl Demo {
         };
         let is_new = network::of(&plan.data)?.is_none() && plan.network.is_none();
         let begins = is_new && plan.join.is_empty() && plan.ledger;
-        let goes_on = demo.file("passphrase").exists() && !demo.file("done").exists();
+        // Where it was made before, its providers are at other ports now.
+        let goes_on = demo.file("passphrase").exists() && plan.ledger;
         Ok((plan.demo && (begins || goes_on)).then_some(demo))
     }
 
@@ -52,10 +64,15 @@ impl Demo {
         self.passphrase().map(drop)
     }
 
+    /// The name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Claims and publishes the name, and says how to look at it. That it failed is said too, and stops nothing else.
-    pub(super) async fn show(&self, run: &RunFile, output: &Output) {
+    pub(super) async fn show(&self, run: &RunFile, providers: &DemoProviders, output: &Output) {
         let Some(api) = &run.api else { return };
-        match self.make(api).await {
+        match self.make(api, providers).await {
             Err(error) => output.note(&format!("{}; {}", error.message, error.next)),
             Ok(()) => {
                 let name = &self.name;
@@ -66,11 +83,19 @@ impl Demo {
                 output.note(&format!(
                     "{name} is claimed and published, by the identity `{KEY}` here. Look: {look}"
                 ));
+                if let Some(gateway) = &run.gateway_http {
+                    let label = name.split('.').next().unwrap_or(name);
+                    output.note(&format!(
+                        "http://{name}/ is served by two small providers here. In a browser: {gateway}/@{label}/, or http://{name}:{port}/ \
+                         where the browser asks this resolver. Look: curl -H 'Host: {name}' {gateway}/",
+                        port = gateway.rsplit(':').next().unwrap_or_default(),
+                    ));
+                }
             }
         }
     }
 
-    async fn make(&self, api: &str) -> Result<()> {
+    async fn make(&self, api: &str, providers: &DemoProviders) -> Result<()> {
         let passphrase = self.passphrase()?;
         let zone = self.file("hello.toml");
         if !zone.exists() {
@@ -81,10 +106,18 @@ impl Demo {
             run(&["key", "new", KEY, "--bare"]).await?;
         }
         let name = &self.name[..];
-        run(&["name", "claim", name, "--key", KEY, "--node", api]).await?;
-        let zone = zone.display().to_string();
+        if !self.file("done").exists() {
+            run(&["name", "claim", name, "--key", KEY, "--node", api]).await?;
+        }
+        let published = self.file("published.toml");
+        let text = files::read_text(&zone, ZONE_BYTES_MAX, "the demo's zone")?;
+        files::write_replacing(&published, (text + &providers.in_zone()).as_bytes())?;
+        let zone = published.display().to_string();
         run(&["zone", "publish", name, &zone, "--key", KEY, "--node", api]).await?;
-        files::write_new(&self.file("done"), b"", 0o644)
+        if !self.file("done").exists() {
+            files::write_new(&self.file("done"), b"", 0o644)?;
+        }
+        Ok(())
     }
 
     /// Nobody types it: it is made once, and opens nothing but the demo's key.

@@ -43,12 +43,20 @@ pub(crate) struct RunFile {
     /// The URL of DNS over HTTPS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) doh: Option<String>,
+    /// Where the gateway listens for HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway_http: Option<String>,
+    /// The same for HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway_https: Option<String>,
 }
 
 /// What runs by itself, without a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
+    /// `dotkey gateway`: the same.
+    Gateway,
     /// `dotkey resolver`: its `api` is about itself, and answers nothing that is asked of a node.
     Resolver,
 }
@@ -66,6 +74,8 @@ impl RunFile {
             dot: None,
             doq: None,
             doh: None,
+            gateway_http: None,
+            gateway_https: None,
         }
     }
 
@@ -79,6 +89,8 @@ impl RunFile {
             ("dot", self.dot.clone()),
             ("doq", self.doq.clone()),
             ("doh", self.doh.clone()),
+            ("gateway_http", self.gateway_http.clone()),
+            ("gateway_https", self.gateway_https.clone()),
         ];
         let shown = all
             .into_iter()
@@ -93,6 +105,11 @@ impl RunFile {
     /// Of a resolver by itself.
     pub(crate) fn path_of_resolver(data: &Path) -> PathBuf {
         data.join("resolver.json")
+    }
+
+    /// Of a gateway by itself.
+    pub(crate) fn path_of_gateway(data: &Path) -> PathBuf {
+        data.join("gateway.json")
     }
 
     /// Whether its process is still there, and not another one of its number; where that cannot be seen, it is taken for running.

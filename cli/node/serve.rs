@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotkey_registry::api::{self, ApiConfig, Server, Token};
@@ -29,6 +30,7 @@ use crate::commands::now;
 use crate::config::{Settings, bad};
 use crate::exit::Result;
 use crate::files;
+use crate::gateway::{self, DemoProviders, TextLinks};
 use crate::network;
 use crate::output::{Answer, Output};
 use crate::resolver;
@@ -78,7 +80,14 @@ pub(crate) fn serve(
         Extent::Node => None,
         Extent::Everything => Some(resolver::Plan::beside_a_node(args.ports, settings)?),
     };
-    let beside = beside.map(|plan| (plan, settings.clone()));
+    let beside = match beside {
+        Some(resolver) => Some(Beside {
+            resolver,
+            gateway: gateway::Plan::new(args.ports, settings)?,
+            settings: settings.clone(),
+        }),
+        None => None,
+    };
     log::begin(&plan.log, plan.log_format)?;
     files::check_folder(&plan.data)?;
     files::make_private_folder(&plan.data)?;
@@ -104,8 +113,12 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// A resolver to run beside the node, and the settings that it has.
-type Beside = (resolver::Plan, Settings);
+/// What is to run beside the node.
+struct Beside {
+    resolver: resolver::Plan,
+    gateway: gateway::Plan,
+    settings: Settings,
+}
 
 /// What a person sees of it.
 struct Shown<'a> {
@@ -127,7 +140,7 @@ async fn run(
         None => bind(plan.api).await?,
     };
     let started = tokio::select! {
-        started = Running::start(plan, beside, listener, handed) => started?,
+        started = Running::start(plan, beside, listener, handed, shown.demo) => started?,
         () = stop.asked() => return Ok(()),
     };
     let (mut running, placed) = started;
@@ -139,7 +152,7 @@ async fn run(
             tokio::select! {
                 () = stop.asked() => Ok(()),
                 _ = &mut running.task => Err(failures::ended()),
-                () = demo(shown, &run) => unreachable!("it goes on for ever"),
+                () = demo(shown, &run, running.providers.as_ref()) => unreachable!("it goes on for ever"),
             }
         }
     };
@@ -185,6 +198,8 @@ struct Running {
     server: Server,
     api: String,
     resolver: Option<resolver::Running>,
+    gateway: Option<gateway::Running>,
+    providers: Option<DemoProviders>,
 }
 
 impl Running {
@@ -193,6 +208,7 @@ impl Running {
         beside: Option<&Beside>,
         listener: TcpListener,
         handed: Handed,
+        demo: Option<&Demo>,
     ) -> Result<(Self, Placed)> {
         let address = listener
             .local_addr()
@@ -205,13 +221,35 @@ impl Running {
             network::save(&plan.data, ledger.genesis())?;
         }
         let resolver = beside
-            .map(|(beside, settings)| resolver::Running::beside(beside, &node, settings, handed))
+            .map(|beside| {
+                resolver::Running::beside(&beside.resolver, &node, &beside.settings, handed)
+            })
             .transpose()?;
+        let gateway = match (beside, &resolver) {
+            (Some(beside), Some(resolver)) => {
+                // The demo's providers are on this machine, and so its name may lead here.
+                let ours: Vec<String> = demo.iter().map(|demo| demo.name().to_owned()).collect();
+                let (plan, found) = (&beside.gateway, resolver.resolver().clone());
+                let set = &beside.settings;
+                let links = TextLinks::new(beside.resolver.ordinary(), set.suffix.as_ascii());
+                let links = Arc::new(links);
+                Some(gateway::Running::start(plan, found, set, links, &ours).await?)
+            }
+            _ => None,
+        };
+        let providers =
+            match (demo, &gateway) {
+                (Some(_), Some(_)) => Some(DemoProviders::start().await.map_err(|error| {
+                    failures::system("the demo's providers have no port", &error)
+                })?),
+                _ => None,
+            };
         let token = Token::load_or_make(&plan.data).map_err(|error| failures::token(&error))?;
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
         config.hosts.clone_from(&plan.hosts);
         config.beside = resolver.as_ref().map(resolver::Running::operated);
+        config.gateway = gateway.as_ref().map(gateway::Running::operated);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;
         let running = Self {
@@ -220,6 +258,8 @@ impl Running {
             server,
             api: format!("http://{address}"),
             resolver,
+            gateway,
+            providers,
         };
         let placed = running
             .run_file()
@@ -248,6 +288,9 @@ impl Running {
         if let Some(resolver) = &self.resolver {
             resolver.write_into(&mut run);
         }
+        if let Some(gateway) = &self.gateway {
+            gateway.write_into(&mut run);
+        }
         Ok(run)
     }
 
@@ -257,11 +300,15 @@ impl Running {
             task,
             server,
             resolver,
+            gateway,
             ..
         } = self;
-        if let Some(resolver) = resolver {
-            resolver.stop().await;
-        }
+        let beside = async {
+            let gateway = gateway.map(gateway::Running::stop);
+            futures_util::future::OptionFuture::from(gateway).await;
+            let resolver = resolver.map(resolver::Running::stop);
+            futures_util::future::OptionFuture::from(resolver).await;
+        };
         let left = async {
             node.leave().await;
             // A task that has given its result must not be asked again.
@@ -271,7 +318,11 @@ impl Running {
             }
         };
         // Whoever does not end in time is left behind: what was acknowledged is on disk.
-        let _ = tokio::join!(timeout(STOP_API, server.stop()), timeout(STOP_NODE, left));
+        let _ = tokio::join!(
+            timeout(STOP_API, beside),
+            timeout(STOP_API, server.stop()),
+            timeout(STOP_NODE, left)
+        );
     }
 }
 
@@ -316,9 +367,9 @@ fn example(setting: &str) -> &'static str {
 }
 
 /// Makes the demo name, if it is due, and then waits for ever.
-async fn demo(shown: &Shown<'_>, run: &RunFile) {
-    if let Some(demo) = shown.demo {
-        demo.show(run, shown.output).await;
+async fn demo(shown: &Shown<'_>, run: &RunFile, providers: Option<&DemoProviders>) {
+    if let Some((demo, providers)) = shown.demo.zip(providers) {
+        demo.show(run, providers, shown.output).await;
     }
     core::future::pending().await
 }
@@ -371,6 +422,8 @@ fn start_in_words(
         ("dot", &run.dot),
         ("doq", &run.doq),
         ("doh", &run.doh),
+        ("gateway", &run.gateway_http),
+        ("", &run.gateway_https),
     ] {
         if let Some(address) = address {
             line(label, address);
@@ -388,10 +441,7 @@ fn start_in_words(
     let (told, met) = (told(&plan.join), status.remembered_peers as u64);
     line("network", &network(told, met, plan.mdns));
     if extent == Extent::Everything {
-        line(
-            "runs",
-            "registry node, API and resolver; the gateway comes with a later version",
-        );
+        line("runs", "registry node, API, resolver and gateway");
     }
     text
 }

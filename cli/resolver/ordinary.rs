@@ -145,6 +145,7 @@ mod tests {
             suffix: dotkey_proto::name::Suffix::KEY,
             node: toml::from_str("").expect("none"),
             resolver,
+            gateway: Default::default(),
             log: crate::config::LogSettings {
                 filter: None,
                 format: None,

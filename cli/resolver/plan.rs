@@ -111,6 +111,11 @@ impl Plan {
 }
 
 impl Plan {
+    /// The way to ordinary names.
+    pub(crate) fn ordinary(&self) -> Arc<Ordinary> {
+        Arc::clone(&self.ordinary)
+    }
+
     /// What may change while it serves. A query log is opened anew each time.
     pub(super) fn rules(&self) -> Result<Rules> {
         let mut rules = Rules::new(self.via.clone());

@@ -116,6 +116,11 @@ impl Running {
         })
     }
 
+    /// What answers are made of, for the gateway beside it.
+    pub(crate) fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
     /// For the API.
     pub(crate) fn operated(&self) -> Arc<dyn Beside> {
         Arc::clone(&self.operated)

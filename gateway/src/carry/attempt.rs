@@ -27,6 +27,8 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Failed {
     pub(super) failure: Failure,
     pub(super) why: String,
+    /// The visitor's doing: its body broke off, or was none.
+    pub(super) visitor: bool,
     /// Whether the provider may have read any of it.
     pub(super) sent: bool,
     /// The body, where not a byte of it has left.
@@ -38,6 +40,7 @@ impl Failed {
         Self {
             failure: error.failure(),
             why: error.to_string(),
+            visitor: false,
             sent: false,
             body: Some(body),
         }
@@ -57,6 +60,8 @@ impl Failed {
                 Failure::Broken
             },
             why: format!("{why}: {}", unsent.error),
+            // What we hand to hyper is the visitor's body: nothing else of ours can fail.
+            visitor: unsent.error.is_user(),
             sent: unsent.request.is_none(),
             body: unsent.request.map(http::Request::into_body),
         }
@@ -66,6 +71,7 @@ impl Failed {
         Self {
             failure: Failure::Silent,
             why: format!("no answer within {} ms", waited.as_millis()),
+            visitor: false,
             sent: true,
             body: None,
         }
@@ -104,6 +110,7 @@ impl<'a> Attempt<'a> {
         let asked = self.asked(given, body).await;
         self.end(match &asked {
             Ok(answer) => ending_of(answer.status()),
+            Err(failed) if failed.visitor => Ending::Abandoned,
             Err(failed) => Ending::Failed(failed.failure),
         });
         asked

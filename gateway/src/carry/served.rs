@@ -63,6 +63,9 @@ pub enum Undone {
         "the provider failed after it may have acted on the request, which is not safe to repeat"
     )]
     Unrepeatable,
+    /// The visitor's request broke off, or its body is no HTTP.
+    #[error("the request's body broke off, or is framed wrongly")]
+    Visitor,
     /// Another try would have been one too many for providers that are struggling.
     #[error("the budget of retries is used up")]
     Budget,
@@ -191,6 +194,7 @@ impl Served {
                     return Ok(answer);
                 }
                 Ok(answer) => debug_assert!(is_worth_another(answer.status())),
+                Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {
                         given.give_back(body);

@@ -141,14 +141,7 @@ impl Shared {
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, &path, &site.name, &arrived).await;
-        let given = given.map_err(|_| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "visitor",
-                "The request broke off",
-                "Send it again.",
-            )
-        })?;
+        let given = given.map_err(|_| broken_off())?;
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
                 served
@@ -321,11 +314,24 @@ fn unresolved(name: &str, error: &ResolveError) -> Problem {
     Problem::new(status, code, title, format!("{error}."))
 }
 
+fn broken_off() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "visitor",
+        "The request broke off",
+        "Its body ended too soon, or is framed wrongly: send it again.",
+    )
+}
+
 fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
+    if *undone == Undone::Visitor {
+        return broken_off();
+    }
     let (status, code) = match undone {
         Undone::Nobody(NoProvider::Full) => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
         Undone::Unrepeatable => (StatusCode::BAD_GATEWAY, "unrepeatable"),
+        Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
         Undone::Nobody(NoProvider::Tried) | Undone::Failed => {
             let late = spent
                 .tries

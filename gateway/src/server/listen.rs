@@ -6,13 +6,15 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use dotkey_proto::name::Name;
+use dotkey_resolver::{ResolveError, Resolver};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,7 @@ use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
 use super::{explain, page};
+use crate::authority::{Answer, TlsAcceptor};
 use crate::request::Suffixes;
 use crate::site::{PrivateNames, Sites};
 
@@ -47,10 +50,12 @@ pub(super) const DRAIN_MAX: Duration = Duration::from_secs(4);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a gateway is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where it listens for HTTP.
     pub http: Option<SocketAddr>,
+    /// Where it listens for HTTPS, and what it shows to visitors.
+    pub https: Option<(SocketAddr, Arc<TlsAcceptor>)>,
     /// The suffixes that it serves.
     pub suffixes: Suffixes,
 }
@@ -59,6 +64,8 @@ pub struct Settings {
 pub struct Gateway {
     shared: Arc<Shared>,
     http: Option<SocketAddr>,
+    https: Option<SocketAddr>,
+    tls: Option<Arc<TlsAcceptor>>,
     drain: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -83,19 +90,26 @@ impl Gateway {
         });
         let (drain, drained) = watch::channel(false);
         let mut listeners = Vec::new();
-        let mut http = None;
-        if let Some(address) = settings.http {
+        let mut open = async |address: SocketAddr, tls: Option<Arc<TlsAcceptor>>| {
             let listener = TcpListener::bind(address).await?;
-            http = Some(listener.local_addr()?);
-            listeners.push(tokio::spawn(listen(
-                listener,
-                shared.clone(),
-                drained.clone(),
-            )));
+            let address = listener.local_addr()?;
+            let listening = listen(listener, shared.clone(), tls, drained.clone());
+            listeners.push(tokio::spawn(listening));
+            Ok::<_, io::Error>(address)
+        };
+        let (mut http, mut https, mut tls) = (None, None, None);
+        if let Some(address) = settings.http {
+            http = Some(open(address, None).await?);
+        }
+        if let Some((address, acceptor)) = settings.https {
+            https = Some(open(address, Some(acceptor.clone())).await?);
+            tls = Some(acceptor);
         }
         Ok(Self {
             shared,
             http,
+            https,
+            tls,
             drain,
             listeners,
         })
@@ -105,6 +119,12 @@ impl Gateway {
     #[must_use]
     pub const fn http(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// Where it listens for HTTPS.
+    #[must_use]
+    pub const fn https(&self) -> Option<SocketAddr> {
+        self.https
     }
 
     /// Takes no more connections, lets requests end, and closes what is left after a while.
@@ -118,19 +138,25 @@ impl Gateway {
     /// What runs, for who looks after it.
     #[must_use]
     pub fn operated(&self) -> Operated {
-        Operated(self.shared.clone())
+        Operated {
+            shared: self.shared.clone(),
+            tls: self.tls.clone(),
+        }
     }
 }
 
 /// A running gateway, for who looks after it.
 #[derive(Clone)]
-pub struct Operated(Arc<Shared>);
+pub struct Operated {
+    shared: Arc<Shared>,
+    tls: Option<Arc<TlsAcceptor>>,
+}
 
 impl Operated {
     /// The providers of the names that are ready, or of one, explained.
     #[must_use]
     pub fn providers(&self, name: Option<&str>) -> Value {
-        explain::providers(&self.0.sites, name)
+        explain::providers(&self.shared.sites, name)
     }
 
     /// The way that a request would take.
@@ -138,30 +164,48 @@ impl Operated {
     /// # Errors
     /// Why there is none, as a sentence.
     pub async fn route(&self, host: &str, path: &str) -> Result<Value, String> {
-        let route = explain::route(&self.0, host, path).await;
+        let route = explain::route(&self.shared, host, path).await;
         route.map_err(|problem: page::Problem| format!("{}: {}", problem.title, problem.detail))
     }
 
     /// What was counted, as OpenMetrics text without an end.
     #[must_use]
     pub fn metrics(&self) -> String {
-        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let lost = log.as_ref().map_or(0, |log| log.lost());
-        self.0.metrics.write(&self.0.sites, lost)
+        let refused = self
+            .tls
+            .iter()
+            .flat_map(|tls| tls.refusals().counts())
+            .collect();
+        self.shared.metrics.write(&self.shared.sites, lost, refused)
     }
 
     /// Writes to another log from now on, or to none.
     pub fn set_log(&self, log: Option<AccessLog>) {
-        *self.0.log.write().unwrap_or_else(PoisonError::into_inner) = log.map(Arc::new);
+        *self
+            .shared
+            .log
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = log.map(Arc::new);
     }
 
     /// Lets the records of other names lead to private addresses from now on.
     pub fn set_private_names(&self, names: PrivateNames) {
-        self.0.sites.set_private_names(names);
+        self.shared.sites.set_private_names(names);
     }
 }
 
-async fn listen(listener: TcpListener, shared: Arc<Shared>, mut drained: watch::Receiver<bool>) {
+async fn listen(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    tls: Option<Arc<TlsAcceptor>>,
+    mut drained: watch::Receiver<bool>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let server = server();
@@ -176,22 +220,43 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut drained: watch::
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let visitor = Visitor {
-            address,
-            shown: None,
-        };
         stream.set_nodelay(true).ok();
-        let (shared, server, watcher) = (shared.clone(), server.clone(), graceful.watcher());
+        let (server, watcher) = (server.clone(), graceful.watcher());
+        let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
             let _permit = permit;
             let _counted = Counted::new(&shared);
-            serve::<TcpStream>(shared.clone(), server, watcher, visitor, stream).await;
+            let mut visitor = Visitor {
+                address,
+                shown: None,
+            };
+            let Some(tls) = tls else {
+                return serve(shared.clone(), server, watcher, visitor, stream).await;
+            };
+            let resolver = shared.sites.resolver().clone();
+            let ask = |name: Name| answer(resolver.clone(), name);
+            // Why it was refused is counted by the acceptor.
+            if let Ok(stream) = tls.accept(stream, &ask).await {
+                visitor.shown = stream.get_ref().1.server_name().map(Into::into);
+                serve(shared.clone(), server, watcher, visitor, stream).await;
+            }
         });
     }
     drop(listener);
     tokio::time::timeout(DRAIN_MAX, graceful.shutdown())
         .await
         .ok();
+}
+
+/// The ask rule of certificates: only a name that resolves gets one.
+async fn answer(resolver: Resolver, name: Name) -> Answer {
+    match resolver.resolve(&name.to_string()).await {
+        Ok(_) => Answer::Resolves,
+        Err(ResolveError::Unclaimed(_) | ResolveError::NoSuchKey(_) | ResolveError::Name(_)) => {
+            Answer::Nothing
+        }
+        Err(error) => Answer::Unknown(error.to_string()),
+    }
 }
 
 /// How HTTP/1.1 and HTTP/2 are spoken to visitors.

@@ -6,7 +6,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::explain::for_each_provider;
+use super::explain::{for_each_provider, for_each_resource};
+use crate::choose::Explained;
 use crate::site::Sites;
 
 /// Upper bounds of the histogram of durations, in seconds.
@@ -49,7 +50,12 @@ impl Metrics {
     }
 
     /// All of it, and what the pools of the names that are ready have counted.
-    pub(super) fn write(&self, sites: &Sites, log_lost: u64) -> String {
+    pub(super) fn write(
+        &self,
+        sites: &Sites,
+        log_lost: u64,
+        tls_refused: Vec<(&str, u64)>,
+    ) -> String {
         let mut page = Page::default();
         page.gauge("connections", "Connections of visitors that are open.");
         page.line("connections", "", self.connections.load(Relaxed));
@@ -85,6 +91,10 @@ impl Metrics {
         for (word, count) in &*self.problems.lock().unwrap_or_else(PoisonError::into_inner) {
             page.line("problems_total", &format!("{{why=\"{word}\"}}"), count);
         }
+        page.counter("tls_refused", "Visitors without a certificate, by why.");
+        for (why, count) in tls_refused {
+            page.line("tls_refused_total", &format!("{{why=\"{why}\"}}"), count);
+        }
         page.counter("access_log_lost", "Lines that the access log left out.");
         page.line("access_log_lost_total", "", log_lost);
         write_pools(&mut page, sites);
@@ -116,96 +126,87 @@ impl Metrics {
     }
 }
 
-/// A pool's number, by provider: as many as the names that are ready have, and no more.
-fn write_pools(page: &mut Page, sites: &Sites) {
-    let mut rows: Vec<(String, crate::choose::Explained)> = Vec::new();
-    let mut budgets = Vec::new();
-    for_each_provider(sites, |site, entry, explained| {
-        let labels = format!(
-            "name=\"{}\",resource=\"{}\",provider=\"{}\"",
-            site.name, entry.prefix, explained.id
-        );
-        rows.push((labels, explained));
-    });
-    super::explain::for_each_resource(sites, |site, entry, spent| {
-        budgets.push((
-            format!("name=\"{}\",resource=\"{}\"", site.name, entry.prefix),
-            spent,
-        ));
-    });
-    let mut each =
-        |name: &str, kind: &str, help: &str, value: &dyn Fn(&crate::choose::Explained) -> f64| {
-            page.family(name, kind, help);
-            let suffix = if kind == "counter" { "_total" } else { "" };
-            for (labels, explained) in &rows {
-                page.line(
-                    &format!("{name}{suffix}"),
-                    &format!("{{{labels}}}"),
-                    value(explained),
-                );
-            }
-        };
-    each(
+/// What a provider's number is called, its kind, what it says, and how it is read.
+type Number = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Explained) -> f64,
+);
+
+const OF_PROVIDERS: [Number; 6] = [
+    (
         "provider_requests",
         "counter",
         "Requests that a provider was given.",
-        &|one| one.counts.requests as f64,
-    );
-    each(
+        |one| one.counts.requests as f64,
+    ),
+    (
         "provider_failures",
         "counter",
         "Requests that a provider failed.",
-        &|one| one.counts.failures as f64,
-    );
-    each(
+        |one| one.counts.failures as f64,
+    ),
+    (
         "provider_ejections",
         "counter",
         "Times that a provider was ejected.",
-        &|one| one.counts.ejections as f64,
-    );
-    each(
+        |one| one.counts.ejections as f64,
+    ),
+    (
         "provider_pending",
         "gauge",
         "Requests in flight at a provider.",
-        &|one| f64::from(one.pending),
-    );
-    each(
+        |one| one.pending.into(),
+    ),
+    (
         "provider_latency_seconds",
         "gauge",
         "The moving average of a provider's answers.",
-        &|one| one.latency_secs,
-    );
-    each(
+        |one| one.latency_secs,
+    ),
+    (
         "provider_serving",
         "gauge",
         "Whether a provider gets requests.",
-        &|one| {
-            f64::from(u8::from(matches!(
-                one.standing.word(),
-                "serving" | "starting"
-            )))
-        },
-    );
-    for (at, (name, help)) in [
-        (
-            "retries",
-            "Requests that were given to another provider after one failed.",
-        ),
-        (
-            "hedges",
-            "Requests that a second provider was asked while the first was slow.",
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+        |one| u8::from(matches!(one.standing.word(), "serving" | "starting")).into(),
+    ),
+];
+
+/// Of resources, in the order of [`for_each_resource`]'s numbers.
+const OF_RESOURCES: [(&str, &str); 2] = [
+    (
+        "retries",
+        "Requests that were given to another provider after one failed.",
+    ),
+    (
+        "hedges",
+        "Requests that a second provider was asked while the first was slow.",
+    ),
+];
+
+/// Numbers by provider: of the names that are ready, and no more.
+fn write_pools(page: &mut Page, sites: &Sites) {
+    let (mut providers, mut resources) = (Vec::new(), Vec::new());
+    for_each_provider(sites, |site, entry, explained| {
+        let of = format!("name=\"{}\",resource=\"{}\"", site.name, entry.prefix);
+        providers.push((format!("{{{of},provider=\"{}\"}}", explained.id), explained));
+    });
+    for_each_resource(sites, |site, entry, spent| {
+        let of = format!("{{name=\"{}\",resource=\"{}\"}}", site.name, entry.prefix);
+        resources.push((of, spent));
+    });
+    for (name, kind, help, read) in OF_PROVIDERS {
+        page.family(name, kind, help);
+        let total = if kind == "counter" { "_total" } else { "" };
+        for (labels, explained) in &providers {
+            page.line(&format!("{name}{total}"), labels, read(explained));
+        }
+    }
+    for (at, (name, help)) in OF_RESOURCES.into_iter().enumerate() {
         page.counter(name, help);
-        for (labels, spent) in &budgets {
-            page.line(
-                &format!("{name}_total"),
-                &format!("{{{labels}}}"),
-                spent[at],
-            );
+        for (labels, spent) in &resources {
+            page.line(&format!("{name}_total"), labels, spent[at]);
         }
     }
 }
@@ -235,5 +236,79 @@ impl Page {
 
     fn line(&mut self, name: &str, labels: &str, value: impl core::fmt::Display) {
         writeln!(self.text, "dotkey_gateway_{name}{labels} {value}").expect("a string takes all");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use dotkey_resolver::Resolver;
+
+    use super::*;
+    use crate::site::PrivateNames;
+
+    /// The families that a page shows.
+    fn shown(page: &str) -> BTreeSet<String> {
+        let family = |line: &str| {
+            let mut words = line.strip_prefix("# TYPE ")?.split(' ');
+            let (name, kind) = (words.next()?, words.next()?);
+            let total = if kind == "counter" { "_total" } else { "" };
+            Some(format!("{name}{total}"))
+        };
+        page.lines().filter_map(family).collect()
+    }
+
+    /// Those of `docs/operating.md`.
+    fn documented() -> BTreeSet<String> {
+        let row = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+        let page = include_str!("../../../docs/operating.md");
+        let names = page.lines().filter_map(row);
+        names
+            .filter(|name| name.starts_with("dotkey_gateway_"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_every_documented_one_is_shown() {
+        let resolver = Resolver::builder()
+            .folder("nowhere".as_ref())
+            .build()
+            .expect("a resolver");
+        let sites = Sites::new(resolver, PrivateNames::default(), None);
+        let page = Metrics::default().write(&sites, 0, Vec::new());
+        assert_eq!(shown(&page), documented());
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let resolver = Resolver::builder()
+            .folder("nowhere".as_ref())
+            .build()
+            .expect("a resolver");
+        let sites = Sites::new(resolver, PrivateNames::default(), None);
+        let metrics = Metrics::default();
+        metrics.answered(200, Duration::from_millis(3), 7, false);
+        metrics.answered(502, Duration::from_secs(100), 5, true);
+        metrics.problem("framing");
+        let page = metrics.write(&sites, 2, vec![("no-name", 3)]);
+        for line in [
+            "requests_total{status=\"2xx\"} 1",
+            "requests_total{status=\"5xx\"} 1",
+            "request_seconds_bucket{le=\"0.005\"} 1",
+            "request_seconds_bucket{le=\"30\"} 1",
+            "request_seconds_bucket{le=\"+Inf\"} 2",
+            "answer_bytes_total 12",
+            "answers_cut_short_total 1",
+            "problems_total{why=\"framing\"} 1",
+            "tls_refused_total{why=\"no-name\"} 3",
+            "access_log_lost_total 2",
+        ] {
+            assert!(
+                page.contains(&format!("\ndotkey_gateway_{line}\n")),
+                "{line}: {page}"
+            );
+        }
     }
 }

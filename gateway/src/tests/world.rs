@@ -72,6 +72,7 @@ impl World {
         let sites = Arc::new(Sites::new(resolver, private, None));
         let settings = Settings {
             http: Some(([127, 0, 0, 1], 0).into()),
+            https: None,
             suffixes: Suffixes {
                 own: "key".to_owned(),
                 bridges: vec!["key.example.net".to_owned()],

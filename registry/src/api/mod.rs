@@ -9,6 +9,7 @@ mod beside;
 mod client;
 mod events;
 mod flow;
+mod gateway;
 mod guard;
 mod ledger;
 mod levels;
@@ -33,7 +34,8 @@ use dotkey_proto::time::Timestamp;
 
 pub use admin::{Token, TokenError};
 pub use beside::Beside;
-pub use server::{Server, serve, serve_beside};
+pub use gateway::{BesideGateway, Way};
+pub use server::{Server, serve, serve_beside, serve_gateway};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -49,6 +51,8 @@ pub struct ApiConfig {
     pub token: Option<Token>,
     /// What runs in the process besides, and is looked after through the same server.
     pub beside: Option<Arc<dyn Beside>>,
+    /// A gateway that runs in the process besides.
+    pub gateway: Option<Arc<dyn BesideGateway>>,
     /// How much a client may have.
     pub limits: Limits,
 }
@@ -62,6 +66,7 @@ impl ApiConfig {
             hosts: Vec::new(),
             token: None,
             beside: None,
+            gateway: None,
             limits: Limits::default(),
         }
     }

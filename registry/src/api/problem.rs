@@ -48,6 +48,7 @@ kinds! {
     WRONG_HOST = MISDIRECTED_REQUEST, "wrong-host", "This node does not go by that name";
     INVALID_RECORD = UNPROCESSABLE_ENTITY, "invalid-record", "The record does not verify";
     REFUSED = UNPROCESSABLE_ENTITY, "refused", "The ledger does not take the transaction";
+    NO_ROUTE = NOT_FOUND, "no-route", "The gateway has no way for this URL";
     STORE_FAILED = INTERNAL_SERVER_ERROR, "store-failed", "The node's disk failed";
     TOO_FEW_NODES = SERVICE_UNAVAILABLE, "too-few-nodes", "Too few of the closest nodes stored it";
     NO_LEDGER = SERVICE_UNAVAILABLE, "no-ledger", "The node follows no ledger";

@@ -78,6 +78,10 @@ impl Parameters {
         self.get("name")
     }
 
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.get("url")
+    }
+
     pub(crate) fn branch(&self) -> Result<Option<Branch>, Problem> {
         let parse = |text: &str| {
             text.parse().map_err(|_| {

@@ -12,10 +12,11 @@ use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::beside::Beside;
+use super::gateway::BesideGateway;
 use super::problem::{self, Problem};
 use super::request::{Parameters, quoted};
 use super::state::{Door, Shared};
-use super::{admin, beside, events, guard, ledger, metrics, put, records};
+use super::{admin, beside, events, gateway, guard, ledger, metrics, put, records};
 use crate::node::ledger::{Ledger, LedgerStatus};
 use crate::node::{PeerStatus, Status};
 
@@ -50,6 +51,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         Some(resolver) => node.merge(beside::routes(&door, resolver)),
         None => node,
     };
+    let all = match &door.config.gateway {
+        Some(gateway) => all.merge(gateway::routes(&door, gateway)),
+        None => all,
+    };
     guarded(all, &door)
 }
 
@@ -57,6 +62,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 pub(crate) fn router_beside(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Router {
     let all = beside::routes(door, resolver)
         .merge(beside::routes_alone(door, resolver))
+        .route("/v1/openapi.yaml", get(openapi));
+    guarded(all, door)
+}
+
+/// The paths of a gateway without a node.
+pub(crate) fn router_gateway(door: &Arc<Door>, gateway: &Arc<dyn BesideGateway>) -> Router {
+    let all = gateway::routes(door, gateway)
+        .merge(gateway::routes_alone(door, gateway))
         .route("/v1/openapi.yaml", get(openapi));
     guarded(all, door)
 }

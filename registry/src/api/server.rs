@@ -23,9 +23,10 @@ use super::beside::Beside;
 use super::client::Client;
 use super::events::Ring;
 use super::flow::CountedBody;
+use super::gateway::BesideGateway;
 use super::metrics::Flight;
 use super::places::{Place, Places};
-use super::routes::{router, router_beside};
+use super::routes::{router, router_beside, router_gateway};
 use super::shares::Shares;
 use super::stall::Stalling;
 use super::state::{Door, Shared};
@@ -101,6 +102,21 @@ pub fn serve_beside(
     let (stop, stopped) = watch::channel(false);
     let door = Door::new(config, stopped);
     let router = router_beside(&door, resolver);
+    start(listener, door, router, stop)
+}
+
+/// The same for a gateway without a node: what [`BesideGateway`] gives, health, metrics and the description, and nothing else.
+///
+/// # Errors
+/// When the listener has no address.
+pub fn serve_gateway(
+    listener: TcpListener,
+    gateway: &Arc<dyn BesideGateway>,
+    config: ApiConfig,
+) -> io::Result<Server> {
+    let (stop, stopped) = watch::channel(false);
+    let door = Door::new(config, stopped);
+    let router = router_gateway(&door, gateway);
     start(listener, door, router, stop)
 }
 

@@ -38,6 +38,25 @@ impl Ordinary {
             || self.upstream.as_ref().is_some_and(asked)
     }
 
+    /// The texts (TXT) of a name, each as one; none where there are none, where they do not hold, and where nobody could be asked.
+    pub async fn texts(&self, name: &WireName) -> Vec<String> {
+        let question = Question {
+            name: name.clone(),
+            rtype: RecordType::TXT,
+            dnssec: false,
+            unchecked: false,
+        };
+        let said = self.ask(&question).await;
+        let texts = said
+            .answers
+            .iter()
+            .filter(|set| set.rtype == RecordType::TXT);
+        texts
+            .flat_map(|set| &set.rdata)
+            .map(|rdata| text_of(rdata))
+            .collect()
+    }
+
     /// What is said of a name.
     pub(crate) async fn ask(&self, question: &Question) -> Said {
         if question.rtype == RecordType::ANY {
@@ -105,6 +124,17 @@ fn after(mut said: Said, rest: Said) -> Said {
     (said.authorities, said.extended) = (rest.authorities, rest.extended);
     said.whence = rest.whence;
     said
+}
+
+/// The strings of a TXT record, one after the other. RFC 1035 section 3.3.14: each has its length before it.
+fn text_of(rdata: &[u8]) -> String {
+    let (mut text, mut rest) = (Vec::new(), rdata);
+    while let Some((length, after)) = rest.split_first() {
+        let (string, after) = after.split_at(usize::from(*length).min(after.len()));
+        text.extend_from_slice(string);
+        rest = after;
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

@@ -1,0 +1,173 @@
+//! What a gateway is started with: the environment over the configuration over the defaults, each checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use dotkey_gateway::request::Suffixes;
+use dotkey_gateway::server::AccessLog;
+use dotkey_gateway::tcp;
+
+use crate::args::Ports;
+use crate::config::{Settings, bad};
+use crate::exit::{CliError, Result};
+
+/// Where it listens for HTTP unless told otherwise.
+const HTTP_PORT: u16 = 8080;
+
+/// Where it listens for HTTPS unless told otherwise.
+pub(crate) const HTTPS_PORT: u16 = 8443;
+
+/// A gateway to be.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) http: Option<SocketAddr>,
+    pub(super) https: Option<SocketAddr>,
+    pub(super) suffixes: Suffixes,
+    pub(super) region: Option<String>,
+    pub(super) private_names: Vec<String>,
+    pub(super) access_log: Option<String>,
+    /// Chains and their keys, for ordinary domains.
+    pub(super) certificates: Vec<(PathBuf, PathBuf)>,
+    pub(super) tcp: Vec<tcp::Config>,
+}
+
+impl Plan {
+    pub(crate) fn new(ports: Option<Ports>, settings: &Settings) -> Result<Self> {
+        let set = &settings.gateway;
+        let ports = ports.or(settings.node.ports).unwrap_or_default();
+        let certificates = set.certificates.iter().flatten();
+        let tcp = set.tcp.iter().flatten();
+        let region = set.region.as_deref();
+        Ok(Self {
+            http: address("http", set.http.as_deref(), HTTP_PORT, ports)?,
+            https: address("https", set.https.as_deref(), HTTPS_PORT, ports)?,
+            suffixes: Suffixes {
+                own: settings.suffix.as_ascii().to_owned(),
+                bridges: set.bridges.clone().unwrap_or_default(),
+            },
+            region: set.region.clone(),
+            private_names: set.private_names.clone().unwrap_or_default(),
+            access_log: set.access_log.clone(),
+            certificates: certificates.map(|text| pair(text)).collect::<Result<_>>()?,
+            tcp: tcp
+                .map(|text| listener(text, region, set.private_names.as_deref()))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// The access log, opened anew.
+    pub(super) fn open_log(&self) -> Result<Option<AccessLog>> {
+        let Some(to) = self.access_log.as_deref() else {
+            return Ok(None);
+        };
+        let opened = match to {
+            "-" => AccessLog::to_stdout(),
+            path => AccessLog::to_file(path.as_ref()),
+        };
+        opened.map(Some).map_err(|error| {
+            CliError::failed(
+                "no-access-log",
+                format!("the access log cannot be written to {to}: {error}"),
+                "name a file that this program may write with `access_log` under [gateway], or leave it out",
+            )
+        })
+    }
+}
+
+fn address(name: &str, given: Option<&str>, port: u16, ports: Ports) -> Result<Option<SocketAddr>> {
+    let why = "it is written as 127.0.0.1:8080 or [::1]:8080, or `off`";
+    match (given, ports) {
+        (Some("off"), _) => Ok(None),
+        (Some(text), _) => text.parse().map(Some).map_err(|_| bad(name, text, why)),
+        (None, Ports::Default) => Ok(Some(([127, 0, 0, 1], port).into())),
+        (None, Ports::Auto) => Ok(Some(([127, 0, 0, 1], 0).into())),
+    }
+}
+
+/// `chain.pem key.pem`.
+fn pair(text: &str) -> Result<(PathBuf, PathBuf)> {
+    let mut words = text.split_whitespace().map(PathBuf::from);
+    match (words.next(), words.next(), words.next()) {
+        (Some(chain), Some(key), None) => Ok((chain, key)),
+        _ => Err(bad(
+            "certificates",
+            text,
+            "each is a chain and its key: `chain.pem key.pem`",
+        )),
+    }
+}
+
+/// `sni 127.0.0.1:8444`, `postgres db.mysite.key 127.0.0.1:6432` or `redis cache.mysite.key 127.0.0.1:6380`.
+fn listener(text: &str, region: Option<&str>, private: Option<&[String]>) -> Result<tcp::Config> {
+    let why = "it is `sni IP:PORT`, `postgres NAME IP:PORT` or `redis NAME IP:PORT`";
+    let wrong = || bad("tcp", text, why);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (way, address) = match words[..] {
+        ["sni", address] => (tcp::Way::Sni, address),
+        ["postgres", name, address] => (
+            tcp::Way::Postgres {
+                name: name.to_owned(),
+            },
+            address,
+        ),
+        ["redis", name, address] => (
+            tcp::Way::Redis {
+                name: name.to_owned(),
+            },
+            address,
+        ),
+        _ => return Err(wrong()),
+    };
+    let listed = |wanted: &str| private.into_iter().flatten().any(|name| name == wanted);
+    let private_providers = match &way {
+        tcp::Way::Sni => listed("*"),
+        tcp::Way::Postgres { name } | tcp::Way::Redis { name } => listed("*") || listed(name),
+    };
+    Ok(tcp::Config {
+        address: address.parse().map_err(|_| wrong())?,
+        way,
+        region: region.map(str::to_owned),
+        private_providers,
+        bounds: tcp::Bounds::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_read() {
+        let check = |text: &str, expected: Option<&str>| {
+            let read = listener(text, None, Some(&["db.a.key".to_owned()])).ok();
+            let shown = read
+                .map(|read| format!("{:?} {} {}", read.way, read.address, read.private_providers));
+            assert_eq!(shown.as_deref(), expected, "{text}");
+        };
+        check("sni 127.0.0.1:8444", Some("Sni 127.0.0.1:8444 false"));
+        check(
+            "postgres db.a.key [::1]:6432",
+            Some("Postgres { name: \"db.a.key\" } [::1]:6432 true"),
+        );
+        check(
+            "redis b.key 127.0.0.1:1",
+            Some("Redis { name: \"b.key\" } 127.0.0.1:1 false"),
+        );
+        check("sni", None);
+        check("mysql a.key 127.0.0.1:1", None);
+        check("redis a.key 127.0.0.1", None);
+    }
+
+    #[test]
+    fn addresses_have_their_ports_or_are_off() {
+        let check = |given: Option<&str>, ports, expected: Option<&str>| {
+            let found = address("http", given, HTTP_PORT, ports).expect("good");
+            assert_eq!(found.map(|found| found.to_string()).as_deref(), expected);
+        };
+        check(None, Ports::Default, Some("127.0.0.1:8080"));
+        check(None, Ports::Auto, Some("127.0.0.1:0"));
+        check(Some("off"), Ports::Default, None);
+        check(Some("[::]:80"), Ports::Auto, Some("[::]:80"));
+        assert!(address("http", Some("80"), HTTP_PORT, Ports::Auto).is_err());
+    }
+}
