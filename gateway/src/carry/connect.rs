@@ -46,7 +46,9 @@ pub(super) enum ConnectError {
     WrongKey(WrongKey),
     #[error("no TLS: {0}")]
     Tls(#[source] io::Error),
-    #[error("the record pins keys of other providers of this resource and none of this one's")]
+    #[error(
+        "the record demands pins (`pins = \"required\"`), and this provider has none, or no TLS"
+    )]
     Unpinned,
 }
 
@@ -69,7 +71,7 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// `pins_wanted` says that the record pins the keys of some provider of the resource: one without pins would be the hole in them.
+    /// `pins_wanted` says that the record demands pins: a provider without any, or without TLS to show a key in, gets nothing.
     pub(super) fn new(provider: Arc<Provider>, may_be_private: bool, pins_wanted: bool) -> Self {
         let secure = provider.url.parts().scheme == Scheme::Https;
         let tls = secure.then(|| TlsConnector::from(Arc::new(config(&provider))));

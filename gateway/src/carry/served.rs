@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::Resource;
+use dotkey_proto::zone::{Pins, Resource};
 use http::Response;
 
 use super::attempt::is_worth_another;
@@ -234,10 +234,8 @@ impl Served {
     }
 }
 
-/// Whether the record pins the key of some provider of the resource.
+/// Whether the record demands pins of every provider of the resource.
 fn pins_wanted(resource: &Resource) -> bool {
-    resource
-        .providers
-        .iter()
-        .any(|provider| !provider.pins.is_empty())
+    let policy = resource.policy.as_ref();
+    policy.and_then(|policy| policy.pins) == Some(Pins::Required)
 }

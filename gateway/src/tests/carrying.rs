@@ -233,6 +233,42 @@ async fn a_pinned_provider_is_spoken_to_under_its_key_alone() {
 }
 
 #[tokio::test]
+async fn a_record_that_demands_pins_gives_nothing_to_who_has_none() {
+    let pinned = Provider::start_tls("pinned", Manner::Echo).await;
+    let [plain, mut unpinned] = [
+        Provider::start("plain", Manner::Echo).await,
+        Provider::start_tls("unpinned", Manner::Echo).await,
+    ];
+    unpinned.pin = None;
+    let policy = "[resource.policy]\npins = \"required\"";
+    let url = format!("https://{}", unpinned.address);
+    let mut named = zone(&[("pinned", &pinned), ("plain", &plain)], policy);
+    named += &format!("[[resource.provider]]\nid = \"unpinned\"\nurl = \"{url}\"\n");
+    let world = World::new(&named).await;
+    for _ in 0..20 {
+        assert_eq!(said(&world.get("/").await)["provider"], "pinned");
+    }
+    assert_eq!((plain.asked(), unpinned.asked()), (0, 0));
+    world.publish(&zone(&[("plain", &plain)], policy));
+    let begun = Instant::now();
+    let answer = loop {
+        let answer = world.get("/").await;
+        if answer.status() != 200 {
+            break answer;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the new record is never seen"
+        );
+    };
+    assert!(
+        answer.body().contains("the record demands pins"),
+        "{}",
+        answer.body()
+    );
+}
+
+#[tokio::test]
 async fn a_foreign_record_does_not_reach_private_addresses() {
     let a = Provider::start("a", Manner::Echo).await;
     let world = World::with(&zone(&[("a", &a)], ""), &["other.key"]).await;

@@ -37,7 +37,7 @@ pub use delegation::Delegation;
 pub use error::{Part, ResourceError, ZoneError};
 pub use lookup::{Next, Outcome};
 pub use path::{Path, PathError};
-pub use policy::{Balance, HealthCheck, Hedge, ResourcePolicy, Sticky, StickyBy, Timeouts};
+pub use policy::{Balance, HealthCheck, Hedge, Pins, ResourcePolicy, Sticky, StickyBy, Timeouts};
 pub use provider::{Protocol, Provider};
 pub use relative::{Target, absolutise, relativise, zone_origin};
 pub use resolve::{Resolution, Step};

@@ -36,6 +36,16 @@ words! {
     }
 }
 
+words! {
+    /// Whether a provider must pin its keys.
+    Pins {
+        /// One without pins is believed as far as a public authority vouches for it; the default.
+        Optional = 1 "optional",
+        /// One without pins gets nothing.
+        Required = 2 "required",
+    }
+}
+
 /// How requests for a resource are spread, retried and given up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourcePolicy {
@@ -55,6 +65,8 @@ pub struct ResourcePolicy {
     pub regions: Vec<Box<str>>,
     /// With fewer healthy providers than this an operator is warned.
     pub least_healthy: Option<u8>,
+    /// Whether a provider without pins gets nothing; [`Pins::Optional`] when absent.
+    pub pins: Option<Pins>,
     /// What version 1 does not know.
     pub extension: Extension,
 }
@@ -123,6 +135,7 @@ impl ResourcePolicy {
             sticky: map.optional(6, Sticky::read)?,
             regions: fields::list(&mut map, 7, "regions", REGIONS_MAX, fields::region)?,
             least_healthy: fields::number(&mut map, 8, "least healthy providers", 1, 64)?,
+            pins: map.optional(9, |r| words::read(r, "pins", Pins::ALL))?,
             extension: map.extension()?,
         })
     }
@@ -139,6 +152,7 @@ impl ResourcePolicy {
             w.text(region);
         });
         fields::set_number(&mut map, 8, self.least_healthy);
+        fields::set_number(&mut map, 9, self.pins.map(Pins::number));
         map.extend(&self.extension).write(writer);
     }
 }

@@ -32,6 +32,7 @@ RESOURCE_POLICY = MapOf(
         6: STICKY,
         7: ArrayOf(Text(1, 63), 1, 16),
         8: Unsigned(1, 64),
+        9: Unsigned(1, 2),
     },
     open=True,
 )

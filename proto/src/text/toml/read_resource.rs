@@ -11,8 +11,8 @@ use crate::limits::{
     COUNT_MAX, ID_BYTES_MAX, REGION_BYTES_MAX, SHARD_KEY_BYTES_MAX, STICKY_NAME_BYTES_MAX,
 };
 use crate::zone::{
-    Balance, HealthCheck, Hedge, Kind, Path, Protocol, Provider, Resource, ResourcePolicy, Shard,
-    ShardBy, ShardSet, Sticky, StickyBy, Timeouts, Url,
+    Balance, HealthCheck, Hedge, Kind, Path, Pins, Protocol, Provider, Resource, ResourcePolicy,
+    Shard, ShardBy, ShardSet, Sticky, StickyBy, Timeouts, Url,
 };
 
 pub(super) fn resource(mut section: Section<'_>) -> Read<Resource> {
@@ -75,7 +75,8 @@ fn policy(mut section: Section<'_>) -> Read<ResourcePolicy> {
             .transpose()?,
         regions: regions(&mut section)?,
         least_healthy: fit(section.number("least-healthy", 1, 64)?),
-        extension: section.extension(8)?,
+        pins: section.word("pins", Pins::ALL, Pins::word)?,
+        extension: section.extension(9)?,
     };
     section.finish()?;
     Ok(policy)

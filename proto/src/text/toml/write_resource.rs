@@ -46,6 +46,7 @@ fn policy(out: &mut Lines, policy: &ResourcePolicy) {
     out.plain("sticky", policy.sticky.as_ref().map(sticky));
     out.list("regions", policy.regions.iter().map(|region| quote(region)));
     out.plain("least-healthy", policy.least_healthy);
+    out.text("pins", policy.pins.map(|pins| pins.word()));
     out.extension(&policy.extension);
 }
 

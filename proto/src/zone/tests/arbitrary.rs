@@ -248,10 +248,16 @@ fn policy() -> impl Strategy<Value = ResourcePolicy> {
         maybe(0..=100_u8),
     );
     let second = (maybe(timeouts), maybe(health()), maybe(sticky));
-    let third = (many(words_of_people(), 0..3), maybe(1..=64_u8), extension());
+    let pins = maybe(prop::sample::select(Pins::ALL));
+    let third = (
+        many(words_of_people(), 0..3),
+        maybe(1..=64_u8),
+        pins,
+        extension(),
+    );
     (first, second, third).prop_map(|(first, second, third)| {
         let ((balance, hedge, retry_percent), (timeouts, health, sticky)) = (first, second);
-        let (regions, least_healthy, extension) = third;
+        let (regions, least_healthy, pins, extension) = third;
         ResourcePolicy {
             balance,
             hedge,
@@ -261,6 +267,7 @@ fn policy() -> impl Strategy<Value = ResourcePolicy> {
             sticky,
             regions,
             least_healthy,
+            pins,
             extension,
         }
     })
