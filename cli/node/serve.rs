@@ -360,7 +360,9 @@ fn multiaddresses<T: FromStr<Err: std::fmt::Display>>(
 
 fn example(setting: &str) -> &'static str {
     match setting {
-        "join" => "/ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…",
+        "join" => {
+            "/ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…, which that node prints when it starts, and keeps under `peers` in its run.json"
+        }
         "announce" => "/ip4/192.0.2.7/udp/4380/quic-v1",
         _ => "/ip4/0.0.0.0/udp/4380/quic-v1",
     }

@@ -152,7 +152,7 @@ impl Run {
         String::from_utf8(self.0.stdout.clone()).expect("UTF-8")
     }
 
-    fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8(self.0.stderr.clone()).expect("UTF-8")
     }
 

@@ -2,6 +2,7 @@
 
 mod authority;
 mod failover;
+mod operated;
 mod parsed;
 mod servers;
 
