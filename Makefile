@@ -1,10 +1,10 @@
 # Thin on purpose: each target is a script of .ci/ that works by itself too.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fuzz bench bench-dns conformance sim clean
+.PHONY: help setup run test lint fuzz bench bench-dns bench-gateway conformance sim clean
 
 help: ## This list
 	@echo 'dotkey: a key is a domain. Targets (all install what they miss, none asks for anything):'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Builds and tools go to $${DOTKEY_CACHE:-~/.cache/dotkey}. The whole gate: bash .ci/run'
 
 setup: ## Install what building needs, and build RocksDB once (15 minutes the first time)
@@ -27,6 +27,9 @@ bench: ## Benchmarks, with the ratios that bound them
 
 bench-dns: ## The resolver beside Unbound, Knot Resolver, dnsdist and hickory: ten minutes
 	@.ci/bench-dns
+
+bench-gateway: ## The gateway beside HAProxy, nginx and Caddy: ten minutes
+	@.ci/bench-gateway
 
 conformance: ## What dotkey says of broken zones, beside Unbound and Knot Resolver; WRITE=--write writes docs/conformance.md anew
 	@.ci/conformance $(WRITE)

@@ -1,0 +1,71 @@
+//! What carrying a request costs beside the proxies that people use, and what visitors notice of providers that are slow, killed or
+//! frozen.
+//!
+//! HAProxy, nginx, Caddy and dotkey stand before the same providers on loopback, all at once, and take turns; each figure is the
+//! median of its rounds. Their processor time is the system's count for their processes. `--quick` is for the gate: the cost of
+//! HTTP/1.1 beside HAProxy, and the kill and the freeze. Nothing here fails: the reader of the lines judges.
+
+mod cost;
+mod failure;
+mod idle;
+mod load;
+mod names;
+mod origins;
+mod process;
+mod proxies;
+mod slow;
+mod visitors;
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Runtime;
+
+/// How often each contender has its turn, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    rounds: usize,
+    round: Duration,
+    is_quick: bool,
+}
+
+fn main() {
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    raise_open_files();
+    let runtime = Runtime::new().expect("threads");
+    let plan = match is_quick {
+        true => Plan {
+            rounds: 1,
+            round: Duration::from_secs(1),
+            is_quick,
+        },
+        false => Plan {
+            rounds: 5,
+            round: Duration::from_secs(2),
+            is_quick,
+        },
+    };
+    cost::show(plan);
+    failure::show(&runtime, plan);
+    if !is_quick {
+        slow::show(&runtime, plan);
+        idle::show(&runtime);
+    }
+}
+
+/// Ten thousand connections need as many files here, and as many in the proxies, which inherit the limit.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the hard limit it may be raised");
+}
+
+/// The middle one of some figures.
+fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.into_iter().collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
