@@ -19,6 +19,7 @@ mod name;
 mod network;
 mod node;
 mod resolver;
+mod trust;
 mod values;
 
 pub(crate) use gateway::{GatewayRunArgs, RouteCommand};
@@ -32,6 +33,7 @@ pub(crate) use network::{
 };
 pub(crate) use node::{AskArgs, LogFormat, NodeArgs, NodeCommand, Ports, RunArgs};
 pub(crate) use resolver::{CacheCommand, ResolverArgs, ResolverCommand, ResolverRunArgs};
+pub(crate) use trust::{StoreKind, StoresArgs, TrustCommand};
 pub(crate) use values::{Bytes, Moment, WalletSignature, bytes_in_words};
 
 /// A key is a domain: make one, say what its name contains, sign it, and let anyone check it.
@@ -102,6 +104,9 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// What a name leads to
     Resolve(ResolveArgs),
+    /// Make browsers and this system trust the gateway's certificates for names under the suffix, or no longer
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Print the completions of a shell
     Completions {
         /// Which shell

@@ -15,6 +15,7 @@ mod network;
 mod node;
 mod output;
 mod resolver;
+mod trust;
 
 use std::process::ExitCode;
 

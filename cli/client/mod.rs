@@ -194,6 +194,12 @@ impl NodeClient {
 
     /// Lets the node copy its records into a folder of its own machine.
     pub(crate) fn back_up(&self, to: &Path, settings: &Settings) -> Result<Value> {
+        // Of a process that died, the port may be anybody's now: nobody but the node is shown the token.
+        if let Some(data) = &self.data
+            && !RunFile::read(&RunFile::path(data))?.is_some_and(|run| run.runs())
+        {
+            return Err(self.absent());
+        }
         let token = Token::load(&settings.data).map_err(|error| {
             CliError::failed(
                 "no-token",

@@ -13,6 +13,7 @@ mod shell;
 mod signing;
 mod status;
 mod trace;
+mod trust;
 mod verify;
 mod verify_proof;
 mod zone;
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Answer> {
             Some(genesis) => verify_proof::run(args, genesis, &context()?),
         },
         Command::Resolve(args) => resolve::run(args, &context()?),
+        Command::Trust(command) => trust::run(command, &context()?),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man { out } => shell::man(out.as_deref()),
     }

@@ -15,7 +15,7 @@ use super::verify::{belongs_to, parse_name, record_json, signers, verify_file};
 use super::{Context, now};
 use crate::args::ResolveArgs;
 use crate::client::NodeClient;
-use crate::exit::{CliError, Result};
+use crate::exit::{CliError, Exit, Result};
 use crate::files;
 use crate::output::Answer;
 
@@ -140,6 +140,13 @@ fn fetched(
     });
     let wanted = Wanted::whole(name, args.fresh);
     let fetched = fetch(&node, &wanted, &holding, (context, at));
+    if let (Err(error), Some(standing)) = (&fetched, &holding.standing)
+        && error.exit == Exit::NotFound
+        && standing.holder().is_some()
+    {
+        // Only what it contains was not found.
+        context.output.note(&without_record(standing, context));
+    }
     trace.note(&format!(
         "fetched and verified the record, from {}",
         node.url()
@@ -162,6 +169,16 @@ fn fetched(
     });
     let (record, zone) = fetched?;
     Ok((record, zone, holding))
+}
+
+/// Who holds a name that has no record, for whom it was asked.
+fn without_record(standing: &Standing, context: &Context<'_>) -> String {
+    let mut lines = vec![standing.words(context)];
+    if standing.anchor().is_none() {
+        lines.push("  policy    of which the ledger pins none".to_owned());
+    }
+    lines.push("  record    none".to_owned());
+    lines.join("\n")
 }
 
 /// Who holds the name, and what was verified on the way to the answer.

@@ -5,6 +5,7 @@ mod alone;
 mod demo;
 mod links;
 mod plan;
+mod reload;
 mod serve;
 
 pub(crate) use alone::serve;

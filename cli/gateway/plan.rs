@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dotkey_gateway::request::Suffixes;
 use dotkey_gateway::server::AccessLog;
+use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp;
 
 use crate::args::Ports;
@@ -118,16 +119,12 @@ fn listener(text: &str, region: Option<&str>, private: Option<&[String]>) -> Res
         ),
         _ => return Err(wrong()),
     };
-    let listed = |wanted: &str| private.into_iter().flatten().any(|name| name == wanted);
-    let private_providers = match &way {
-        tcp::Way::Sni => listed("*"),
-        tcp::Way::Postgres { name } | tcp::Way::Redis { name } => listed("*") || listed(name),
-    };
+    let private = private.into_iter().flatten().map(String::as_str);
     Ok(tcp::Config {
         address: address.parse().map_err(|_| wrong())?,
         way,
         region: region.map(str::to_owned),
-        private_providers,
+        private_names: PrivateNames::new(private),
         bounds: tcp::Bounds::default(),
     })
 }
@@ -140,18 +137,21 @@ mod tests {
     fn listeners_are_read() {
         let check = |text: &str, expected: Option<&str>| {
             let read = listener(text, None, Some(&["db.a.key".to_owned()])).ok();
-            let shown = read
-                .map(|read| format!("{:?} {} {}", read.way, read.address, read.private_providers));
+            let private = PrivateNames::new(["db.a.key"]);
+            let shown = read.map(|read| {
+                assert_eq!(read.private_names, private);
+                format!("{:?} {}", read.way, read.address)
+            });
             assert_eq!(shown.as_deref(), expected, "{text}");
         };
-        check("sni 127.0.0.1:8444", Some("Sni 127.0.0.1:8444 false"));
+        check("sni 127.0.0.1:8444", Some("Sni 127.0.0.1:8444"));
         check(
             "postgres db.a.key [::1]:6432",
-            Some("Postgres { name: \"db.a.key\" } [::1]:6432 true"),
+            Some("Postgres { name: \"db.a.key\" } [::1]:6432"),
         );
         check(
             "redis b.key 127.0.0.1:1",
-            Some("Redis { name: \"b.key\" } 127.0.0.1:1 false"),
+            Some("Redis { name: \"b.key\" } 127.0.0.1:1"),
         );
         check("sni", None);
         check("mysql a.key 127.0.0.1:1", None);

@@ -11,18 +11,23 @@ use dotkey_gateway::tcp;
 use dotkey_registry::api::{BesideGateway, Way};
 use dotkey_resolver::Resolver;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::Plan;
+use super::reload::Reload;
 use crate::commands::now;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
-use crate::node::RunFile;
+use crate::node::{RunFile, system};
 
 /// A gateway that runs.
 pub(crate) struct Running {
     gateway: Gateway,
     tcp: Vec<tcp::Listener>,
     operated: Arc<Looked>,
+    /// What hears of signals; ended with it.
+    tasks: JoinSet<()>,
 }
 
 /// A running gateway, for the API.
@@ -107,11 +112,20 @@ impl Running {
                 )
             })?);
         }
-        let operated = Arc::new(Looked(gateway.operated()));
+        let hangup = signal(SignalKind::hangup());
+        let reload = Reload {
+            settings: settings.clone(),
+            operated: gateway.operated(),
+            also_private: also_private.to_vec(),
+            hangup: hangup.map_err(|error| system("no signal is heard", &error))?,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reload.run());
         Ok(Self {
+            operated: Arc::new(Looked(gateway.operated())),
             gateway,
             tcp: listeners,
-            operated,
+            tasks,
         })
     }
 
@@ -139,6 +153,7 @@ impl Running {
                 listener.drain().await;
             }
         };
+        self.tasks.shutdown().await;
         tokio::join!(self.gateway.drain(), tcp);
     }
 }

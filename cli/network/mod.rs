@@ -18,6 +18,9 @@ use crate::files;
 
 pub(crate) use found::{Founded, check_address, found, own_identity, own_key};
 
+/// How a node's address is written with its id, as `--join` takes it.
+pub(crate) const ADDRESS_EXAMPLE: &str = "/ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…";
+
 /// The genesis in a data folder.
 const NETWORK_FILE: &str = "network.toml";
 

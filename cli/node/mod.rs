@@ -1,6 +1,7 @@
 //! A node within this program: what it is started with, what it serves, how it stops. This module owns the process around the
 //! node: ports, `run.json`, the log, signals, and the demo name of a new data folder. Storing and passing on records is the registry's.
 
+mod announce;
 mod demo;
 mod failures;
 mod log;

@@ -204,7 +204,10 @@ fn addresses(join: &[String]) -> Result<Vec<String>> {
             return Err(bad(
                 "join",
                 given,
-                "it lacks the node's id, without which anyone could answer; it is written as /ip4/192.0.2.7/udp/4380/quic-v1/p2p/12D3KooW…, which `dotkey node` prints at its start",
+                &format!(
+                    "it lacks the node's id, without which anyone could answer; it is written as {}, which that node prints when it starts, and keeps under `peers` in its run.json",
+                    crate::network::ADDRESS_EXAMPLE
+                ),
             ));
         }
     }

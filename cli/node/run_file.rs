@@ -15,10 +15,16 @@ use crate::files;
 /// A few hundred addresses.
 const RUN_FILE_BYTES_MAX: usize = 64 * 1024;
 
+/// Where the system shows its processes.
+const PROCESSES: &str = "/proc";
+
 /// What a running process serves. Roles that do not run have no key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunFile {
     pub(crate) pid: u32,
+    /// When its process began, in the kernel's ticks since the machine did: a number may be another process's by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) began: Option<u64>,
     /// What runs, where it is not a node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<Role>,
@@ -60,6 +66,7 @@ impl RunFile {
     pub(crate) fn of_this_process() -> Self {
         Self {
             pid: std::process::id(),
+            began: began(std::process::id()),
             role: None,
             api: None,
             peers: Vec::new(),
@@ -105,10 +112,16 @@ impl RunFile {
         data.join("gateway.json")
     }
 
-    /// Whether its process is still there; where that cannot be seen, it is taken for running.
+    /// Whether its process is still there, and not another one of its number; where that cannot be seen, it is taken for running.
     pub(crate) fn runs(&self) -> bool {
-        let processes = Path::new("/proc");
-        !processes.join("self").exists() || processes.join(self.pid.to_string()).exists()
+        if !Path::new(PROCESSES).join("self").exists() {
+            return true;
+        }
+        let Some(found) = began(self.pid) else {
+            return false;
+        };
+        // Written by an earlier version, it does not say.
+        self.began.is_none_or(|began| began == found)
     }
 
     /// What is there; nothing where nothing runs.
@@ -136,6 +149,14 @@ impl RunFile {
             pid: self.pid,
         })
     }
+}
+
+/// When a process began; nothing where there is none, or the system does not tell.
+fn began(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(Path::new(PROCESSES).join(pid.to_string()).join("stat")).ok()?;
+    // proc_pid_stat(5): the second field is a name in parentheses, which may have any characters; the 22nd is wanted.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Takes the file away again when the process ends in order, unless another has put its own in its place.
@@ -166,6 +187,7 @@ mod tests {
         assert_eq!(RunFile::read(&path).expect("nothing is fine"), None);
         let run = RunFile {
             pid: 7,
+            began: None,
             peers: vec!["/ip4/127.0.0.1/tcp/1/p2p/x".to_owned()],
             ..RunFile::of_this_process()
         };
@@ -185,6 +207,13 @@ mod tests {
         drop(placed);
         assert_eq!(RunFile::read(&path).expect("read"), Some(other.clone()));
         assert!(other.runs());
+        // Its number is another process's by now.
+        let before = other.began.map(|began| began + 1);
+        let stale = RunFile {
+            began: before,
+            ..other.clone()
+        };
+        assert_eq!(stale.runs(), before.is_none());
         drop(others);
         assert!(!path.exists());
         fs::write(&path, "{}").expect("written");

@@ -2,6 +2,7 @@
 //! library's; this module plugs in the registry of this process or the nodes that it was told of.
 
 mod alone;
+mod claims;
 mod keys;
 mod operated;
 mod ordinary;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dotkey_proto::dns::WireName;
 use dotkey_resolver::ordinary::{Local, Ordinary};
+use dotkey_resolver::rebinding::Rebinding;
 use dotkey_resolver::upstream::{Address, Anchors, Route, Settings as Ways, Upstream};
 
 use crate::config::{ResolverSettings, Settings, bad};
@@ -21,6 +22,16 @@ pub(super) fn plan(upstreams: &[String], settings: &Settings) -> Result<Ordinary
     Ok(Ordinary {
         local: local(set)?,
         upstream: ways(upstreams, settings)?,
+    })
+}
+
+/// Which names may have private addresses, ours and ordinary ones alike.
+pub(super) fn rebinding(settings: &Settings) -> Result<Rebinding> {
+    let set = &settings.resolver;
+    let names = names("private_names", set.private_names.as_deref())?;
+    Ok(match set.private_answers {
+        Some(true) => Rebinding::allowed(),
+        _ => Rebinding::refused_but_of(names),
     })
 }
 
@@ -61,8 +72,7 @@ fn ways(upstreams: &[String], settings: &Settings) -> Result<Option<Upstream>> {
             "negative_trust_anchors",
             set.negative_trust_anchors.as_deref(),
         )?,
-        private_answers: set.private_answers == Some(true),
-        private_names: names("private_names", set.private_names.as_deref())?,
+        rebinding: rebinding(settings)?,
         authorities: authorities.transpose()?,
         ours: ours.ok(),
     };
@@ -134,8 +144,8 @@ mod tests {
             data: "data".into(),
             suffix: dotkey_proto::name::Suffix::KEY,
             node: toml::from_str("").expect("none"),
+            gateway: toml::from_str("").expect("none"),
             resolver,
-            gateway: Default::default(),
             log: crate::config::LogSettings {
                 filter: None,
                 format: None,

@@ -7,6 +7,7 @@ use std::thread;
 
 use dotkey_resolver::answer::made_up::{Gateway, Via};
 use dotkey_resolver::ordinary::Ordinary;
+use dotkey_resolver::rebinding::Rebinding;
 use dotkey_resolver::server::{Access, Listen, Prefix, QueryLog, Rules};
 use dotkey_resolver::transport::Transport;
 
@@ -48,6 +49,7 @@ pub(crate) struct Plan {
     pub(super) nodes: Vec<String>,
     pub(super) via: Via,
     pub(super) ordinary: Arc<Ordinary>,
+    pub(super) rebinding: Rebinding,
     pub(super) access: Access,
     pub(super) answers_per_sec: Option<u32>,
     /// Of each kind of answers.
@@ -97,6 +99,7 @@ impl Plan {
             nodes: several(&args.nodes, set.nodes.as_ref()),
             via: via(set.resources.as_deref())?,
             ordinary: Arc::new(ordinary::plan(&upstream, settings)?),
+            rebinding: ordinary::rebinding(settings)?,
             access: access(set.allow.as_deref())?,
             answers_per_sec: rate(set.answers_per_second.as_deref())?,
             cache_bytes: cache_bytes(set.cache_max.as_deref())?,
@@ -117,6 +120,7 @@ impl Plan {
     pub(super) fn rules(&self) -> Result<Rules> {
         let mut rules = Rules::new(self.via.clone());
         rules.ordinary = Arc::clone(&self.ordinary);
+        rules.rebinding.clone_from(&self.rebinding);
         rules.access.clone_from(&self.access);
         rules.nsid.clone_from(&self.nsid);
         rules.query_log = self.query_log.as_ref().map(open).transpose()?;

@@ -1,12 +1,24 @@
 //! The registry of this process as one of the resolver's sources.
 
+use std::time::Duration;
+
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::Subject;
 use dotkey_proto::record::{Kind, place};
 use dotkey_registry::dht::core::Effort;
 use dotkey_registry::dht::peer::Position;
 use dotkey_registry::node::Node;
-use dotkey_resolver::source::{Fetch, Hint, Origin, Source, SourceError, Wanted};
+use dotkey_registry::node::ledger::Unanswered;
+use dotkey_resolver::source::{Fetch, Hint, Origin, SOURCE_TIMEOUT, Source, SourceError, Wanted};
+use tokio::time::{Instant, sleep};
+
+/// A ledger that has just begun has its first certificate within seconds: a question waits for it rather than fail. A stub waits for 5 s.
+const CERTIFIED_WITHIN: Duration = Duration::from_secs(3);
+
+/// How often is looked whether it is there.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+const _: () = assert!(CERTIFIED_WITHIN.as_secs() < SOURCE_TIMEOUT.as_secs());
 
 /// A node of this process.
 #[derive(Clone, Debug)]
@@ -38,11 +50,18 @@ impl Source for Registry {
             let Some(ledger) = self.0.ledger().cloned() else {
                 return Ok(None);
             };
-            let subject = subject.clone();
-            // It reads from the disk.
-            let proved = tokio::task::spawn_blocking(move || ledger.prove(&subject, epoch));
-            let proved = proved.await.map_err(|error| refused(&error))?;
-            Ok(Some(proved.map_err(|error| refused(&error))?.encode()))
+            let until = Instant::now() + CERTIFIED_WITHIN;
+            loop {
+                let (ledger, subject) = (ledger.clone(), subject.clone());
+                // It reads from the disk.
+                let proved = tokio::task::spawn_blocking(move || ledger.prove(&subject, epoch));
+                match proved.await.map_err(|error| refused(&error))? {
+                    Err(Unanswered::Uncertified) if Instant::now() < until => {
+                        sleep(LOOK_INTERVAL).await;
+                    }
+                    proved => return Ok(Some(proved.map_err(|error| refused(&error))?.encode())),
+                }
+            }
         })
     }
 

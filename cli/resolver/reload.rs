@@ -35,7 +35,7 @@ const NOT_OF_ORDINARY_NAMES: &[&str] = &[
 ];
 
 /// Settings that answers under the suffix depend on.
-const OF_OURS: &[&str] = &["resources"];
+const OF_OURS: &[&str] = &["private_answers", "private_names", "resources"];
 
 /// What a reload works on.
 pub(super) struct Reload {

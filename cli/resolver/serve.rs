@@ -12,7 +12,7 @@ use tokio::task::{JoinSet, block_in_place};
 
 use super::operated::Operated;
 use super::reload::{LastReload, Reload};
-use super::{Plan, Registry, keys, signer};
+use super::{Plan, Registry, claims, keys, signer};
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::limits;
@@ -57,6 +57,10 @@ impl Running {
                 }
             }
         });
+        if let Some(ledger) = node.ledger() {
+            let telling = claims::tell(ledger.clone(), Arc::clone(&running.service));
+            running.tasks.spawn(telling);
+        }
         Ok(running)
     }
 

@@ -1,4 +1,5 @@
-//! Counts as people read them. Every message that counts something says it by [`counted`].
+//! Counts and times as people read them. Every message that counts something says it by [`counted`], and how long something takes, or is ago, to the second
+//! by [`lasting`].
 
 use core::fmt;
 
@@ -36,6 +37,43 @@ fn plural(noun: &str) -> (&str, &'static str) {
     }
 }
 
+/// A number of seconds, exactly.
+#[derive(Clone, Copy, Debug)]
+pub struct Lasting(u64);
+
+/// `2 h 5 min`, `90 days`, `1 h 1 s`: exactly, so that what is a second over a bound does not read as the bound.
+#[must_use]
+pub const fn lasting(secs: u64) -> Lasting {
+    Lasting(secs)
+}
+
+impl fmt::Display for Lasting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(secs) = *self;
+        let days = secs / 86_400;
+        let mut gap = "";
+        if days > 0 {
+            write!(f, "{}", counted(days, "day"))?;
+            gap = " ";
+        }
+        for (count, unit) in [
+            (secs / 3600 % 24, "h"),
+            (secs / 60 % 60, "min"),
+            (secs % 60, "s"),
+        ] {
+            if count > 0 {
+                write!(f, "{gap}{count} {unit}")?;
+                gap = " ";
+            }
+        }
+        if secs == 0 {
+            f.write_str("0 s")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +96,21 @@ mod tests {
         }
         assert_eq!(counted(1_usize, "byte").to_string(), "1 byte");
         assert_eq!(counted(-1_i64, "second").to_string(), "-1 seconds");
+    }
+    #[test]
+    fn a_time_is_told_to_the_second() {
+        for (secs, expected) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3600, "1 h"),
+            (3601, "1 h 1 s"),
+            (7500, "2 h 5 min"),
+            (86_400, "1 day"),
+            (90 * 86_400 + 3661, "90 days 1 h 1 min 1 s"),
+            (u64::MAX, "213503982334601 days 7 h 15 s"),
+        ] {
+            assert_eq!(lasting(secs).to_string(), expected);
+        }
     }
 }

@@ -27,6 +27,8 @@ pub mod edns;
 #[cfg(feature = "server")]
 pub mod ordinary;
 #[cfg(feature = "server")]
+pub mod rebinding;
+#[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
 pub mod tls;

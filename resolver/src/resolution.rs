@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use dotkey_proto::dns::{Owner, RecordType, WireName};
+use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::{Bundle, VerifiedProof};
 use dotkey_proto::record::{Record, Verified};
 use dotkey_proto::time::Timestamp;
@@ -23,6 +24,8 @@ pub struct Resolution {
     pub(crate) origin: WireName,
     pub(crate) owner: Owner,
     pub(crate) held: Arc<Held>,
+    /// The identities whose records led to it, each once.
+    pub(crate) through: Vec<KeyId>,
     pub(crate) claim: Option<Arc<Claim>>,
     pub(crate) trace: Vec<Step>,
     pub(crate) now: Timestamp,

@@ -209,6 +209,15 @@ const OBJECTS: &[(&[&str], &[&str])] = &[
     ),
     (&["completions", "bash"], &["script"]),
     (&["man"], &["page"]),
+    (
+        &["trust", "install", "--store", "chromium"],
+        &["authority", "stores"],
+    ),
+    (&["trust", "show"], &["authority", "stores"]),
+    (
+        &["trust", "uninstall", "--store", "chromium"],
+        &["authority", "stores"],
+    ),
     (&["man", "--out", "pages"], &["folder"]),
 ];
 

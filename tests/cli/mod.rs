@@ -122,7 +122,7 @@ impl Place {
 }
 
 /// Runs a program to its end, and keeps what it prints.
-fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     finish(command.stdout(Stdio::piped()))
 }
 
@@ -152,7 +152,7 @@ impl Run {
         String::from_utf8(self.0.stdout.clone()).expect("UTF-8")
     }
 
-    fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8(self.0.stderr.clone()).expect("UTF-8")
     }
 

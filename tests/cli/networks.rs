@@ -130,7 +130,15 @@ fn one_folder_follows_one_network() {
         (ids[0].as_str(), &"data/network.toml".into())
     );
     // Again is no other.
-    place.run(&["network", "join", "one/genesis.toml"]).ok();
+    let again = place.run(&["network", "join", "one/genesis.toml"]).ok();
+    assert!(again.stdout().contains("`peers` in its run.json"));
+    let address = "/ip4/127.0.0.1/udp/4380/quic-v1";
+    place
+        .run(&["network", "join", address])
+        .fails(2, "the start of the node");
+    place
+        .run(&["node", "--ports", "auto", "--join", address])
+        .fails(2, "`peers` in its run.json");
     let shown = place.json(&["network", "show"]);
     assert_eq!(
         (text(&shown["network"]), &shown["own_identity"]),

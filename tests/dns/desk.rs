@@ -48,6 +48,8 @@ impl Desk {
         let up = ["up", "--ports", "auto", "--json"];
         let mut command = machines.command(&place, "desk", &up);
         command.env("DOTKEY_RESOLVER_DNS", "127.0.0.1:53");
+        // The page of the desk's user is on the desk.
+        command.env("DOTKEY_RESOLVER_PRIVATE_NAMES", place.name_of("alice"));
         let running = place.started(command, "data");
         let published = machines.command(
             &place,

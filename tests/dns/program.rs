@@ -19,7 +19,7 @@ fn a_claimed_name_is_answered_and_nobodys_is_denied() {
         let said = world.dig(&["hello.key", "A", "+short"]);
         (said.trim() == "192.0.2.1").then_some(())
     };
-    // The denial was kept for ten seconds.
+    // The block with the claim lets go of the denial that is kept.
     crate::cli::nodes::eventually("the name is answered", answered);
 }
 

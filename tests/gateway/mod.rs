@@ -1,6 +1,8 @@
 //! The gateway of the built program between visitors and the servers that people really run: nginx, HAProxy, Caddy and Node.
 
+mod authority;
 mod failover;
+mod operated;
 mod parsed;
 mod servers;
 

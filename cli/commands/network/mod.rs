@@ -80,20 +80,37 @@ fn init(args: &NetworkInitArgs) -> Result<Answer> {
 
 fn join(file: &Path, context: &Context<'_>) -> Result<Answer> {
     let data = &context.settings.data;
+    check_no_address(file)?;
     let genesis = network::read(file)?;
     files::check_folder(data)?;
     files::make_private_folder(data)?;
     network::save(data, &genesis)?;
     let text = format!(
-        "{} follows the network `{}` from now on.\n  id  {}\nNext: start the node with `dotkey node --data {} --join ADDRESS`, with the address of a node of that network.",
+        "{} follows the network `{}` from now on.\n  id  {}\nNext: start the node with `dotkey node --data {} --join ADDRESS`. ADDRESS is that of any node of that network: it prints it when it starts, and keeps it under `peers` in its run.json; it is written as {}",
         data.display(),
         genesis.name,
         network::id(&genesis),
-        files::quoted(data)
+        files::quoted(data),
+        network::ADDRESS_EXAMPLE
     );
     let mut object = in_json(&genesis);
     object["genesis"] = network::file_of(data).display().to_string().into();
     Ok(Answer::new(object, text))
+}
+
+/// A network is joined by its genesis; whoever has a node's address instead is told what that is for.
+fn check_no_address(file: &Path) -> Result<()> {
+    let given = file.display().to_string();
+    let begins = ["/ip4/", "/ip6/", "/dns"];
+    if file.exists() || !begins.iter().any(|begin| given.starts_with(begin)) {
+        return Ok(());
+    }
+    Err(CliError::usage(
+        format!("`{given}` is the address of a node, and no genesis"),
+        format!(
+            "give the genesis of the network, which who founded it gives out; the address is for the start of the node: `dotkey node --join {given}`"
+        ),
+    ))
 }
 
 fn show(args: &NetworkShowArgs, context: &Context<'_>) -> Result<Answer> {

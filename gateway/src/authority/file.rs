@@ -69,7 +69,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Contents, String> {
     }
     let mut sections = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
-        let (kind, content) = section.map_err(|error| format!("it is no PEM ({error})"))?;
+        let (kind, content) = section.map_err(|_| "it is no PEM".to_owned())?;
         sections.push((kind, Zeroizing::new(content)));
     }
     let kinds: Vec<SectionKind> = sections.iter().map(|(kind, _)| *kind).collect();

@@ -6,8 +6,8 @@ use dotkey_proto::name::Suffix;
 use dotkey_proto::time::Timestamp;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
-    SerialNumber, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    date_time_ymd,
 };
 
 use super::constraints;
@@ -24,6 +24,13 @@ const LEAF_BACKDATED_SECS: u64 = 3_600;
 
 /// A week: long enough that a leaf is made seldom, short enough that one of a name that is gone is soon worth nothing.
 pub(super) const LEAF_SECS: u64 = 7 * DAY_SECS;
+
+/// `id-ce-keyUsage`, and the bits of RFC 5280 section 4.2.1.3 behind the number of those that are unused.
+const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
+/// keyCertSign and cRLSign.
+const SIGNS_CERTIFICATES: [u8; 2] = [1, 0b0000_0110];
+/// digitalSignature.
+const SIGNS_HANDSHAKES: [u8; 2] = [7, 0b1000_0000];
 
 /// RFC 5280 appendix A.1: a common name has at most 64 characters.
 const COMMON_NAME_MAX: usize = 64;
@@ -104,7 +111,7 @@ fn signing(
 ) -> Result<CertificateParams, AuthorityError> {
     let mut params = plain(common_name, validity)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.custom_extensions.push(key_usage(SIGNS_CERTIFICATES));
     let mut limits = CustomExtension::from_oid_content(constraints::OID, constraints::of(suffix));
     limits.set_criticality(true);
     params.custom_extensions.push(limits);
@@ -161,11 +168,21 @@ pub(super) fn leaf(
     let mut params = plain(shown.to_owned(), validity)?;
     // Said by leaving it out: rcgen would write the default, which DER forbids.
     params.is_ca = IsCa::NoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.custom_extensions.push(key_usage(SIGNS_HANDSHAKES));
     params.subject_alt_names = names;
     let key = new_key()?;
     let signed = params.signed_by(&key, &issuer.certificate, &issuer.key);
     Ok((signed.map_err(not_made)?, key, validity))
+}
+
+/// Written here, because rcgen adds a byte of zeroes, which DER forbids (X.690 section 11.2.2).
+fn key_usage(bits: [u8; 2]) -> CustomExtension {
+    const BIT_STRING: u8 = 3;
+    let [unused, bits] = bits;
+    let content = vec![BIT_STRING, 2, unused, bits];
+    let mut usage = CustomExtension::from_oid_content(KEY_USAGE, content);
+    usage.set_criticality(true);
+    usage
 }
 
 fn named(common_name: String) -> DistinguishedName {

@@ -22,7 +22,7 @@ pub(super) const KEPT_MAX: usize = 4_096;
 /// A leaf that ends within two days is made anew, so that no visitor meets one that ends while it is shown.
 pub(super) const RENEWED_BEFORE_SECS: u64 = 2 * 86_400;
 
-/// Names that are being looked up at once. Connections that wait for the same name count once for each.
+/// Names that are being looked up at once, however many visitors wait for each.
 pub(super) const ASKED_MAX: usize = 512;
 
 const _: () = assert!(RENEWED_BEFORE_SECS < super::issue::LEAF_SECS);
@@ -144,15 +144,9 @@ impl Leaves {
             Some((leaf, true)) => Some(leaf),
             None => None,
         };
-        let made = match self.asked.try_acquire() {
-            // Who waits for the same name waits for the same leaf.
-            Ok(_place) => {
-                self.flights
-                    .join(name.clone(), self.made(name, ask, now))
-                    .await
-            }
-            Err(_) => Err(Refused::Busy),
-        };
+        // Who waits for the same name waits for the same leaf.
+        let made = self.flights.join(name.clone(), self.made(name, ask, now));
+        let made = made.await;
         // One that ends soon is better than none.
         made.or_else(|refused| ends_soon.ok_or(refused))
     }
@@ -196,6 +190,7 @@ impl Leaves {
                 file: self.authority.file().display().to_string(),
             });
         }
+        let _place = self.asked.try_acquire().map_err(|_| Refused::Busy)?;
         let name_text = name.to_string();
         match ask.ask(name).await {
             Answer::Resolves => {}

@@ -15,6 +15,8 @@ mod constraints;
 mod describe;
 mod error;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzed;
 mod issue;
 mod leaves;
 mod operated;
@@ -230,11 +232,13 @@ fn wrong_limits(path: &Path, root: &Described, suffix: &Suffix) -> AuthorityErro
         .first()
         .and_then(|it| it.strip_prefix("DNS:"));
     match made_for {
-        Some(made_for) if made_for != suffix.as_ascii() => AuthorityError::OtherSuffix {
-            file,
-            made_for: made_for.to_owned(),
-            wanted: suffix.to_string(),
-        },
+        Some(made_for) if made_for != suffix.as_ascii() && Suffix::parse(made_for).is_ok() => {
+            AuthorityError::OtherSuffix {
+                file,
+                made_for: made_for.to_owned(),
+                wanted: suffix.to_string(),
+            }
+        }
         _ => AuthorityError::Damaged {
             file,
             what: "its certificates are not limited to the suffix as they should be".to_owned(),

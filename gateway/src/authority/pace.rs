@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// All names together: at some 100 µs a leaf, a hundredth of a core.
+/// All names together: at 0.2 ms a leaf, a fiftieth of a core.
 pub(super) const ALL: Rate = Rate {
     at_once: 400.0,
     per_sec: 100.0,

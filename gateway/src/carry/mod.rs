@@ -22,6 +22,7 @@ pub(crate) use body::Ended;
 pub use body::{Carried, Outgoing};
 pub use check::watch_over;
 pub use headers::{ARRIVED_HEADERS, Arrived, is_loop};
+pub(crate) use pinned::WrongKey;
 pub use pinned::pinned;
 pub use request::{Given, Replay};
 pub use served::{Served, Spent, Try, Undone};

@@ -47,7 +47,7 @@ pub fn pinned(pins: &[[u8; 32]], alpn: &[&[u8]]) -> ClientConfig {
     "it presented the key {}, which the record does not pin",
     hex(presented)
 )]
-pub(super) struct WrongKey {
+pub(crate) struct WrongKey {
     presented: [u8; 32],
 }
 
@@ -57,7 +57,7 @@ fn hex(bytes: &[u8]) -> String {
 
 impl WrongKey {
     /// Whether that is why a handshake failed.
-    pub(super) fn of(error: &std::io::Error) -> Option<&Self> {
+    pub(crate) fn of(error: &std::io::Error) -> Option<&Self> {
         let tls = error.get_ref()?.downcast_ref::<Error>()?;
         let Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = tls else {
             return None;

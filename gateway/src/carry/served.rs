@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::{Pins, Resource};
+use dotkey_proto::zone::{Pins, Provider, Resource};
 use http::Response;
 
 use super::attempt::is_worth_another;
@@ -92,11 +92,8 @@ impl Served {
         let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|id, lines| {
-            let known = &lines.way.provider;
-            let same = |now: &Arc<dotkey_proto::zone::Provider>| {
-                now.pins == known.pins && now.protocol == known.protocol
-            };
-            before == wanted && members.get(id).is_some_and(same)
+            let now = members.get(id);
+            before == wanted && now.is_some_and(|now| is_spoken_to_alike(&lines.way.provider, now))
         });
     }
 
@@ -127,7 +124,12 @@ impl Served {
             );
             Arc::new(Lines::new(way))
         };
-        lines.entry(choice.member).or_insert_with(made).clone()
+        let lines = lines.entry(choice.member).or_insert_with(made);
+        // A record may have changed between the choice and now, in either order.
+        if !is_spoken_to_alike(&lines.way.provider, &choice.provider) {
+            *lines = made();
+        }
+        lines.clone()
     }
 
     /// Closes connections that have waited too long.
@@ -232,6 +234,11 @@ impl Served {
             Err(Undone::Budget)
         }
     }
+}
+
+/// Whether connections to a provider, as one record has it, serve for it as another has it.
+fn is_spoken_to_alike(one: &Provider, other: &Provider) -> bool {
+    one.pins == other.pins && one.protocol == other.protocol
 }
 
 /// Whether the record demands pins of every provider of the resource.

@@ -17,6 +17,7 @@ use super::metrics::Metrics;
 use super::page::Problem;
 use super::scoped::Place;
 use super::stickiness::Client;
+use super::trace::{Numbers, Trace};
 use crate::carry::{Arrived, Carried, Given, Served, Spent, Undone, upgrade_wanted};
 use crate::choose::{NoProvider, Wish};
 use crate::request::{RequestError, RequestKey, Suffixes};
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) links: Arc<dyn Links>,
     pub(super) metrics: Metrics,
     pub(super) log: RwLock<Option<Arc<AccessLog>>>,
+    pub(super) numbers: Numbers,
 }
 
 /// Which name a request is for, and what its provider is asked for.
@@ -51,6 +53,7 @@ struct Noted {
     resource: Option<Box<str>>,
     spent: Spent,
     problem: Option<&'static str>,
+    trace: Option<Trace>,
 }
 
 /// Answers a request.
@@ -137,6 +140,7 @@ impl Shared {
             token: client.token.as_deref(),
             tried: &[],
         };
+        noted.trace = Some(Trace::go_on(request.headers_mut(), &self.numbers));
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -383,6 +387,7 @@ impl Noted {
             resource: None,
             spent: Spent::default(),
             problem: None,
+            trace: None,
         }
     }
 
@@ -415,6 +420,7 @@ impl Noted {
             "took_ms": took.as_secs_f64() * 1000.0,
             "tries": tries.collect::<Vec<_>>(),
             "problem": self.problem,
+            "trace": self.trace.map(|trace| trace.to_string()),
         });
         format!("{line}\n")
     }

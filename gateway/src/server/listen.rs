@@ -23,6 +23,7 @@ use super::handle::{Shared, handle};
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
+use super::trace::Numbers;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::request::Suffixes;
@@ -87,6 +88,7 @@ impl Gateway {
             links,
             metrics: Metrics::default(),
             log: RwLock::new(log.map(Arc::new)),
+            numbers: Numbers::new(),
         });
         let (drain, drained) = watch::channel(false);
         let mut listeners = Vec::new();

@@ -205,16 +205,19 @@ impl Sites {
         all
     }
 
-    /// Other names may lead to private addresses from now on. What is ready is made ready anew.
+    /// Other names may lead to private addresses from now on. Where that is a change, what is ready is made ready anew.
     pub fn set_private_names(&self, names: PrivateNames) {
-        *self
+        let mut now = self
             .private_names
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = names;
-        self.sites
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+            .unwrap_or_else(PoisonError::into_inner);
+        if *now != names {
+            *now = names;
+            self.sites
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
+        }
     }
 
     /// The resolver behind it.

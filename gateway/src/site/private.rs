@@ -12,7 +12,7 @@ impl PrivateNames {
         Self(names.into_iter().map(normal).collect())
     }
 
-    pub(super) fn cover(&self, name: &str) -> bool {
+    pub(crate) fn cover(&self, name: &str) -> bool {
         let covers = |listed: &str| {
             listed == "*"
                 || name

@@ -3,6 +3,8 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use crate::site::PrivateNames;
+
 /// A listener to be.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -12,9 +14,9 @@ pub struct Config {
     pub way: Way,
     /// Where this gateway is, in the words that records use.
     pub region: Option<String>,
-    /// Whether records may lead to this machine and to private networks. A name that anyone can choose must not open what is behind
+    /// Names whose records may lead to this machine and to private networks. One that anyone can choose must not open what is behind
     /// the operator's own door.
-    pub private_providers: bool,
+    pub private_names: PrivateNames,
     /// What it keeps to.
     pub bounds: Bounds,
 }

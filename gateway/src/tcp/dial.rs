@@ -1,13 +1,12 @@
 //! Connecting to a provider: its address, its place among the connections, its TLS and its key.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use dotkey_proto::zone::{Host, Provider, Scheme};
-use dotkey_resolver::server::Access;
+use dotkey_proto::zone::{Host, Provider};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -15,10 +14,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::carry::address::addresses;
+use crate::carry::{WrongKey, pinned};
+
 use super::counters::count;
 use super::events::Event;
 use super::listener::Shared;
-use super::pinned;
 use super::shards::postgres::startup::ssl_request;
 use super::standing::{Fault, Who};
 
@@ -65,9 +66,10 @@ impl Drop for Hold {
     }
 }
 
-/// Connects to one provider, and notes how it went.
+/// Connects to one provider of a name, and notes how it went.
 pub(super) async fn dial(
     shared: &Arc<Shared>,
+    name: &str,
     provider: &Provider,
     opening: Opening,
 ) -> Result<Reached, DialError> {
@@ -81,11 +83,9 @@ pub(super) async fn dial(
         shared: Arc::clone(shared),
         who: who.clone(),
     };
-    let opened = timeout(
-        shared.config.bounds.connect,
-        open(shared, provider, opening),
-    )
-    .await;
+    let may_be_private = shared.config.private_names.cover(name);
+    let opening = open(may_be_private, provider, opening);
+    let opened = timeout(shared.config.bounds.connect, opening).await;
     let late = || DialError::Unreachable("it did not answer in time".to_owned());
     let error = match opened.unwrap_or_else(|_| Err(late())) {
         Ok(stream) => {
@@ -110,24 +110,14 @@ pub(super) async fn dial(
 }
 
 async fn open(
-    shared: &Arc<Shared>,
+    may_be_private: bool,
     provider: &Provider,
     opening: Opening,
 ) -> Result<Stream, DialError> {
-    let unreachable = |error: io::Error| DialError::Unreachable(error.to_string());
-    let parts = provider.url.parts();
-    let port = parts.port.or(parts.scheme.default_port());
-    let port = port.expect("the zone's rules ask for a port where the scheme has none");
-    let addresses = addresses(parts.host, port).await.map_err(unreachable)?;
+    let addresses = addresses(&provider.url, may_be_private).await;
+    let addresses = addresses.map_err(|error| DialError::Unreachable(error.to_string()))?;
     let mut failure = "its host has no address".to_owned();
     for address in addresses {
-        if !shared.config.private_providers && is_private(address.ip()) {
-            failure = format!(
-                "{} is an address of this machine or of a private network; where that is meant, set `private_providers`",
-                address.ip()
-            );
-            continue;
-        }
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 let _ = stream.set_nodelay(true);
@@ -137,24 +127,6 @@ async fn open(
         }
     }
     Err(DialError::Unreachable(failure))
-}
-
-async fn addresses(host: Host<'_>, port: u16) -> io::Result<Vec<SocketAddr>> {
-    /// More than any provider needs; each takes time when it is dead.
-    const ADDRESSES_MAX: usize = 8;
-    Ok(match host {
-        Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
-        Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
-        Host::Domain(name) => tokio::net::lookup_host((name, port))
-            .await?
-            .take(ADDRESSES_MAX)
-            .collect(),
-    })
-}
-
-fn is_private(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_unspecified() || address.is_multicast() || Access::private().allows(address)
 }
 
 async fn secure(
@@ -179,7 +151,6 @@ async fn secure(
         }
     }
     let parts = provider.url.parts();
-    debug_assert!(parts.scheme != Scheme::Http, "not a way for requests");
     let name = match parts.host {
         Host::Ipv4(address) => ServerName::from(IpAddr::from(address)),
         Host::Ipv6(address) => ServerName::from(IpAddr::from(address)),
@@ -188,13 +159,13 @@ async fn secure(
             name.map_err(|error| DialError::Unreachable(error.to_string()))?
         }
     };
-    let connector = TlsConnector::from(pinned::client_config(&provider.pins));
+    let connector = TlsConnector::from(Arc::new(pinned(&provider.pins, &[])));
     match connector.connect(name, stream).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(error) if pinned::is_other_key(&error) => Err(DialError::OtherKey(
-            "it presented a key that the record does not name".to_owned(),
-        )),
-        Err(error) => Err(unreachable(error)),
+        Err(error) => Err(match WrongKey::of(&error) {
+            Some(wrong) => DialError::OtherKey(wrong.to_string()),
+            None => unreachable(error),
+        }),
     }
 }
 

@@ -84,6 +84,7 @@ impl Listener {
         resolver: Resolver,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
+        dotkey_resolver::tls::install_provider();
         let wrong = |error| StartError {
             address: config.address,
             error,

@@ -13,7 +13,6 @@ mod dial;
 mod events;
 pub mod hello;
 mod listener;
-mod pinned;
 mod pipe;
 mod seats;
 pub mod shards;

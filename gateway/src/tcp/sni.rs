@@ -48,7 +48,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, mut client: TcpStream) -> Closed
             .await;
         }
     };
-    match reach(shared, &providers, hello.received()).await {
+    match reach(shared, &name, &providers, hello.received()).await {
         Ok((reached, url)) => pass(shared, client, reached, &url).await,
         Err(why) => {
             count(&shared.counters.unreached);
@@ -105,6 +105,7 @@ async fn providers(shared: &Shared, name: &str) -> Result<Vec<Provider>, String>
 /// Connects to the first that can be reached, and gives it what the client has sent.
 async fn reach(
     shared: &Arc<Shared>,
+    name: &str,
     providers: &[Provider],
     sent: &[u8],
 ) -> Result<(Reached, String), String> {
@@ -117,7 +118,7 @@ async fn reach(
     let mut tried = Vec::new();
     let trying = async {
         for provider in &order {
-            match dial(shared, provider, Opening::Untouched).await {
+            match dial(shared, name, provider, Opening::Untouched).await {
                 // It has seen nothing until this is written; from then on it is its connection.
                 Ok(mut reached) => match reached.stream.write_all(sent).await {
                     Ok(()) => return Some((reached, provider.url.to_string())),

@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+/// A digest or two with what stands around them: growing up to there byte by byte would ask for room five times.
+const BYTES_USUAL: usize = 64;
+
 /// Appends items. Map keys are the caller's to order, or [`super::MapWriter`]'s.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
@@ -9,10 +12,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// An empty one.
+    /// An empty one, with room for what is usual.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_capacity(BYTES_USUAL)
     }
 
     /// An empty one with room for `capacity` bytes.

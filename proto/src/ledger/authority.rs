@@ -16,7 +16,14 @@ use crate::signature::{Envelope, SignatureError};
 pub struct SignedTransaction {
     bytes: Vec<u8>,
     digest: [u8; 32],
+    signatures: usize,
     transaction: Transaction,
+}
+
+/// The name of a transaction's bytes, signatures included.
+#[must_use]
+pub fn transaction_digest(bytes: &[u8]) -> [u8; 32] {
+    blake3::derive_key("dotkey transaction digest v1", bytes)
 }
 
 /// How a transaction's chain stands to what the ledger has pinned.
@@ -34,10 +41,11 @@ impl SignedTransaction {
     /// # Errors
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
-        let transaction = Transaction::decode(bytes)?;
+        let (transaction, signatures) = Transaction::decode_counting(bytes)?;
         Ok(Self {
             bytes: bytes.to_vec(),
-            digest: blake3::derive_key("dotkey transaction digest v1", bytes),
+            digest: transaction_digest(bytes),
+            signatures,
             transaction,
         })
     }
@@ -60,6 +68,12 @@ impl SignedTransaction {
         self.digest
     }
 
+    /// How many signatures are on it and in its chain.
+    #[must_use]
+    pub fn signatures(&self) -> usize {
+        self.signatures
+    }
+
     /// Verifies its chain and its signatures, which the admins of the chain's newest policy made.
     ///
     /// # Errors
@@ -68,7 +82,7 @@ impl SignedTransaction {
         let envelope = Envelope::decode(&self.bytes).expect("it was decoded");
         let chain = Chain::encode(&self.transaction.chain);
         let chain = Chain::decode(&chain)?;
-        let found = envelope.signatures.len() + chain.signature_count();
+        let found = self.signatures;
         if found > TRANSACTION_SIGNATURES_MAX {
             let max = TRANSACTION_SIGNATURES_MAX;
             return Err(AuthorityError::TooManySignatures { found, max });

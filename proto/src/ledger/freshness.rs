@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::limits::{FRESHNESS_SECS_MAX, HEADER_AHEAD_SECS_MAX};
 use crate::time::Timestamp;
-use crate::words::counted;
+use crate::words::lasting;
 
 /// The time of a check, and how old a header it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub enum FreshnessError {
     /// The header is too old.
     #[error(
         "the proof's block is of {time}, {} before {now}; at most {} old is allowed here",
-        counted(*age_secs, "second"),
-        counted(*age_secs_max, "second")
+        lasting(*age_secs),
+        lasting(*age_secs_max)
     )]
     Stale {
         /// The header's time.
@@ -36,7 +36,8 @@ pub enum FreshnessError {
     },
     /// The header is of a time to come.
     #[error(
-        "the proof's block is of {time}, and it is {now} here; more than {HEADER_AHEAD_SECS_MAX} seconds ahead is a wrong clock, here or there"
+        "the proof's block is of {time}, and it is {now} here; more than {} ahead is a wrong clock, here or there",
+        lasting(HEADER_AHEAD_SECS_MAX)
     )]
     Ahead {
         /// The header's time.

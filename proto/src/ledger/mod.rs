@@ -28,7 +28,7 @@ mod validators;
 mod walk;
 
 pub use account::{Account, Announced, Undo, Usage};
-pub use authority::{AuthorityError, SignedTransaction, Standing};
+pub use authority::{AuthorityError, SignedTransaction, Standing, transaction_digest};
 pub use bls::{
     VOTING_KEY_BYTES, VOTING_SIGNATURE_BYTES, VotingKey, possession_namespace, vote_namespace,
 };

@@ -1,4 +1,6 @@
 mod chain;
+#[cfg(feature = "text")]
+mod genesis_file;
 mod light_client;
 mod validators;
 

@@ -192,14 +192,21 @@ impl Transaction {
     /// # Errors
     /// The first rule of form that is broken.
     pub fn decode(bytes: &[u8]) -> Result<Self, LedgerError> {
+        Self::decode_counting(bytes).map(|(transaction, _)| transaction)
+    }
+
+    /// Beside it how many signatures are on it and in its chain.
+    pub(super) fn decode_counting(bytes: &[u8]) -> Result<(Self, usize), LedgerError> {
         if bytes.len() > TRANSACTION_BYTES_MAX {
             let (what, len, max) = ("a transaction", bytes.len(), TRANSACTION_BYTES_MAX);
             return Err(CborError::TooLarge { what, len, max }.into());
         }
-        Self::decode_payload(Envelope::decode(bytes)?.payload)
+        let envelope = Envelope::decode(bytes)?;
+        let (transaction, of_chain) = Self::decode_payload(envelope.payload)?;
+        Ok((transaction, envelope.signatures.len() + of_chain))
     }
 
-    fn decode_payload(payload: &[u8]) -> Result<Self, LedgerError> {
+    fn decode_payload(payload: &[u8]) -> Result<(Self, usize), LedgerError> {
         let mut reader = Reader::new(payload)?;
         let mut map = reader.closed_map("a transaction")?;
         let version = map.required(1, |r| r.uint("the version of a transaction"))?;
@@ -219,15 +226,17 @@ impl Transaction {
         let action = map.required(6, Action::read)?;
         let opening = map.optional(7, read_stamp)?;
         map.close()?;
+        let signatures = chain.signature_count();
         let chain = chain.elements().map(<[u8]>::to_vec).collect();
-        Ok(Self {
+        let transaction = Self {
             network,
             key_id,
             nonce,
             chain,
             action,
             opening,
-        })
+        };
+        Ok((transaction, signatures))
     }
 
     /// All that it asks, as a wallet shows it: section 8.1.

@@ -10,7 +10,7 @@ use crate::limits::{CHECKPOINT_BYTES_MAX, HANDOVER_BYTES_MAX};
 use crate::record::{SEQUENCE_MAX, read_time};
 use crate::signature::Hex;
 use crate::time::Timestamp;
-use crate::words::counted;
+use crate::words::lasting;
 
 /// What a light client believes: the network, and who certifies its blocks from an epoch on. It comes from a genesis, from
 /// [`Trusted::follow`], or from where the client has kept it.
@@ -84,8 +84,8 @@ pub enum WalkError {
     /// What is trusted is too old to walk from.
     #[error(
         "what is known of the validators is of {since}, {} ago; at most {} is allowed here",
-        counted(*age_secs, "second"),
-        counted(*age_secs_max, "second")
+        lasting(*age_secs),
+        lasting(*age_secs_max)
     )]
     TrustExpired {
         /// Of when it is.

@@ -143,7 +143,7 @@ impl Worker {
         }
         let height = header.height;
         let import = self.chain.import(header, certificate);
-        let import = import.map_err(|error| halt(&error))?;
+        let import = import.map_err(|error| cut_short(&error))?;
         let next = import.next();
         self.import = Some(import);
         Ok(Done::Begun { height, next })
@@ -172,14 +172,15 @@ impl Worker {
         };
         import.add(chunk).map_err(|error| match error {
             ChainError::Snapshot(why) => Fault::Peer(why),
-            other => halt(&other),
+            other => cut_short(&other),
         })?;
         if !import.is_whole() {
             let next = import.next();
             return Ok(Done::Taken { next });
         }
         if let Some(import) = self.import.take() {
-            self.chain.adopt(import).map_err(|error| halt(&error))?;
+            let adopted = self.chain.adopt(import);
+            adopted.map_err(|error| cut_short(&error))?;
         }
         Ok(self.written())
     }
@@ -217,6 +218,17 @@ fn halt(error: &ChainError) -> Fault {
     Fault::Halt(error.to_string())
 }
 
+/// Why a state is not taken over any further. What is written of it stays, and the next start goes on with it.
+fn cut_short(error: &ChainError) -> Fault {
+    match error {
+        ChainError::NoSpace(_) => Fault::Halt(
+            "no space is left for the state that is taken over; free some and start the node again: it goes on behind the last chunk that was written"
+                .to_owned(),
+        ),
+        other => halt(other),
+    }
+}
+
 fn certified_and_refused(header: &Header, error: &ChainError) -> Fault {
     let why = match error {
         ChainError::Invalid(why) => format!(
@@ -226,4 +238,19 @@ fn certified_and_refused(header: &Header, error: &ChainError) -> Fault {
         other => other.to_string(),
     };
     Fault::Halt(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_that_the_node_has_to_be_started_again() {
+        let full = ChainError::NoSpace("no space; it goes on by itself".to_owned());
+        let Fault::Halt(why) = cut_short(&full) else {
+            panic!("it goes on");
+        };
+        assert!(why.contains("start the node again"), "{why}");
+        assert!(!why.contains("by itself"), "{why}");
+    }
 }

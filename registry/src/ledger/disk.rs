@@ -12,11 +12,12 @@ use jmt::{KeyHash, Version};
 
 use super::path::Way;
 use super::recent::{Recent, RecentNodes};
+use super::stale::{self, Damaged, Row, Stale};
 use super::state::{Changes, StateError, View};
 use super::update::Update;
 use crate::store::{Change, Column, Store, StoreError};
 
-/// Things of no use that one block removes: more than a block writes, so that they do not pile up.
+/// Things of no use that one block removes, or those of one block more: more than a block writes, so that they do not pile up.
 const PRUNED_MAX: usize = 4 * super::BLOCK_WRITES_MAX;
 
 /// A change of the store that owns its bytes.
@@ -65,12 +66,21 @@ impl Disk {
 
     /// Writes all of it or nothing, and returns when it is on disk.
     pub(super) fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
-        self.store.write(&changes(writes))
+        self.store.write(&changes(writes).collect::<Vec<_>>())
+    }
+
+    /// As [`Disk::write`], with a block's nodes, which are not copied for it.
+    pub(super) fn write_block(&self, update: &Update, writes: &[Write]) -> Result<(), StoreError> {
+        let column = Column::StateNodes;
+        let nodes = update.nodes.iter();
+        let nodes = nodes.map(|(key, value)| Change::Put { column, key, value });
+        let all: Vec<Change<'_>> = nodes.chain(changes(writes)).collect();
+        self.store.write(&all)
     }
 
     /// Writes all of it or nothing, on disk by the next [`Disk::write`].
     pub(super) fn write_later(&self, writes: &[Write]) -> Result<(), StoreError> {
-        self.store.write_later(&changes(writes))
+        self.store.write_later(&changes(writes).collect::<Vec<_>>())
     }
 
     /// A version that was written, and what it changed: from then on nothing older is taken for it.
@@ -79,8 +89,8 @@ impl Disk {
     }
 
     /// Nodes that were written, which the next blocks begin with.
-    pub(super) fn remember(&self, update: Update) {
-        self.nodes.pass(update);
+    pub(super) fn remember(&self, version: Version, update: Update) {
+        self.nodes.pass(version, update);
     }
 
     /// What stands at a place, as it was read or written lately, or else as the disk has it; and since which version.
@@ -125,22 +135,20 @@ impl Disk {
         found.map_err(unreadable)
     }
 
-    /// What it takes to write a version: nodes, values, and notes of what they replace.
+    /// What it takes to write a version beside its nodes: values, and a note of all that the version replaces.
     pub(super) fn writes(
         &self,
         version: Version,
         update: &Update,
         changes: &Changes,
     ) -> Result<Vec<Write>, StoreError> {
-        let mut writes =
-            Vec::with_capacity(update.nodes.len() + update.stale.len() + 2 * changes.len());
-        let nodes = update.nodes.iter();
-        writes.extend(nodes.map(|(key, node)| Write::put(Column::StateNodes, &key[..], &node[..])));
         let values = changes.iter();
-        writes.extend(values.map(|(place, value)| value_write(version, place, value.as_deref())));
-        let stale = update.stale.iter();
-        let stale = stale.map(|key| stale_key(version, b'n', key));
-        writes.extend(stale.map(|key| Write::put(Column::StateStale, key, [])));
+        let values = values.map(|(place, value)| value_write(version, place, value.as_deref()));
+        let mut writes: Vec<Write> = values.collect();
+        let mut stale = Row::default();
+        for key in &update.stale {
+            stale.add(Stale::Node, key);
+        }
         for (place, value) in changes {
             let Some(before) = version.checked_sub(1) else {
                 break;
@@ -148,37 +156,52 @@ impl Disk {
             if let Some((old, value)) = self.known(before, place)?
                 && (old, &value) != (0, &None)
             {
-                let key = stale_key(version, b'v', &value_key(old, place));
-                writes.push(Write::put(Column::StateStale, key, []));
+                stale.add(Stale::Value, &value_key(old, place));
             }
             // Where nothing stands any more, not even that is kept for ever.
             if value.is_none() {
-                let key = stale_key(version, b'v', &value_key(version, place));
-                writes.push(Write::put(Column::StateStale, key, []));
+                stale.add(Stale::Value, &value_key(version, place));
             }
         }
+        let row = stale.into_bytes();
+        writes.extend(row.map(|row| Write::put(Column::StateStale, version.to_be_bytes(), row)));
         Ok(writes)
     }
 
     /// Removes what was of no use any more by `version`, a bounded part of it.
-    pub(super) fn prune(&self, version: Version) -> Result<Vec<Write>, StoreError> {
+    pub(super) fn prune(&self, version: Version) -> Result<Vec<Write>, StateError> {
         let mut writes = Vec::new();
-        self.store.scan(Column::StateStale, &[], |key, _| {
-            let Some((since, rest)) = key.split_first_chunk::<8>() else {
-                return ControlFlow::Break(());
+        let mut damaged = None;
+        let scanned = self.store.scan(Column::StateStale, &[], |key, row| {
+            let removed = match key.split_first_chunk::<8>() {
+                Some((since, _)) if u64::from_be_bytes(*since) > version => {
+                    return ControlFlow::Break(());
+                }
+                Some((_, [])) => removals(row),
+                // From before all of a version stood in one row.
+                Some((_, [of, key @ ..])) => Stale::of_byte(*of)
+                    .map(|of| vec![removal(of, key)])
+                    .ok_or(Damaged),
+                None => Err(Damaged),
             };
-            if u64::from_be_bytes(*since) > version || writes.len() >= 2 * PRUNED_MAX {
-                return ControlFlow::Break(());
-            }
-            match rest.split_first() {
-                Some((b'n', node)) => writes.push(Write::delete(Column::StateNodes, node)),
-                Some((_, value)) => writes.push(Write::delete(Column::StateValues, value)),
-                None => {}
+            match removed {
+                Ok(removed) => writes.extend(removed),
+                Err(Damaged) => {
+                    damaged = Some(Damaged);
+                    return ControlFlow::Break(());
+                }
             }
             writes.push(Write::delete(Column::StateStale, key));
-            ControlFlow::Continue(())
-        })?;
-        Ok(writes)
+            match writes.len() < PRUNED_MAX {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+        scanned.map_err(unreadable)?;
+        match damaged {
+            Some(Damaged) => Err(unreadable("a row of what is of no use any more is none")),
+            None => Ok(writes),
+        }
     }
 
     /// A state that was written, while its version is kept.
@@ -188,15 +211,28 @@ impl Disk {
     }
 }
 
-fn changes(writes: &[Write]) -> Vec<Change<'_>> {
-    let changes = writes.iter().map(|Write { column, key, value }| {
+fn changes(writes: &[Write]) -> impl Iterator<Item = Change<'_>> {
+    writes.iter().map(|Write { column, key, value }| {
         let column = *column;
         match value {
             Some(value) => Change::Put { column, key, value },
             None => Change::Delete { column, key },
         }
-    });
-    changes.collect()
+    })
+}
+
+fn removals(row: &[u8]) -> Result<Vec<Write>, Damaged> {
+    stale::keys(row)
+        .map(|noted| noted.map(|(of, key)| removal(of, key)))
+        .collect()
+}
+
+fn removal(of: Stale, key: &[u8]) -> Write {
+    let column = match of {
+        Stale::Node => Column::StateNodes,
+        Stale::Value => Column::StateValues,
+    };
+    Write::delete(column, key)
 }
 
 /// See [`Disk::at`].
@@ -273,6 +309,64 @@ fn split_value_key(key: &[u8]) -> Option<(&[u8; 32], Version)> {
     ))
 }
 
-fn stale_key(since: Version, kind: u8, key: &[u8]) -> Vec<u8> {
-    [&since.to_be_bytes()[..], &[kind], key].concat()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk() -> (tempfile::TempDir, Disk) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(Store::open(folder.path()).expect("a store"));
+        (folder, Disk::new(store))
+    }
+
+    #[test]
+    fn rows_of_either_form_are_pruned_with_what_they_name() {
+        let (_folder, disk) = disk();
+        let put = |column, key: &[u8], value: &[u8]| Write::put(column, key, value);
+        let alone = |of: u8, key: &[u8]| [&1_u64.to_be_bytes()[..], &[of], key].concat();
+        let mut row = Row::default();
+        row.add(Stale::Node, b"new node");
+        row.add(Stale::Value, b"new value");
+        let row = row.into_bytes().expect("it has some");
+        let writes = [
+            put(Column::StateNodes, b"old node", b"1"),
+            put(Column::StateValues, b"old value", b"2"),
+            put(Column::StateNodes, b"new node", b"3"),
+            put(Column::StateValues, b"new value", b"4"),
+            put(Column::StateStale, &alone(b'n', b"old node"), b""),
+            put(Column::StateStale, &alone(b'v', b"old value"), b""),
+            put(Column::StateStale, &2_u64.to_be_bytes(), &row),
+        ];
+        disk.write(&writes).expect("written");
+        let left = |disk: &Disk| {
+            let count = |column| {
+                let mut count = 0;
+                let scanned = disk.store.scan(column, &[], |_, _| {
+                    count += 1;
+                    ControlFlow::Continue(())
+                });
+                scanned.expect("it reads");
+                count
+            };
+            [Column::StateNodes, Column::StateValues, Column::StateStale].map(count)
+        };
+        for (version, expected) in [(0, [2, 2, 3]), (1, [1, 1, 1]), (2, [0, 0, 0])] {
+            let pruned = disk.prune(version).expect("it reads");
+            disk.write(&pruned).expect("written");
+            assert_eq!(left(&disk), expected, "up to {version}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_does_not_read_is_not_passed_over() {
+        for (key, row) in [
+            (&3_u64.to_be_bytes()[..], &b"n\x09short"[..]),
+            (b"key", b""),
+        ] {
+            let (_folder, disk) = disk();
+            disk.write(&[Write::put(Column::StateStale, key, row)])
+                .expect("written");
+            assert!(matches!(disk.prune(9), Err(StateError::Unreadable(_))));
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod recent;
 mod referee;
 mod refusal;
 pub mod rules;
+mod stale;
 pub mod state;
 pub mod tree;
 mod update;

@@ -14,8 +14,8 @@ const GENERATION_BYTES_MAX: usize = 4 << 20;
 /// Bytes that a leaf takes beside its value.
 const LEAF_BYTES: usize = 96;
 
-/// What is remembered of each of two generations of nodes: the upper three levels, and what a few full blocks wrote below them.
-const NODES_GENERATION_BYTES_MAX: usize = 8 << 20;
+/// What is remembered of nodes: the upper three levels, and what a few full blocks wrote below them.
+const NODES_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes that a node takes beside its own: its key, and its place in the map.
 const NODE_BYTES: usize = 80;
@@ -43,38 +43,46 @@ pub(super) struct RecentNodes(Mutex<Nodes>);
 
 #[derive(Debug, Default)]
 struct Nodes {
-    fresh: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// By the version that wrote them, each as its block left them: so nothing is sorted again.
+    versions: BTreeMap<u64, Written>,
     bytes: usize,
-    /// The generation before, which is forgotten when this one is full.
-    stale: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What is left of the nodes of a version.
+#[derive(Debug, Default)]
+struct Written {
+    nodes: BTreeMap<Vec<u8>, Vec<u8>>,
+    bytes: usize,
 }
 
 impl RecentNodes {
     /// A node by its key. What a key has been given stays: no two versions share one.
     pub(super) fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let nodes = self.nodes();
-        let found = nodes.fresh.get(key).or_else(|| nodes.stale.get(key));
-        found.cloned()
+        let written = nodes.versions.get(&version_of(key)?)?;
+        written.nodes.get(key).cloned()
     }
 
-    /// A version was written.
-    pub(super) fn pass(&self, update: Update) {
+    /// A version was written. The oldest that is remembered makes room for it.
+    pub(super) fn pass(&self, version: u64, update: Update) {
         let mut nodes = self.nodes();
         for key in &update.stale {
-            if let Some(gone) = nodes.fresh.remove(key) {
-                nodes.bytes -= NODE_BYTES + gone.len();
-            } else {
-                nodes.stale.remove(key);
-            }
+            nodes.forget(key);
         }
-        for (key, node) in update.nodes {
-            let bytes = NODE_BYTES + node.len();
-            if nodes.bytes + bytes > NODES_GENERATION_BYTES_MAX {
-                nodes.stale = std::mem::take(&mut nodes.fresh);
-                nodes.bytes = 0;
-            }
-            nodes.bytes += bytes;
-            nodes.fresh.insert(key, node);
+        let rooms = update.nodes.values().map(|node| NODE_BYTES + node.len());
+        let bytes = rooms.sum();
+        let written = Written {
+            nodes: update.nodes,
+            bytes,
+        };
+        nodes.bytes += bytes;
+        if let Some(before) = nodes.versions.insert(version, written) {
+            nodes.bytes -= before.bytes;
+        }
+        while nodes.bytes > NODES_BYTES_MAX
+            && let Some((_, oldest)) = nodes.versions.pop_first()
+        {
+            nodes.bytes -= oldest.bytes;
         }
     }
 
@@ -86,6 +94,30 @@ impl RecentNodes {
             nodes
         })
     }
+}
+
+impl Nodes {
+    fn forget(&mut self, key: &[u8]) {
+        let Some(version) = version_of(key) else {
+            return;
+        };
+        let Some(written) = self.versions.get_mut(&version) else {
+            return;
+        };
+        if let Some(gone) = written.nodes.remove(key) {
+            let bytes = NODE_BYTES + gone.len();
+            written.bytes -= bytes;
+            self.bytes -= bytes;
+        }
+        if written.nodes.is_empty() {
+            self.versions.remove(&version);
+        }
+    }
+}
+
+/// The version with which a node's key ends.
+fn version_of(key: &[u8]) -> Option<u64> {
+    key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
 impl Recent {
@@ -233,6 +265,50 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+    fn any_update() -> impl Strategy<Value = (Vec<(u8, u32)>, Vec<prop::sample::Index>)> {
+        let nodes = prop::collection::vec((any::<u8>(), 0..4_000_000_u32), 0..6);
+        (
+            nodes,
+            prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn nodes_are_remembered_as_they_were_written_or_not(updates in prop::collection::vec(any_update(), 1..20)) {
+            let recent = RecentNodes::default();
+            let mut disk: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+            for (version, (nodes, stale)) in (0_u64..).zip(updates) {
+                let stale = stale.iter().filter(|_| !disk.is_empty());
+                let keys: Vec<_> = disk.keys().cloned().collect();
+                let stale: Vec<Vec<u8>> = stale.map(|at| at.get(&keys).clone()).collect();
+                let nodes: BTreeMap<_, _> = nodes
+                    .into_iter()
+                    .map(|(path, len)| ([&[path][..], &version.to_be_bytes()].concat(), vec![path; len as usize]))
+                    .collect();
+                for key in &stale {
+                    disk.remove(key);
+                }
+                disk.extend(nodes.clone());
+                recent.pass(version, Update { nodes, stale: stale.clone() });
+                for key in &stale {
+                    prop_assert_eq!(recent.get(key), None);
+                }
+                for (key, node) in &disk {
+                    if let Some(said) = recent.get(key) {
+                        prop_assert_eq!(&said, node);
+                    }
+                }
+                let nodes = recent.nodes();
+                let bytes = |written: &Written| written.nodes.values().map(|node| NODE_BYTES + node.len()).sum::<usize>();
+                prop_assert!(nodes.versions.values().all(|written| written.bytes == bytes(written)));
+                prop_assert_eq!(nodes.bytes, nodes.versions.values().map(|written| written.bytes).sum::<usize>());
+                prop_assert!(nodes.bytes <= NODES_BYTES_MAX);
             }
         }
     }

@@ -16,6 +16,9 @@ const TTL_SECS_DEFAULT: u32 = 300;
 /// Names with records of their own. A list of a million is a filter, and wants another form.
 const NAMES_MAX: usize = 100_000;
 
+/// Records of one name and type: more fill no answer of use, and comparing each with all takes ever longer.
+const SET_RECORDS_MAX: usize = dotkey_proto::limits::RRSET_RDATA_MAX;
+
 /// Names and addresses that are written down.
 #[derive(Debug, Default)]
 pub struct Local {
@@ -46,6 +49,12 @@ pub enum LocalError {
         line: usize,
         /// What is wrong with it.
         why: String,
+    },
+    /// Too many records of one name and type.
+    #[error("`{owner}` has more than {SET_RECORDS_MAX} records of one type; leave some out")]
+    TooLong {
+        /// The name.
+        owner: String,
     },
     /// Too many names.
     #[error("more than {NAMES_MAX} names are written down; leave some out")]
@@ -213,6 +222,10 @@ impl Local {
             Some(set) => {
                 set.ttl = set.ttl.min(ttl);
                 if !set.rdata.contains(&data) {
+                    if set.rdata.len() == SET_RECORDS_MAX {
+                        let owner = owner.to_string();
+                        return Err(LocalError::TooLong { owner });
+                    }
                     set.rdata.push(data);
                 }
             }
@@ -344,6 +357,21 @@ mod tests {
         local
             .add("b.example A 192.0.2.1")
             .expect_err("it is an alias");
+    }
+
+    #[test]
+    fn a_name_has_no_more_addresses_than_a_set_may_have() {
+        let lines = |count: u32| -> String {
+            let address = |host: u32| core::net::Ipv4Addr::from(0xc000_0200 + host);
+            (0..count)
+                .map(|host| format!("{} many.example\n", address(host)))
+                .collect()
+        };
+        let mut local = Local::default();
+        local.add_hosts(&lines(255)).expect("as many as may be");
+        local.add_hosts(&lines(255)).expect("they are the same");
+        let error = local.add_hosts(&lines(256)).expect_err("one more");
+        assert!(error.to_string().contains("more than 255"), "{error}");
     }
 
     proptest! {

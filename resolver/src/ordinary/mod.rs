@@ -12,7 +12,7 @@ use dotkey_proto::limits::CNAME_CHAIN_MAX;
 use hickory_proto::op::ResponseCode;
 
 use crate::answer::{Extended, Set, extended};
-use crate::server::Said;
+use crate::server::{Said, Whence};
 use crate::upstream::{Question, Upstream};
 
 pub use local::{Local, LocalError};
@@ -63,6 +63,7 @@ impl Ordinary {
             return not_all(&question.name);
         }
         let mut said = Said::only(ResponseCode::NoError, None);
+        said.whence = Whence::Local;
         let mut at = question.clone();
         for _ in 0..=CNAME_CHAIN_MAX {
             let Some(found) = self.local.answer(&at.name, at.rtype) else {
@@ -85,7 +86,8 @@ impl Ordinary {
     async fn beyond(&self, question: &Question) -> Said {
         let upstream = self.upstream.as_ref();
         let is_routed = upstream.is_some_and(|one| one.is_routed(&question.name));
-        if !is_routed && let Some(said) = special::answer(&question.name, question.rtype) {
+        if !is_routed && let Some(mut said) = special::answer(&question.name, question.rtype) {
+            said.whence = Whence::Local;
             return said;
         }
         if let Some(upstream) = upstream.filter(|one| one.reaches(&question.name)) {
@@ -100,6 +102,7 @@ impl Ordinary {
 /// RFC 8482 section 4.2: one small record says that nobody gets everything at once.
 fn not_all(name: &WireName) -> Said {
     let mut said = Said::only(ResponseCode::NoError, None);
+    said.whence = Whence::Local;
     said.answers.push(Set {
         owner: name.clone(),
         rtype: RecordType::HINFO,
@@ -119,6 +122,7 @@ fn after(mut said: Said, rest: Said) -> Said {
     }
     said.answers.extend(rest.answers);
     (said.authorities, said.extended) = (rest.authorities, rest.extended);
+    said.whence = rest.whence;
     said
 }
 

@@ -1,6 +1,7 @@
 //! Putting a resolver together.
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -163,6 +164,7 @@ impl Builder {
             age_secs_max: self.age_secs_max,
             clock: self.clock,
             claims: Mutex::new(Bounded::new(claims_bytes)),
+            claims_changed: AtomicU64::new(0),
             claiming: Flights::new(),
             records: Mutex::new(Bounded::new(self.kept_bytes_max - claims_bytes)),
             fetching: Flights::new(),

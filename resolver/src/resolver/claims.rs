@@ -1,6 +1,7 @@
 //! Who holds a name: the ledger's proof, from whichever source has it, checked here.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::ledger::{Bundle, Freshness, Subject, Tenure, VerifiedProof};
@@ -90,6 +91,7 @@ impl Resolver {
             return Err(ResolveError::NoLedger(name));
         };
         let subject = Subject::Name(label.to_string());
+        let as_of = self.0.claims_changed.load(Ordering::SeqCst);
         let asked = self.0.sources.iter().map(|source| {
             let answer = self.ask_one(&**source, light, &subject);
             (source.origin(), answer)
@@ -116,7 +118,9 @@ impl Resolver {
             looked_at: self.now(),
             stale: false,
         });
-        self.keep(label, &claim);
+        if self.0.claims_changed.load(Ordering::SeqCst) == as_of {
+            self.keep(label, &claim);
+        }
         Ok(claim)
     }
 

@@ -13,6 +13,7 @@ mod tests;
 mod watch;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dotkey_proto::dns::{Owner, RecordType, WireName};
@@ -62,6 +63,8 @@ struct Inner {
     age_secs_max: u64,
     clock: fn() -> Timestamp,
     claims: Mutex<Bounded<Arc<str>, Arc<Claim>>>,
+    /// Grows with each change that is told: what was asked for before is not kept after.
+    claims_changed: AtomicU64,
     claiming: Flights<(Arc<str>, bool), Result<Arc<Claim>, ResolveError>>,
     records: Mutex<Bounded<Wanted, Arc<Held>>>,
     fetching: Flights<(Wanted, Option<Anchor>), Result<Arc<Held>, ResolveError>>,
@@ -175,8 +178,25 @@ impl Resolver {
         lock(&self.0.records).retain(|wanted, _| wanted.key_id != *key_id);
     }
 
+    /// Lets go of who holds the name of a label, because the ledger may say something else now.
+    pub fn forget_claim(&self, label: &str) {
+        self.0.claims_changed.fetch_add(1, Ordering::SeqCst);
+        lock(&self.0.claims).remove(label);
+    }
+
+    /// Lets go of what the ledger says of an identity: what it pins is in the proof of each of its names.
+    pub fn forget_claims_of(&self, key_id: &KeyId) {
+        self.0.claims_changed.fetch_add(1, Ordering::SeqCst);
+        let is_anothers = |claim: &Arc<Claim>| {
+            let entry = claim.proof.entry();
+            entry.is_none_or(|entry| entry.key_id != *key_id)
+        };
+        lock(&self.0.claims).retain(|_, claim| is_anothers(claim));
+    }
+
     /// Lets go of all that is kept.
     pub fn forget_all(&self) {
+        self.0.claims_changed.fetch_add(1, Ordering::SeqCst);
         lock(&self.0.records).retain(|_, _| false);
         lock(&self.0.claims).retain(|_, _| false);
     }
@@ -213,6 +233,7 @@ impl Resolver {
         };
         let mut anchor = anchor.as_ref();
         let mut owner = owner;
+        let mut through = Vec::new();
         for _ in 0..=DELEGATION_DEPTH_MAX {
             let held = self.record(&wanted, anchor).await?;
             timer.note(&mut trace, Stage::Record, held.origin.clone());
@@ -223,12 +244,16 @@ impl Resolver {
                         origin,
                         owner,
                         held,
+                        through,
                         claim,
                         trace,
                         now: self.now(),
                     });
                 }
             };
+            if !through.contains(&wanted.key_id) {
+                through.push(wanted.key_id);
+            }
             match to {
                 // The branch's names are still relative to the whole zone.
                 None => wanted.branch = dotkey_proto::identity::Branch::new(at),

@@ -25,13 +25,18 @@ pub(super) fn cut(mut said: Said, name: &WireName, suffix: &WireName) -> Said {
     said
 }
 
+/// The name of ours that the aliases of an ordinary name lead to.
+pub(super) fn into_ours(said: &Said, name: &WireName, suffix: &WireName) -> Option<WireName> {
+    let names = chain(&said.answers, name, suffix);
+    let next = leads_to(&said.answers, names.last()?)?;
+    is_under(&next, suffix).then_some(next)
+}
+
 /// A name, and those that its aliases lead to, up to the first of ours.
 fn chain(sets: &[Set], name: &WireName, suffix: &WireName) -> Vec<WireName> {
     let mut names = vec![name.clone()];
     while let Some(at) = names.last().filter(|_| names.len() <= CNAME_CHAIN_MAX) {
-        let alias = |set: &&Set| set.rtype == RecordType::CNAME && set.owner == *at;
-        let next = sets.iter().find(alias).and_then(|set| set.rdata.first());
-        let Some(next) = next.and_then(|rdata| WireName::from_wire(rdata).ok()) else {
+        let Some(next) = leads_to(sets, at) else {
             break;
         };
         if is_under(&next, suffix) || names.contains(&next) {
@@ -40,6 +45,12 @@ fn chain(sets: &[Set], name: &WireName, suffix: &WireName) -> Vec<WireName> {
         names.push(next);
     }
     names
+}
+
+fn leads_to(sets: &[Set], name: &WireName) -> Option<WireName> {
+    let alias = |set: &&Set| set.rtype == RecordType::CNAME && set.owner == *name;
+    let rdata = sets.iter().find(alias)?.rdata.first()?;
+    WireName::from_wire(rdata).ok()
 }
 
 fn is_under(name: &WireName, end: &WireName) -> bool {
@@ -104,6 +115,18 @@ mod tests {
         let ours = "hello.KEY.";
         check(&[(www, CNAME, ours), (ours, A, "")], &[www], false);
         check(&[(www, CNAME, www)], &[www], true);
+        let leads = |sets: &[(&str, RecordType, &str)]| {
+            let mut said = Said::only(ResponseCode::NoError, None);
+            let made = sets.iter().map(|(owner, rtype, to)| set(owner, *rtype, to));
+            said.answers = made.collect();
+            into_ours(&said, &name(www), &name("key."))
+        };
+        assert_eq!(
+            leads(&[(www, CNAME, other), (other, CNAME, ours)]),
+            Some(name(ours))
+        );
+        assert_eq!(leads(&[(www, CNAME, other), (www, A, "")]), None);
+        assert_eq!(leads(&[(other, CNAME, ours)]), None);
         let above = "example.net.";
         check(
             &[(above, DNAME, "example."), (www, CNAME, other)],

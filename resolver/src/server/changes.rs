@@ -1,4 +1,5 @@
-//! Which identities' records changed, as answers that are kept see it: told in constant time, asked without a lock.
+//! Which identities' records changed, and which names' holders, as answers that are kept see it: told in constant time, asked without a
+//! lock.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,15 +28,14 @@ impl Changes {
         self.last.load(Ordering::SeqCst)
     }
 
-    /// An identity's records changed.
-    pub(super) fn tell(&self, key_id: &KeyId) {
+    /// What is told at a place changed: [`of_identity`], [`of_label`].
+    pub(super) fn tell(&self, place: u16) {
         let number = self.last.fetch_add(1, Ordering::SeqCst) + 1;
-        self.places[usize::from(place(key_id))].fetch_max(number, Ordering::SeqCst);
+        self.places[usize::from(place)].fetch_max(number, Ordering::SeqCst);
     }
 
-    /// Where changes of these identities are told.
-    pub(super) fn places(of: &[KeyId]) -> Box<[u16]> {
-        let mut places: Vec<u16> = of.iter().map(place).collect();
+    /// Places, each once.
+    pub(super) fn places(mut places: Vec<u16>) -> Box<[u16]> {
         places.sort_unstable();
         places.dedup();
         places.into()
@@ -49,9 +49,16 @@ impl Changes {
     }
 }
 
-/// Key ids are digests: any two bytes spread them.
-fn place(key_id: &KeyId) -> u16 {
+/// Where changes of an identity's records are told. Key ids are digests: any two bytes spread them.
+pub(super) fn of_identity(key_id: &KeyId) -> u16 {
     let [low, high, ..] = *key_id.as_bytes();
+    u16::from_le_bytes([low, high]) % PLACES as u16
+}
+
+/// Where it is told that a name has another holder. Who finds two labels of one place gains a look-up.
+pub(super) fn of_label(label: &[u8]) -> u16 {
+    let label = label.to_ascii_lowercase();
+    let [low, high, ..] = *blake3::hash(&label).as_bytes();
     u16::from_le_bytes([low, high]) % PLACES as u16
 }
 
@@ -63,14 +70,19 @@ mod tests {
     #[test]
     fn an_answer_holds_until_one_of_its_identities_changes() {
         let changes = Changes::new();
-        let places = Changes::places(&[key_id(1), key_id(2), key_id(1)]);
-        assert_eq!(places.len(), 2);
-        changes.tell(&key_id(1));
+        let of = |number| of_identity(&key_id(number));
+        let places = Changes::places(vec![of(1), of(2), of(1), of_label(b"Mine")]);
+        assert_eq!(places.len(), 3);
+        changes.tell(of(1));
         let as_of = changes.now();
         assert!(changes.none_since(as_of, &places));
-        changes.tell(&key_id(3));
+        changes.tell(of(3));
+        changes.tell(of_label(b"other"));
         assert!(changes.none_since(as_of, &places));
-        changes.tell(&key_id(2));
+        changes.tell(of(2));
+        assert!(!changes.none_since(as_of, &places));
+        let as_of = changes.now();
+        changes.tell(of_label(b"mine"));
         assert!(!changes.none_since(as_of, &places));
         assert!(changes.none_since(changes.now(), &places));
     }

@@ -38,6 +38,7 @@ mod stream;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod turned_away;
 mod udp;
 mod watch;
 mod work;
@@ -52,5 +53,5 @@ pub use rules::{Flush, Rules};
 pub use service::{Client, Config, Reply, Service};
 pub use sockets::{Handed, Sockets};
 
-pub(crate) use said::Said;
+pub(crate) use said::{Said, Whence};
 pub(crate) use sections::name_of;

@@ -14,7 +14,7 @@ use super::packet::{Kind, Packet};
 use super::query::{Query, Wrong};
 use super::querylog::{Line, QueryLog};
 use super::rules::InForce;
-use super::said::Said;
+use super::said::{Said, Whence};
 use super::service::{Client, Missing, Service, Written};
 use crate::answer::extended;
 use crate::transport::Transport;
@@ -84,6 +84,10 @@ impl Service {
 
     /// Sources or upstreams said this.
     pub(super) fn was_learned(&self, kind: Kind, said: &Said) {
+        if said.whence == Whence::Local {
+            // Nobody was asked.
+            return;
+        }
         let code = said.extended.as_ref().map(|extended| extended.code);
         if kind == Kind::Ordinary
             && let Some(verdict) = verdict(said, code)
@@ -158,6 +162,7 @@ impl Packet {
         match (self.kind(), cached) {
             _ if self.error().is_some_and(|code| stale.contains(&code)) => Provenance::Stale,
             _ if self.rcode() == ResponseCode::Refused => Provenance::Refused,
+            _ if self.whence() == Whence::Local => Provenance::Local,
             (Kind::Ours, true) => Provenance::OursCached,
             (Kind::Ours, false) => Provenance::OursMiss,
             (Kind::Ordinary, true) => Provenance::OrdinaryCached,

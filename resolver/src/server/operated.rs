@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use dotkey_proto::dns::WireName;
 
-use super::metrics::{CacheLevel, Page};
+use super::metrics::{CacheLevel, Page, upstreams};
 use super::packet::Kind;
 use super::rules::{Flush, Rules};
 use super::service::Service;
@@ -46,6 +46,9 @@ impl Service {
         let mut page = Page::default();
         self.metrics.write(&mut page, cache);
         self.counters.write(&mut page);
+        if let Some(upstream) = &self.current.get().rules.ordinary.upstream {
+            upstreams::write(&mut page, &upstream.health());
+        }
         if let Some(log) = &self.current.get().rules.query_log {
             log.write(&mut page);
         }

@@ -1,20 +1,20 @@
 //! Names under our suffix: the way through the zones of ours, out to ordinary names where an alias leads there, and the signatures.
 
 use dotkey_proto::dns::{Labels, RecordType, WireName};
-use dotkey_proto::identity::KeyId;
 use dotkey_proto::limits::{CNAME_CHAIN_MAX, DELEGATION_DEPTH_MAX};
 use dotkey_proto::time::Timestamp;
 use hickory_proto::op::ResponseCode;
 
-use super::border;
 use super::query::Key;
 use super::rules::Rules;
-use super::said::Said;
+use super::said::{Said, Whence};
 use super::service::Service;
 use super::work;
+use super::{border, changes};
 use crate::answer::local::{self, Onward, Question};
+use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
-use crate::answer::{Answer, Extended, apex, extended};
+use crate::answer::{Answer, Extended, Set, apex, extended};
 use crate::error::{ResolveError, Why};
 use crate::resolver::Ask;
 use crate::source::SourceError;
@@ -27,19 +27,20 @@ const _: () = assert!(
     "a question costs a bounded number of look-ups"
 );
 
-/// An answer and the identities whose records it comes from.
+/// An answer, and what it depends on.
 pub(super) struct Ours {
     pub(super) answer: Answer,
-    pub(super) of: Vec<KeyId>,
-    /// Whether a change of any of it would be told as a change of one of these identities.
+    /// Where changes of them are told, and of who holds the names.
+    pub(super) told_at: Vec<u16>,
+    /// Whether a change of any of it would be told there.
     pub(super) is_told: bool,
 }
 
 impl Ours {
-    fn new(answer: Answer, of: Vec<KeyId>, is_told: bool) -> Self {
+    fn new(answer: Answer, told_at: Vec<u16>, is_told: bool) -> Self {
         Self {
             answer,
-            of,
+            told_at,
             is_told,
         }
     }
@@ -50,30 +51,35 @@ pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours 
     let resolver = &service.resolver;
     let suffix = resolver.origin();
     let mut answer = Answer::new();
-    let (mut of, mut is_told) = (Vec::new(), service.told_of_changes);
+    let (mut told_at, mut is_told) = (Vec::new(), service.told_of_changes);
     let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
             abroad(service, rules, key, &at, &mut answer).await;
-            return Ours::new(answer, of, false);
+            return Ours::new(answer, told_at, false);
         };
         if relative.is_apex() {
             let top = apex::answer(suffix, key.rtype, service.signer.dnskey());
             append(&mut answer, top);
-            return Ours::new(answer, of, is_told);
+            return Ours::new(answer, told_at, is_told);
         }
+        // Who holds it may change, whether or not anybody does now.
+        told_at.push(changes::of_label(label_of(&at, suffix)));
         let found = match resolver.resolve_wire(&at, Ask::default()).await {
             Ok(found) => found,
             Err(error) => {
                 // What is missing now may be published in a moment.
                 if let ResolveError::NoRecord { key_id, .. } = &error {
-                    of.push(*key_id);
+                    told_at.push(changes::of_identity(key_id));
                 }
                 fail(&mut answer, &error, &at, suffix);
-                return Ours::new(answer, of, false);
+                return Ours::new(answer, told_at, false);
             }
         };
-        of.push(found.record().key_id());
+        // Whoever delegated it may delegate it elsewhere.
+        let identities = found.through.iter().copied();
+        let identities = identities.chain([found.record().key_id()]);
+        told_at.extend(identities.map(|key_id| changes::of_identity(&key_id)));
         // Who holds a name is the ledger's to say.
         is_told &= found.proof().is_none();
         let question = Question {
@@ -82,7 +88,11 @@ pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours 
             suffix,
             via: &rules.via,
         };
+        let before = answer.answers.len();
         let onward = local::add(&mut answer, &question, &found);
+        if let Some(why) = rebound(&key.name, answer.answers.get(before..), rules) {
+            return Ours::new(Answer::failed(why.code, why.text), told_at, is_told);
+        }
         if found.is_stale() && answer.extended.is_none() {
             is_told = false;
             answer.extended = Some(Extended {
@@ -92,7 +102,7 @@ pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours 
             });
         }
         match onward {
-            Onward::Done => return Ours::new(answer, of, is_told),
+            Onward::Done => return Ours::new(answer, told_at, is_told),
             Onward::Name(next) => at = next,
         }
     }
@@ -100,7 +110,21 @@ pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours 
         extended::OTHER,
         "its aliases lead through more than 8 names".to_owned(),
     );
-    Ours::new(answer, of, false)
+    Ours::new(answer, told_at, false)
+}
+
+/// Why sets that a name led to are not to be given: whoever signs a record has a page of the same name, too. Names that are exempt
+/// may lead anywhere, and to the gateway each may.
+fn rebound(name: &WireName, sets: Option<&[Set]>, rules: &Rules) -> Option<Extended> {
+    let own = match &rules.via {
+        Via::Gateway(gateway) => &gateway.addresses[..],
+        Via::Direct => &[],
+    };
+    let mut sets = sets.into_iter().flatten();
+    match rules.rebinding.exempts(name) {
+        true => None,
+        false => sets.find_map(|set| rules.rebinding.objection(set, own)),
+    }
 }
 
 /// Signs what is ours, for who asks for that. The CNAME that a DNAME amounts to needs no signature (RFC 6672 section 5.3.1), and
@@ -120,7 +144,35 @@ pub(super) fn sign(answer: Answer, signer: &Signer, dnssec: bool, now: Timestamp
         authorities,
         extended: answer.extended,
         verified,
+        whence: Whence::default(),
     }
+}
+
+/// An alias of an ordinary name led to one of ours, whose part comes behind it. Each part has signatures of its own, so that the whole
+/// is not called verified. An alias that leads out again is followed; one that comes back after that ends the answer.
+pub(super) async fn behind(
+    mut said: Said,
+    (at, key): (WireName, &Key),
+    service: &Service,
+    rules: &Rules,
+) -> (Said, Vec<u16>, bool) {
+    let key = Key {
+        name: at,
+        ..key.clone()
+    };
+    let Ours {
+        answer,
+        told_at,
+        is_told,
+    } = answer(service, &key, rules).await;
+    let ours = sign(answer, &service.signer, key.dnssec, service.resolver.now());
+    if ours.rcode == ResponseCode::ServFail {
+        said.answers.clear();
+    }
+    said.answers.extend(ours.answers);
+    (said.rcode, said.authorities, said.extended) = (ours.rcode, ours.authorities, ours.extended);
+    (said.verified, said.whence) = (false, Whence::IntoOurs);
+    (said, told_at, is_told)
 }
 
 fn signed(
@@ -153,6 +205,10 @@ async fn abroad(service: &Service, rules: &Rules, key: &Key, at: &WireName, answ
     answer.foreign = said.answers;
     // Its denial is of another zone, with signatures of its own if it has any.
     answer.authorities = Vec::new();
+    if let Some(why) = rebound(&key.name, Some(&answer.foreign), rules) {
+        // What is written down here has private addresses, and is for who asks for it by its own name.
+        (answer.rcode, answer.extended) = (ResponseCode::ServFail, Some(why));
+    }
     if answer.rcode == ResponseCode::ServFail {
         answer.answers.clear();
         answer.foreign.clear();
@@ -187,6 +243,16 @@ fn below_suffix(at: &WireName, suffix: &WireName) -> WireName {
         labels.next();
     }
     WireName::from_wire(name).expect("whole labels of a name")
+}
+
+/// The label beside the suffix.
+fn label_of<'a>(at: &'a WireName, suffix: &WireName) -> &'a [u8] {
+    let mut labels = Labels::new(at.as_wire());
+    let mut label = &b""[..];
+    while labels.remainder().len() > suffix.as_wire().len() {
+        label = labels.next().unwrap_or_default();
+    }
+    label
 }
 
 /// The extended error of a failure: of several sources, what a check refused says more than who was silent.

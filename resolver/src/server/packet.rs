@@ -11,7 +11,7 @@ use hickory_proto::op::ResponseCode;
 
 use super::message::{Fit, MESSAGE_BYTES_MAX, Options, cut_short, write_head};
 use super::query::{HEAD_BYTES, Key, Query, read_key};
-use super::said::Said;
+use super::said::{Said, Whence};
 use super::sections::Sections;
 use crate::answer::extended;
 use crate::transport::Transport;
@@ -48,6 +48,7 @@ pub(crate) struct Packet {
     error: Option<u16>,
     verified: bool,
     kind: Kind,
+    whence: Whence,
     pub(super) made_at: u32,
     /// For how long it is given without asking again.
     pub(super) kept_secs: u32,
@@ -111,6 +112,7 @@ impl Packet {
             error: said.extended.as_ref().map(|extended| extended.code),
             verified: said.verified,
             kind: made.kind,
+            whence: said.whence,
             made_at: made.at,
             kept_secs: made.kept_secs,
             least_ttl: said.least_ttl().unwrap_or(0),
@@ -193,6 +195,10 @@ impl Packet {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(crate) fn whence(&self) -> Whence {
+        self.whence
     }
 
     pub(crate) fn rcode(&self) -> ResponseCode {

@@ -12,6 +12,7 @@ use super::limits::{ANSWERS_PER_SEC_DEFAULT, Limits};
 use super::querylog::QueryLog;
 use crate::answer::made_up::Via;
 use crate::ordinary::Ordinary;
+use crate::rebinding::Rebinding;
 
 /// By what a server answers, as far as it may change.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Rules {
     pub via: Via,
     /// How ordinary names are answered.
     pub ordinary: Arc<Ordinary>,
+    /// Which names under the suffix may have private addresses.
+    pub rebinding: Rebinding,
     /// Who may ask.
     pub access: Access,
     /// Answers a second to one network over UDP; 0 limits nobody.
@@ -46,6 +49,7 @@ impl Rules {
         Self {
             via,
             ordinary: Arc::default(),
+            rebinding: Rebinding::default(),
             access: Access::private(),
             answers_per_sec: ANSWERS_PER_SEC_DEFAULT,
             nsid: String::new(),

@@ -4,6 +4,18 @@ use hickory_proto::op::ResponseCode;
 
 use crate::answer::{Extended, Set};
 
+/// Where what is said of an ordinary name comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Whence {
+    /// From others, or it is of a name of ours.
+    #[default]
+    Asked,
+    /// It is written down here, or reserved.
+    Local,
+    /// An alias leads to a name of ours: what holds of that holds of it.
+    IntoOurs,
+}
+
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -13,6 +25,7 @@ pub(crate) struct Said {
     pub(crate) extended: Option<Extended>,
     /// Whether all of it was verified here.
     pub(crate) verified: bool,
+    pub(crate) whence: Whence,
 }
 
 impl Said {
@@ -24,6 +37,7 @@ impl Said {
             authorities: Vec::new(),
             extended,
             verified: false,
+            whence: Whence::default(),
         }
     }
 

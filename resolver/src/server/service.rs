@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::cache::{self, Cache, Size};
-use super::changes::Changes;
-use super::cookie::{COOKIE_BYTES, Cookie, Cookies};
+use super::changes::{self, Changes};
+use super::cookie::{COOKIE_BYTES, Cookies};
 use super::limits::Verdict;
 use super::message::{self, Fit};
 use super::metrics::{Counters, Metrics, Provenance};
@@ -25,6 +25,7 @@ use super::packet::{Kind, Packet};
 use super::query::{Key, KeyBytes, Query, Wrong};
 use super::rules::{Current, InForce, Rules};
 use super::shares::Shares;
+use super::turned_away::{not_allowed, slipped};
 use super::udp::Hot;
 use crate::answer::made_up::Via;
 use crate::answer::sign::Signer;
@@ -93,7 +94,7 @@ pub struct Service {
     pub(super) told_of_changes: bool,
     pub(super) cache_bytes: usize,
     pub(super) begun: Instant,
-    cookies: Cookies,
+    pub(super) cookies: Cookies,
     pub(super) current: Current,
     pub(super) working: Semaphore,
     shares: Shares,
@@ -211,7 +212,19 @@ impl Service {
     /// A record of an identity changed: what is kept of it is not used any more.
     pub fn changed(&self, key_id: &KeyId) {
         self.resolver.forget(key_id);
-        self.changes.tell(key_id);
+        self.changes.tell(changes::of_identity(key_id));
+    }
+
+    /// The name of a label has another holder, or none: what is kept of it is not used any more.
+    pub fn claim_changed(&self, label: &str) {
+        self.resolver.forget_claim(label);
+        self.changes.tell(changes::of_label(label.as_bytes()));
+    }
+
+    /// What the ledger says of an identity changed: which of its records and policies still hold.
+    pub fn account_changed(&self, key_id: &KeyId) {
+        self.resolver.forget_claims_of(key_id);
+        self.changed(key_id);
     }
 
     /// Lets go of all kept answers, and says how many they were.
@@ -296,23 +309,18 @@ impl Service {
             }
             Err(Wrong::Refused(query, rcode)) => {
                 count(&self.counters.malformed);
-                return refused(&query, rcode, &fit, out);
+                return self.refuse(&query, rcode, arrived, &fit, out);
             }
         };
         let (cookie, known) = match self.cookie(&query, client.address) {
             Ok(cookie) => cookie,
-            Err(rcode) => return refused(&query, rcode, &fit, out),
+            Err(rcode) => return self.refuse(&query, rcode, arrived, &fit, out),
         };
         fit.cookie = cookie.as_ref().map(|cookie| &cookie[..]);
-        // Nobody elsewhere can ask in the name of this machine's own addresses.
-        if client.transport == Transport::Udp && !known && !client.address.is_loopback() {
-            match rules.limits.take(client.address, *now_ms) {
-                Verdict::Answer => {}
-                verdict => {
-                    count(&self.counters.limited);
-                    return limited(&query, verdict, &fit, out);
-                }
-            }
+        match self.limit(arrived, known) {
+            Verdict::Answer => {}
+            Verdict::Slip => return slipped(&query, &fit, out),
+            Verdict::Drop => return Begun::Silence,
         }
         let key = query.key_bytes();
         let given = |packet: &Packet| self.give(packet, &query, &fit, out);
@@ -409,24 +417,6 @@ impl Service {
             ..Written::of(packet, true, fit.now)
         })
     }
-
-    /// The cookie for the answer, and whether the query has one that we gave to its address.
-    fn cookie(
-        &self,
-        query: &Query<'_>,
-        address: IpAddr,
-    ) -> Result<(Option<[u8; COOKIE_BYTES]>, bool), ResponseCode> {
-        let Some(cookie) = query.edns.and_then(|edns| edns.cookie) else {
-            return Ok((None, false));
-        };
-        let now = self.resolver.now();
-        match self.cookies.read(cookie, address, now) {
-            Cookie::Malformed => Err(ResponseCode::FormErr),
-            Cookie::Client { client, known } => {
-                Ok((Some(self.cookies.make(&client, address, now)), known))
-            }
-        }
-    }
 }
 
 impl Written {
@@ -440,7 +430,7 @@ impl Written {
         }
     }
 
-    fn refused(rcode: ResponseCode) -> Self {
+    pub(super) fn refused(rcode: ResponseCode) -> Self {
         Self {
             ttl: 0,
             from: Provenance::Refused,
@@ -460,30 +450,6 @@ impl Missing {
             nsid: self.rules.rules.nsid.as_bytes(),
         }
     }
-}
-
-/// Over UDP whoever asks may be somebody else: silence reflects nothing.
-fn not_allowed(bytes: &[u8], fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
-    match Query::parse(bytes) {
-        Ok(query) | Err(Wrong::Refused(query, _)) if fit.transport != Transport::Udp => {
-            refused(&query, ResponseCode::Refused, fit, out)
-        }
-        _ => Begun::Silence,
-    }
-}
-
-fn limited(query: &Query<'_>, verdict: Verdict, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
-    if verdict == Verdict::Drop {
-        return Begun::Silence;
-    }
-    let begun = refused(query, ResponseCode::NoError, fit, out);
-    message::cut_short(out);
-    begun
-}
-
-fn refused(query: &Query<'_>, rcode: ResponseCode, fit: &Fit<'_>, out: &mut Vec<u8>) -> Begun {
-    message::refuse(query, rcode, fit, out);
-    Begun::Said(Written::refused(rcode))
 }
 
 /// Milliseconds as packets count time.

@@ -4,8 +4,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
-use dotkey_proto::dns::WireName;
-use dotkey_proto::identity::KeyId;
+use dotkey_proto::dns::{RecordType, WireName};
 use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
@@ -15,7 +14,7 @@ use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
 use super::query::Key;
 use super::rules::Rules;
-use super::said::Said;
+use super::said::{Said, Whence};
 use super::service::{Service, count, secs};
 use crate::answer::extended;
 use crate::upstream;
@@ -91,14 +90,14 @@ impl Service {
             let text = "nobody who should know answered in time";
             Learned::abroad(Said::failed(extended::NO_REACHABLE_AUTHORITY, text))
         });
-        let Learned { said, of, .. } = learned;
+        let Learned { said, told_at, .. } = learned;
         self.was_learned(self.kind(&key.name), &said);
         let failed = said.rcode == ResponseCode::ServFail;
         let ttl = said.least_ttl().filter(|_| !failed);
         let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
         let mut made = Made {
             as_of,
-            told_at: Changes::places(&of),
+            told_at: Changes::places(told_at),
             ..self.made(key, kept_secs.min(learned.kept_secs_max))
         };
         if self.flushes.load(Ordering::Acquire) != flushes {
@@ -154,31 +153,36 @@ impl Service {
         if self.kind(&key.name) == Kind::Ours {
             let Ours {
                 answer,
-                of,
+                told_at,
                 is_told,
             } = ours::answer(self, key, rules).await;
             let now = self.resolver.now();
             return Learned {
                 said: ours::sign(answer, &self.signer, key.dnssec, now),
-                of,
-                kept_secs_max: if is_told {
-                    TOLD_KEPT_SECS_MAX
-                } else {
-                    OURS_KEPT_SECS_MAX
-                },
+                told_at,
+                kept_secs_max: ours_kept_secs_max(is_told),
             };
         }
         let said = rules.ordinary.ask(&ordinary(key, &key.name)).await;
         let said = border::cut(said, &key.name, self.resolver.origin());
-        Learned::abroad(said)
+        let at = border::into_ours(&said, &key.name, self.resolver.origin());
+        let Some(at) = at.filter(|_| key.rtype != RecordType::CNAME) else {
+            return Learned::abroad(said);
+        };
+        let (said, told_at, is_told) = ours::behind(said, (at, key), self, rules).await;
+        Learned {
+            said,
+            told_at,
+            kept_secs_max: ours_kept_secs_max(is_told),
+        }
     }
 }
 
 /// What is to be kept, and how.
 struct Learned {
     said: Said,
-    /// The identities whose records it comes from.
-    of: Vec<KeyId>,
+    /// Where changes of what it comes from are told.
+    told_at: Vec<u16>,
     kept_secs_max: u32,
 }
 
@@ -187,9 +191,17 @@ impl Learned {
     fn abroad(said: Said) -> Self {
         Self {
             said,
-            of: Vec::new(),
+            told_at: Vec::new(),
             kept_secs_max: u32::MAX,
         }
+    }
+}
+
+const fn ours_kept_secs_max(is_told: bool) -> u32 {
+    if is_told {
+        TOLD_KEPT_SECS_MAX
+    } else {
+        OURS_KEPT_SECS_MAX
     }
 }
 
@@ -207,6 +219,7 @@ impl Packet {
     /// Whether it may be given after its time, when nobody answers. Names under our suffix have ages of their own.
     fn may_be_stale(&self, now: u32) -> bool {
         self.kind() == Kind::Ordinary
+            && self.whence() != Whence::IntoOurs
             && !self.is_failure()
             && self.held_until().saturating_add(STALE_SECS_MAX) > now
     }

@@ -61,6 +61,12 @@ impl Connection {
         Err(SourceError::Refused { code })
     }
 
+    /// Lets go of a connection that does not answer: its other side may be gone without a word, and the next question shall not wait
+    /// for that to be noticed.
+    pub(super) async fn let_go(&self) {
+        *self.sender.lock().await = None;
+    }
+
     /// The head of an answer, its body still to come.
     pub(super) async fn open(
         &self,

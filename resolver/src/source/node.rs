@@ -54,9 +54,13 @@ impl Node {
 
     async fn get(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, SourceError> {
         let got = timeout(SOURCE_TIMEOUT, self.connection.get(path, bytes_max)).await;
-        got.unwrap_or(Err(SourceError::TimedOut {
-            waited_ms: SOURCE_TIMEOUT.as_millis() as u64,
-        }))
+        let Ok(got) = got else {
+            self.connection.let_go().await;
+            return Err(SourceError::TimedOut {
+                waited_ms: SOURCE_TIMEOUT.as_millis() as u64,
+            });
+        };
+        got
     }
 
     /// Reads the stream of changes until one is told of. Any event will do: what it says is not believed anyway.

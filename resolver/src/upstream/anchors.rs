@@ -10,6 +10,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, SerialNumber};
 use hickory_proto::serialize::binary::BinDecodable;
 
+use super::keys::may_sign;
 use super::link::signature;
 
 /// The keys of the root as IANA publishes them: of 2017, and of 2024 that signs from October 2026 on.
@@ -22,7 +23,7 @@ const ROOT: &str = "
 const ANCHORS_MAX: usize = 256;
 
 /// Signatures of a zone's keys that are tried; each costs as much as a forger likes to let us spend.
-const SIGNATURES_TRIED_MAX: usize = 16;
+const SIGNATURES_TRIED_MAX: usize = 6;
 
 /// The anchors of this resolver.
 #[derive(Clone, Debug)]
@@ -133,7 +134,7 @@ impl Anchors {
             .collect();
         let keys = || set.iter().filter_map(|record| key(record));
         let named: Vec<(&DNSKEY, u16)> = keys()
-            .filter(|key| key.zone_key() && !key.revoke() && self.names(zone, key))
+            .filter(|key| may_sign(key) && self.names(zone, key))
             .filter_map(|key| Some((key, key.calculate_key_tag().ok()?)))
             .collect();
         if named.is_empty() {

@@ -12,7 +12,7 @@ use hickory_proto::rr::{RData, Record};
 
 use super::link::signature;
 use super::trail::Trail;
-use super::wildcard;
+use super::{keys, wildcard};
 
 /// More rounds of hashing than this make a proof of absence worth nothing, and the answer insecure: RFC 9276 section 3.2. Knot
 /// Resolver draws the line there too; each round is work that an attacker has us do (CVE-2023-50868).
@@ -33,8 +33,8 @@ pub(super) enum Judged {
 }
 
 /// Asks the validator. What it knows of other questions is not used: a signature may have run out since, and reasons would be lost.
-pub(super) async fn judge(trail: &Trail, trusted: TrustAnchors, query: &Query) -> Judged {
-    let validator = DnssecDnsHandle::with_trust_anchor(trail.clone(), Arc::new(trusted))
+pub(super) async fn judge(trail: &Trail, trusted: &Arc<TrustAnchors>, query: &Query) -> Judged {
+    let validator = DnssecDnsHandle::with_trust_anchor(trail.clone(), Arc::clone(trusted))
         .nsec3_iteration_limits(Some(NSEC3_ROUNDS_MAX), Some(NSEC3_ROUNDS_BOGUS))
         .validation_cache_size(VERIFIED_MAX);
     let said = validator
@@ -48,7 +48,8 @@ pub(super) async fn judge(trail: &Trail, trusted: TrustAnchors, query: &Query) -
             proof: Proof::Insecure,
             ..
         })) => {
-            let message = response.into_message();
+            let mut message = response.into_message();
+            keys::unmark(&mut message);
             Judged::Holds {
                 message,
                 verified: false,
@@ -64,7 +65,8 @@ pub(super) async fn judge(trail: &Trail, trusted: TrustAnchors, query: &Query) -
     }
 }
 
-fn of(message: Message) -> Judged {
+fn of(mut message: Message) -> Judged {
+    keys::unmark(&mut message);
     let proofs = || {
         let records = message.answers.iter().chain(&message.authorities);
         let data = records.filter(|record: &&Record| signature(record).is_none());

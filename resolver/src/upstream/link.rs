@@ -1,6 +1,8 @@
 //! What an upstream's answer says of one name: pure. An alias is one link, and where it leads to is the next, so that each is
 //! judged by the rules of its own name: its zone's keys, its way, its exemptions.
 
+use std::collections::BTreeMap;
+
 use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -10,6 +12,13 @@ const PROOF_RECORDS_MAX: usize = 32;
 
 /// Records of one set, with their signatures. A message of 64 KiB holds no more that are of use.
 const SET_RECORDS_MAX: usize = 4096;
+
+/// Signatures of one set: one, or two while keys are changed. Each is tried with the keys of its tag, and for each the validator looks
+/// at those keys anew (KeyTrap, CVE-2023-50387).
+const SET_SIGNATURES_MAX: usize = 6;
+
+/// Keys of a zone, and digests of them: ten or so while algorithms are changed. Each key is held against each digest.
+const KEYS_MAX: usize = 64;
 
 /// Where a name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +101,11 @@ pub(super) fn cut(message: &Message, query: &Query) -> Message {
                 || of == RecordType::CNAME)
     };
     let answers = message.answers.iter().filter(is_wanted);
-    link.answers = answers.take(SET_RECORDS_MAX).cloned().collect();
+    link.answers = bounded(answers.take(SET_RECORDS_MAX));
     let proof = |keep: &dyn Fn(&Record) -> bool| -> Vec<Record> {
         let records = message.authorities.iter();
         let kept = records.filter(|one| is_denial(one) && keep(one));
-        kept.take(PROOF_RECORDS_MAX).cloned().collect()
+        bounded(kept.take(PROOF_RECORDS_MAX))
     };
     if link.answers.is_empty() {
         link.authorities = proof(&|_| true);
@@ -113,6 +122,24 @@ pub(super) fn cut(message: &Message, query: &Query) -> Message {
         link.authorities = proof(&|one| subject(one) != RecordType::SOA && zone.zone_of(&one.name));
     }
     link
+}
+
+/// Records without those that are only there to be verified.
+fn bounded<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<Record> {
+    let mut counts: BTreeMap<(&Name, u16, bool), usize> = BTreeMap::new();
+    let kept = records.filter(|record| {
+        let is_signature = signature(record).is_some();
+        let count = counts.entry((&record.name, subject(record).into(), is_signature));
+        let count = count.or_default();
+        *count += 1;
+        let most = match record.record_type() {
+            _ if is_signature => SET_SIGNATURES_MAX,
+            RecordType::DNSKEY | RecordType::DS => KEYS_MAX,
+            _ => SET_RECORDS_MAX,
+        };
+        *count <= most
+    });
+    kept.cloned().collect()
 }
 
 /// What the same answer says of the name that it leads to, where it says all that there is to say: a denial may be of any name on

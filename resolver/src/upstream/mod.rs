@@ -11,11 +11,14 @@
 mod address;
 mod anchors;
 mod choice;
+mod delegation;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzed;
 mod judge;
+mod keys;
 mod link;
 mod pool;
-mod private;
 mod said;
 mod settings;
 #[cfg(test)]
@@ -35,10 +38,11 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType as Type};
 
 use self::link::Onward;
-use self::private::Private;
 use self::said::wire_name;
+use self::trail::Spent;
 use self::way::{Link, Way};
 use crate::answer::{Extended, Set, extended};
+use crate::rebinding::Rebinding;
 use crate::server::{Said, name_of};
 
 pub use address::{Address, AddressError};
@@ -63,10 +67,8 @@ pub(crate) struct Question {
 pub struct Upstream {
     /// Those of longer suffixes first.
     ways: Vec<Way>,
-    /// Addresses that no foreign name may have; nothing where they are let through.
-    private: Option<Private>,
-    /// Names below which they are.
-    private_names: Vec<Name>,
+    /// Which names may have private addresses.
+    rebinding: Rebinding,
     /// Our own suffix: what leads there ends here.
     ours: Option<Name>,
 }
@@ -82,13 +84,14 @@ pub struct Health {
     pub latency: Option<Duration>,
     /// It is asked only beside others, to see whether it is back.
     pub is_dead: bool,
+    /// Exchanges so far, by how they ended.
+    pub exchanges: [(&'static str, u64); 5],
 }
 
 /// An answer as far as it has come.
 struct Found {
     said: Said,
-    /// Exchanges so far.
-    spent: Arc<Mutex<usize>>,
+    spent: Arc<Mutex<Spent>>,
 }
 
 impl fmt::Debug for Upstream {
@@ -107,7 +110,8 @@ impl Upstream {
 
     /// Whether anybody is asked for a name.
     pub(crate) fn reaches(&self, name: &WireName) -> bool {
-        self.way(&name_of(name)).is_some()
+        let name = name_of(name);
+        !self.is_ours(&name) && self.way(&name).is_some()
     }
 
     /// Whether a name belongs to a way of its own, which was written down for it.
@@ -119,19 +123,23 @@ impl Upstream {
     /// What is said of an ordinary name.
     pub(crate) async fn ask(&self, question: &Question) -> Said {
         let mut found = Found::new();
-        match self.follow(question, &mut found).await {
+        match self.follow(question, &mut found, None).await {
             Ok(()) => found.said(question),
             Err(why) => Said::only(ResponseCode::ServFail, Some(why)),
         }
     }
 
-    async fn follow(&self, question: &Question, found: &mut Found) -> Result<(), Extended> {
+    /// `at_hand` is what upstreams said already, and the suffix of their way.
+    async fn follow<'a>(
+        &'a self,
+        question: &Question,
+        found: &mut Found,
+        mut at_hand: Option<(Message, &'a Name)>,
+    ) -> Result<(), Extended> {
         let rtype = Type::from(question.rtype.0);
         let mut name = name_of(&question.name);
-        let mut at_hand: Option<(Message, &Name)> = None;
         for links in 0..=CNAME_CHAIN_MAX {
-            let is_ours = self.ours.as_ref().is_some_and(|ours| ours.zone_of(&name));
-            let way = self.way(&name).filter(|_| !is_ours);
+            let way = self.way(&name).filter(|_| !self.is_ours(&name));
             let Some(way) = way else {
                 // The client goes on by itself.
                 found.said.verified = false;
@@ -189,19 +197,15 @@ impl Upstream {
         found: &Found,
     ) -> Result<Link, Extended> {
         let link = way.link(query, at_hand, question, &found.spent).await?;
-        let name = query.name();
-        let may_be_private =
-            way.is_private() || self.private_names.iter().any(|it| it.zone_of(name));
-        let smuggled = self.private.as_ref().filter(|_| !may_be_private);
-        match smuggled.is_some_and(|private| link.answers.iter().any(|set| private.is_in(set))) {
-            false => Ok(link),
-            true => Err(Extended {
-                code: extended::PROHIBITED,
-                text: format!(
-                    "{name} has an address of this machine or of a private network; where that is meant, add it to `private_names`"
-                ),
-            }),
+        let mut sets = link.answers.iter().filter(|_| !way.is_private());
+        match sets.find_map(|set| self.rebinding.objection(set, &[])) {
+            None => Ok(link),
+            Some(why) => Err(why),
         }
+    }
+
+    fn is_ours(&self, name: &Name) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.zone_of(name))
     }
 
     fn way(&self, name: &Name) -> Option<&Way> {

@@ -2,6 +2,7 @@
 //! over, and the first answer of use wins. Who lost the race is heard out, so that what is known of it stays true.
 
 use core::future::Future;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +45,11 @@ pub(crate) enum Fault {
     #[error("too many questions are under way")]
     Busy,
     /// The question has cost as much as one may.
-    #[error("it would take more than {max} exchanges", max = super::trail::EXCHANGES_MAX)]
+    #[error(
+        "it would take more than {exchanges} exchanges or {signatures} signatures",
+        exchanges = super::trail::EXCHANGES_MAX,
+        signatures = super::trail::SIGNATURES_MAX
+    )]
     Spent,
     /// There is nobody to ask.
     #[error("there is nobody to ask")]
@@ -63,6 +68,30 @@ pub(crate) struct Given {
     pub(crate) by: usize,
 }
 
+/// How exchanges with one upstream ended: a number each.
+#[derive(Debug, Default)]
+struct Ended([AtomicU64; 5]);
+
+impl Ended {
+    const WORDS: [&'static str; 5] = ["answered", "refused", "silent", "broken", "busy"];
+
+    fn note(&self, result: &Result<Message, Fault>) {
+        let at = match result {
+            Ok(_) => 0,
+            Err(Fault::Refused(_)) => 1,
+            Err(Fault::Silent) => 2,
+            Err(Fault::Broken(_)) => 3,
+            // It was not asked.
+            Err(Fault::Busy | Fault::Spent | Fault::Nobody) => 4,
+        };
+        self.0[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn shown(&self) -> [(&'static str, u64); 5] {
+        core::array::from_fn(|at| (Self::WORDS[at], self.0[at].load(Ordering::Relaxed)))
+    }
+}
+
 /// Upstreams that all know the same.
 pub(crate) struct Pool<A> {
     servers: Vec<Arc<A>>,
@@ -71,6 +100,7 @@ pub(crate) struct Pool<A> {
 
 struct State {
     choice: Mutex<Choice>,
+    ended: Vec<Ended>,
     places: Arc<Semaphore>,
     begun: Instant,
 }
@@ -84,6 +114,7 @@ impl<A: Ask> Pool<A> {
     pub(crate) fn new(servers: Vec<A>) -> Self {
         let state = State {
             choice: Mutex::new(Choice::new(servers.len())),
+            ended: servers.iter().map(|_| Ended::default()).collect(),
             places: Arc::new(Semaphore::new(EXCHANGES_MAX)),
             begun: Instant::now(),
         };
@@ -171,6 +202,11 @@ impl<A: Ask> Pool<A> {
         (0..self.servers.len()).map(of).collect()
     }
 
+    /// How the exchanges with each ended.
+    pub(crate) fn exchanges(&self) -> Vec<[(&'static str, u64); 5]> {
+        self.state.ended.iter().map(Ended::shown).collect()
+    }
+
     /// An exchange goes on when nobody waits for it any more: else who is silent would never be found dead.
     fn start(
         &self,
@@ -184,12 +220,15 @@ impl<A: Ask> Pool<A> {
         tokio::spawn(async move {
             let Ok(_place) = place else {
                 state.choice().refused(at);
-                return (at, Err(Fault::Busy));
+                let busy = Err(Fault::Busy);
+                state.ended[at].note(&busy);
+                return (at, busy);
             };
             let begun = Instant::now();
             let result = timeout(TRY_TIMEOUT, server.ask(asked)).await;
             let result = result.unwrap_or(Err(Fault::Silent));
             let (took, now) = (begun.elapsed(), state.now());
+            state.ended[at].note(&result);
             match &result {
                 Ok(_) => state.choice().answered(at, took, now),
                 Err(Fault::Refused(_)) if !is_probe => state.choice().refused(at),
@@ -217,7 +256,7 @@ mod tests {
     use super::*;
     use hickory_proto::op::{MessageType, OpCode};
     use hickory_proto::rr::{Name, RecordType};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     /// Says this after so many milliseconds.
     struct Says {
@@ -293,6 +332,9 @@ mod tests {
             assert_eq!(by(&pool).await, Err(Fault::Refused(ResponseCode::ServFail)));
         }
         assert!(pool.health().iter().all(|(_, is_dead)| !is_dead));
+        for exchanges in pool.exchanges() {
+            assert_eq!(exchanges[..2], [("answered", 0), ("refused", 5)]);
+        }
     }
 
     #[tokio::test]

@@ -10,10 +10,10 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::exchange::{Exchange, context};
 use super::pool::Pool;
-use super::private::Private;
 use super::trail::Kept;
 use super::way::Way;
 use super::{Address, Anchors, Upstream};
+use crate::rebinding::Rebinding;
 use crate::server::name_of;
 use crate::tls::install_provider;
 
@@ -44,10 +44,8 @@ pub struct Settings {
     pub anchors: Anchors,
     /// Names below which nothing is validated (RFC 7646).
     pub negative: Vec<WireName>,
-    /// Whether all foreign names may have private addresses.
-    pub private_answers: bool,
-    /// Names below which they may.
-    pub private_names: Vec<WireName>,
+    /// Which foreign names may have private addresses.
+    pub rebinding: Rebinding,
     /// The authorities whose certificates are believed, in PEM; else the public ones.
     pub authorities: Option<Vec<u8>>,
     /// Our own suffix, which no upstream is asked for nor believed of.
@@ -61,8 +59,7 @@ impl Default for Settings {
             routes: Vec::new(),
             anchors: Anchors::root(),
             negative: Vec::new(),
-            private_answers: false,
-            private_names: Vec::new(),
+            rebinding: Rebinding::default(),
             authorities: None,
             ours: None,
         }
@@ -147,8 +144,7 @@ impl Upstream {
         ways.sort_by_key(|way| core::cmp::Reverse(way.suffix.num_labels()));
         Ok(Self {
             ways,
-            private: (!settings.private_answers).then(Private::new),
-            private_names: names(&settings.private_names),
+            rebinding: settings.rebinding.clone(),
             ours,
         })
     }

@@ -6,19 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream};
 use hickory_net::NetError;
-use hickory_net::runtime::TokioRuntimeProvider;
+use hickory_net::runtime::{Time, TokioRuntimeProvider, TokioTime};
 use hickory_net::xfer::DnsHandle;
-use hickory_proto::op::{DnsRequest, DnsResponse, Message, Query, ResponseCode};
+use hickory_proto::op::{
+    DnsRequest, DnsResponse, Message, MessageType, OpCode, Query, ResponseCode,
+};
 use hickory_proto::rr::{LowerName, RData, RecordType};
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
-use super::link::cut;
+use super::link::{cut, signature};
 use super::pool::{Asked, Fault, Given, Pool};
+use super::{delegation, keys};
 use crate::bounded::Bounded;
 
 /// What one question may cost its upstreams (NXNS, KeyTrap): a name of many labels below many signed zones needs about 30.
 pub(crate) const EXCHANGES_MAX: usize = 64;
+
+/// Signatures that the validator is given for one question, each of which it tries with two keys at most (KeyTrap, CVE-2023-50387).
+/// What it is given again counts again: it verifies what is under way more than once, and each level above as often. 9 aliases below
+/// four signed zones each, whose keys are being changed, have about 300.
+pub(crate) const SIGNATURES_MAX: usize = 512;
 
 /// Keys, digests and cuts of zones, which every name below needs again.
 const KEPT_BYTES_MAX: usize = 4 << 20;
@@ -66,7 +74,11 @@ pub(super) struct Trail {
     kept: Arc<Kept>,
     manner: Arc<Manner>,
     notes: Arc<Mutex<Notes>>,
-    spent: Arc<Mutex<usize>>,
+    /// Held while something is asked, so that who wants to know the same finds it said.
+    asking: Arc<tokio::sync::Mutex<()>>,
+    spent: Arc<Mutex<Spent>>,
+    /// Where an answer shows no cut, the zone above is asked for it.
+    asks_above: bool,
 }
 
 #[derive(Default)]
@@ -74,24 +86,49 @@ struct Notes {
     seen: Vec<Seen>,
 }
 
+/// What a client's question has cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// With upstreams.
+    pub(super) exchanges: usize,
+    /// That the validator was given.
+    pub(super) signatures: usize,
+}
+
 impl Trail {
     /// `spent` is shared by all that the client's question leads to.
     pub(super) fn new(
         (pool, kept): (&Arc<Pool<Exchange>>, &Arc<Kept>),
         manner: Manner,
-        spent: &Arc<Mutex<usize>>,
+        spent: &Arc<Mutex<Spent>>,
     ) -> Self {
         Self {
             pool: Arc::clone(pool),
             kept: Arc::clone(kept),
             manner: Arc::new(manner),
             notes: Arc::default(),
+            asking: Arc::default(),
             spent: Arc::clone(spent),
+            asks_above: false,
         }
+    }
+
+    /// The same for another try: the zones above are asked for the cuts that did not show. None where all did.
+    pub(super) fn asking_above(&self) -> Option<Self> {
+        let shows_none = |one: &Seen| {
+            let shown = |message| delegation::is_shown(message, &one.query);
+            one.query.query_type() == RecordType::NS && !one.said.as_ref().is_ok_and(shown)
+        };
+        let again = Self {
+            asks_above: true,
+            ..self.clone()
+        };
+        self.notes().seen.iter().any(shows_none).then_some(again)
     }
 
     /// What is said to a question, asked once.
     pub(super) async fn say(&self, query: &Query) -> Result<Message, Fault> {
+        let _asking = self.asking.lock().await;
         let seen = self
             .notes()
             .seen
@@ -123,10 +160,10 @@ impl Trail {
     async fn ask(&self, query: &Query) -> Result<Given, Fault> {
         {
             let mut spent = lock(&self.spent);
-            if *spent == EXCHANGES_MAX {
+            if spent.exchanges == EXCHANGES_MAX {
                 return Err(Fault::Spent);
             }
-            *spent += 1;
+            spent.exchanges += 1;
         }
         let asked = Asked {
             query: query.clone(),
@@ -143,6 +180,42 @@ impl Trail {
             said,
             by: None,
         });
+    }
+
+    /// What the validator is given of an answer.
+    fn give(&self, message: &Message, query: &Query) -> Result<Message, Fault> {
+        let mut link = cut(message, query);
+        {
+            let records = link.answers.iter().chain(&link.authorities);
+            let signatures = records.filter_map(signature).count();
+            let mut spent = lock(&self.spent);
+            if spent.signatures + signatures > SIGNATURES_MAX {
+                return Err(Fault::Spent);
+            }
+            spent.signatures += signatures;
+        }
+        keys::mark(&mut link, query, now_secs());
+        Ok(link)
+    }
+
+    /// What the validator is told of a cut, where the answer shows none: the zone above denies the DS of one that has no keys.
+    async fn above(&self, query: &Query, said: Result<Message, Fault>) -> Result<Message, Fault> {
+        let shown = |message| delegation::is_shown(message, query);
+        if !self.asks_above
+            || query.query_type() != RecordType::NS
+            || said.as_ref().is_ok_and(shown)
+        {
+            return said;
+        }
+        let of_digest = Query::query(query.name().clone(), RecordType::DS);
+        let denied = self.say(&of_digest).await;
+        if !denied.is_ok_and(|message| delegation::may_be(&message, &of_digest)) {
+            return said;
+        }
+        let mut told = Message::new(0, MessageType::Response, OpCode::Query);
+        told.add_query(query.clone());
+        told.add_answer(delegation::told(query.name()));
+        Ok(told)
     }
 
     /// All that was asked and said.
@@ -186,8 +259,13 @@ impl DnsHandle for Trail {
                 return Err(NetError::Message("no question"));
             };
             let said = trail.say(&query).await;
-            let message = said.map_err(|fault| NetError::Msg(fault.to_string()))?;
-            Ok(DnsResponse::from_message(cut(&message, &query))?)
+            let said = trail.above(&query, said).await;
+            let given = said.and_then(|message| trail.give(&message, &query));
+            if given == Err(Fault::Spent) {
+                trail.note(&query, Err(Fault::Spent));
+            }
+            let given = given.map_err(|fault| NetError::Msg(fault.to_string()))?;
+            Ok(DnsResponse::from_message(given)?)
         }))
     }
 }
@@ -211,7 +289,7 @@ impl Kept {
         Some(message)
     }
 
-    fn insert(&self, query: &Query, message: &Message) {
+    pub(super) fn insert(&self, query: &Query, message: &Message) {
         let of_zones = [RecordType::DNSKEY, RecordType::DS, RecordType::NS];
         if !of_zones.contains(&query.query_type()) {
             return;
@@ -255,6 +333,11 @@ fn holds_secs(message: &Message) -> u32 {
         false => least.unwrap_or(DENIAL_SECS),
     };
     secs.min(KEPT_SECS_MAX)
+}
+
+/// Now, as signatures have it.
+pub(super) fn now_secs() -> u32 {
+    u32::try_from(TokioTime::current_time()).unwrap_or(u32::MAX)
 }
 
 /// Nothing that panics happens under these locks.

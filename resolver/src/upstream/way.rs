@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use hickory_net::runtime::{Time, TokioTime};
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 
 use super::anchors::Anchors;
 use super::exchange::Exchange;
@@ -12,7 +11,7 @@ use super::judge::{self, Judged};
 use super::link::{self, Onward};
 use super::pool::Pool;
 use super::said::{date, sets};
-use super::trail::{Kept, Manner, Trail};
+use super::trail::{Kept, Manner, Spent, Trail, now_secs};
 use super::verdict;
 use super::{Address, Health, Question};
 use crate::answer::{Extended, Set};
@@ -53,10 +52,11 @@ impl Way {
     }
 
     pub(super) fn health(&self) -> impl Iterator<Item = Health> + '_ {
-        let health = self.pool.health().into_iter();
+        let health = self.pool.health().into_iter().zip(self.pool.exchanges());
         health
             .zip(&self.addresses)
-            .map(|((latency, is_dead), address)| Health {
+            .map(|(((latency, is_dead), exchanges), address)| Health {
+                exchanges,
                 suffix: self.suffix.to_ascii(),
                 address: address.clone(),
                 latency,
@@ -70,7 +70,7 @@ impl Way {
         query: &Query,
         at_hand: Option<Message>,
         question: &Question,
-        spent: &Arc<Mutex<usize>>,
+        spent: &Arc<Mutex<Spent>>,
     ) -> Result<Link, Extended> {
         let is_exempt = self.negative.iter().any(|name| name.zone_of(query.name()));
         let anchor = self
@@ -126,7 +126,7 @@ impl Way {
         others
     }
 
-    fn trail(&self, manner: &Manner, spent: &Arc<Mutex<usize>>) -> Trail {
+    fn trail(&self, manner: &Manner, spent: &Arc<Mutex<Spent>>) -> Trail {
         Trail::new((&self.pool, &self.kept), manner.clone(), spent)
     }
 
@@ -141,12 +141,20 @@ impl Way {
         if let Onward::Below(_) = link::onward(&message, query) {
             return Ok(Link::new(message, query, (Message::query(), true)));
         }
-        let now = u32::try_from(TokioTime::current_time()).unwrap_or(u32::MAX);
-        let keys = Query::query(anchor.clone(), hickory_proto::rr::RecordType::DNSKEY);
+        let now = now_secs();
+        let keys = Query::query(anchor.clone(), RecordType::DNSKEY);
         let said = say(trail, &keys).await?;
-        let trusted = self.anchors.trust(anchor, &said, now);
-        let trusted = trusted.map_err(|why| verdict::untrusted(anchor, why))?;
-        match judge::judge(trail, trusted, query).await {
+        let trusted = self.anchors.trust(anchor, &link::cut(&said, &keys), now);
+        let trusted = Arc::new(trusted.map_err(|why| verdict::untrusted(anchor, why))?);
+        let mut judged = judge::judge(trail, &trusted, query).await;
+        if matches!(judged, Judged::Bogus)
+            // What the validator would be told of cuts is no answer.
+            && query.query_type() != RecordType::NS
+            && let Some(again) = trail.asking_above()
+        {
+            judged = judge::judge(&again, &trusted, query).await;
+        }
+        match judged {
             Judged::Holds {
                 message: held,
                 verified,

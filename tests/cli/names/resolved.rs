@@ -24,6 +24,7 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
         "not-found",
     );
     assert_eq!(told["state"], "held");
+    is_shown_without_a_record(&place);
     let published = publish("alice").ok().json();
     assert_eq!(published["name"], "mysite.key");
     let resolve = ["resolve", "mysite.key", "--proof", "my.proof"];
@@ -72,6 +73,20 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
         1,
         "no-node",
     );
+}
+
+/// Who holds a name is shown, though it has no record.
+fn is_shown_without_a_record(place: &Place) {
+    let run = place.run(&["resolve", "mysite.key"]);
+    let mut run = run.fails(3, "no record for mysite.key");
+    for part in [
+        "owner",
+        "lease",
+        "proved    in block",
+        "policy    of which the ledger pins none",
+    ] {
+        run = run.fails(3, part);
+    }
 }
 
 /// With the network gone: both proofs hold, and changed anywhere they are worth nothing.

@@ -79,7 +79,7 @@ fn the_past_is_not_shown_twice_and_has_its_age() {
     });
     let told = failed(told, 4, "stale");
     assert!(
-        text(&told["error"]["message"]).contains("seconds before"),
+        text(&told["error"]["message"]).contains("at most 1 s old"),
         "{told}"
     );
     // Who has seen the claim is not told that there is none.

@@ -149,7 +149,7 @@ impl Drop for Machines {
 }
 
 /// Elsewhere a test fails rather than pass unseen, unless `DOTKEY_WITHOUT_ROOT=1` says that this is known.
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     let root = id.is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     let known = std::env::var_os("DOTKEY_WITHOUT_ROOT").is_some_and(|value| value == "1");

@@ -2,6 +2,7 @@
 
 mod asked;
 mod changes;
+mod clocks;
 mod cut;
 mod followers;
 mod full;

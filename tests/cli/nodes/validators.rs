@@ -1,5 +1,7 @@
 //! Four validators as processes: claims go on although some are killed, nothing final is lost, and who is cut in half stops rather than fork.
 
+use std::path::Path;
+
 use dotkey_proto::identity::{KeyId, Policy, PublicKey};
 use dotkey_proto::ledger::{
     Action, Bundle, Freshness, Genesis, SignedTransaction, Subject, Transaction, VerifiedProof,
@@ -72,6 +74,14 @@ impl<'a> Network<'a> {
         let data = folder(at);
         let args = [&["node", "--json", "--data", &data], more].concat();
         self.place.started(self.place.command(&args), &data)
+    }
+
+    /// With settings of its surroundings.
+    pub(super) fn start_under(&self, at: usize, surroundings: &[(&str, &Path)]) -> Running {
+        let data = folder(at);
+        let mut command = self.place.command(&["node", "--json", "--data", &data]);
+        command.envs(surroundings.iter().copied());
+        self.place.started(command, &data)
     }
 
     pub(super) fn start_all(&self) -> Vec<Running> {

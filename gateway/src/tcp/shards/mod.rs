@@ -14,7 +14,7 @@ use dotkey_proto::zone::{Provider, Shard};
 use dotkey_resolver::{Ask, Resolution, Resolver};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use self::map::{Change, Map, Wish, candidates};
 use super::counters::count;
@@ -120,9 +120,30 @@ impl Shards {
         (Self { name, view, look }, handle)
     }
 
+    /// Whose they are.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What is known, as it changes.
     pub(super) fn view(&self) -> watch::Receiver<View> {
         self.view.clone()
+    }
+
+    /// The map, waited for while there is none.
+    pub(super) async fn map(&self, within: Duration) -> Result<Arc<Map>, String> {
+        let mut view = self.view.clone();
+        let until = Instant::now() + within;
+        loop {
+            let why = match view.borrow_and_update().map() {
+                Ok(map) => return Ok(Arc::clone(map)),
+                Err(why) => why,
+            };
+            self.look.notify_one();
+            let Ok(Ok(())) = timeout_at(until, view.changed()).await else {
+                return Err(why);
+            };
+        }
     }
 
     /// Connects to who may have this wish, waiting for a record with somebody who can be reached.
@@ -200,7 +221,7 @@ impl Shards {
         };
         let mut tried = Vec::new();
         for provider in &order {
-            match dial(shared, provider, opening).await {
+            match dial(shared, &self.name, provider, opening).await {
                 Ok(reached) => {
                     let place = Place {
                         shard: shard.id.clone(),
@@ -217,7 +238,7 @@ impl Shards {
             }
         }
         if order.is_empty() {
-            tried.push("who is left presented a key that the record does not name".to_owned());
+            tried.push("who is left presented a key which the record does not pin".to_owned());
         }
         Err(Unplaced::Unreached {
             shard: shard.id.to_string(),
@@ -262,9 +283,17 @@ impl Follower {
         loop {
             let until = self.view.borrow().until;
             tokio::select! {
-                resolution = watch.changed() => self.apply(resolution),
-                () = look.notified() => self.look(&resolver).await,
-                () = sleep_until(until) => self.look(&resolver).await,
+                resolution = watch.changed() => {
+                    self.apply(resolution);
+                    continue;
+                }
+                () = look.notified() => {}
+                () = sleep_until(until) => {}
+            }
+            self.look(&resolver).await;
+            // From what is known now on: what it noticed before may have been interrupted.
+            if let Ok(anew) = resolver.watch(&self.name).await {
+                watch = anew;
             }
         }
     }

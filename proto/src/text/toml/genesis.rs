@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+use core::ops::Range;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
@@ -14,10 +15,10 @@ use super::section::{At, Read, Section, bad_value};
 use super::values;
 use super::write::quote;
 use crate::ledger::{
-    Candidate, Genesis, NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Parameters, Terms, Unit,
-    Validator, VotingKey,
+    Candidate, Genesis, LedgerError, NETWORK_NAME_BYTES_MAX, PARAMETERS, Parameter, Parameters,
+    Terms, Unit, Validator, VotingKey,
 };
-use crate::limits::VALIDATOR_ADDRESS_BYTES_MAX;
+use crate::limits::{CLAIMABLE_LABEL_BYTES_MAX, VALIDATOR_ADDRESS_BYTES_MAX};
 use crate::signature::Ed25519Key;
 use crate::time::Timestamp;
 
@@ -39,22 +40,67 @@ fn read(source: &str) -> Read<Genesis> {
     let reserved = top.texts("reserved")?.unwrap_or_default();
     let parameters = top.table("parameters", "parameters table")?;
     let parameters = top.need("parameters", parameters, "a table `[parameters]`")?;
+    let parameters_at = parameters.span.clone();
     let parameters = read_parameters(parameters)?;
     let validators = top.tables("validator", "validator")?;
-    let validators = validators.into_iter().map(read_validator);
+    let validators = validators.into_iter().map(|table| {
+        let span = table.span.clone();
+        read_validator(table).map(|value| At { span, value })
+    });
     let mut validators = validators.collect::<Read<Vec<_>>>()?;
-    validators.sort_by_key(|candidate| candidate.validator.identity);
+    validators.sort_by_key(|candidate| candidate.value.validator.identity);
     top.finish()?;
     let terms = Terms {
         name: name.value,
         began: Timestamp::from_secs(began).expect("in range"),
-        validators,
+        validators: validators.iter().map(|one| one.value.clone()).collect(),
         parameters,
-        reserved: reserved.into_iter().map(|label| label.value).collect(),
+        reserved: reserved.iter().map(|label| label.value.clone()).collect(),
     };
-    let genesis = Genesis::new(&terms).map_err(|error| Found::new(name.span, error))?;
+    let genesis = Genesis::new(&terms).map_err(|error| {
+        let at = match &error {
+            LedgerError::Parameters { .. } => Some(parameters_at),
+            LedgerError::Possession(_)
+            | LedgerError::ValidatorOrder(_)
+            | LedgerError::ValidatorTwice => guilty_validator(&error, &validators),
+            LedgerError::NetworkName(_) => None,
+            // All else was checked while it was read.
+            _ => guilty_label(&error, &reserved),
+        };
+        Found::new(at.unwrap_or(name.span), error)
+    })?;
     check_id(id, &genesis)?;
     Ok(genesis)
+}
+
+/// Where the validator is that an error is about.
+fn guilty_validator(error: &LedgerError, validators: &[At<Candidate>]) -> Option<Range<usize>> {
+    let key = |one: &At<Candidate>| one.value.validator.key;
+    let at = match error {
+        LedgerError::Possession(identity) => validators
+            .iter()
+            .position(|one| one.value.validator.identity.as_bytes() == identity),
+        LedgerError::ValidatorOrder(at) => Some(*at),
+        _ => (1..validators.len()).find(|at| {
+            let before = &validators[..*at];
+            before.iter().any(|one| key(one) == key(&validators[*at]))
+        }),
+    };
+    validators.get(at?).map(|one| one.span.clone())
+}
+
+/// Where the reserved label is that an error is about.
+fn guilty_label(error: &LedgerError, reserved: &[At<String>]) -> Option<Range<usize>> {
+    let mut labels = reserved.iter().enumerate();
+    let (_, found) = labels.find(|(at, one)| match error {
+        LedgerError::Label { label, .. } => one.value == *label,
+        LedgerError::ReservedOrder(label) => {
+            let before = at.checked_sub(1).map(|before| &reserved[before].value);
+            one.value == *label && before.is_some_and(|before| before >= label)
+        }
+        _ => !(1..=CLAIMABLE_LABEL_BYTES_MAX).contains(&one.value.len()),
+    })?;
+    Some(found.span.clone())
 }
 
 /// The file may say its id, so that a mistake made while copying shows.

@@ -121,7 +121,7 @@ pub(super) fn read_base(disk: &Disk) -> Result<u64, ChainError> {
 pub(super) fn block_writes(
     header: &Header,
     certificate: Option<&Certificate>,
-    body: &Body,
+    transactions: &[u8],
 ) -> Vec<Write> {
     let height = header.height.to_be_bytes();
     vec![
@@ -130,7 +130,7 @@ pub(super) fn block_writes(
             height,
             reads::encode_head(header, certificate),
         ),
-        Write::put(Column::Blocks, height, body.encode()),
+        Write::put(Column::Blocks, height, transactions),
         Write::put(Column::Node, TIP_CELL, height),
     ]
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::hex::hex;
 use crate::ledger::state::StateError;
+use crate::store::StoreError;
 
 /// Why a block is not executed, written or read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -65,4 +66,13 @@ pub enum ChainError {
     /// A chunk of a snapshot that is not what its header names.
     #[error("the snapshot is refused: {0}; take it from another node")]
     Snapshot(String),
+}
+
+impl From<StoreError> for ChainError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSpace { .. } => Self::NoSpace(error.to_string()),
+            error => Self::State(StateError::Unreadable(error.to_string())),
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dotkey_proto::ledger::{Body, Header};
+use bytes::Bytes;
+use dotkey_proto::ledger::Header;
 use jmt::Version;
 
 use crate::ledger::disk::Disk;
@@ -15,7 +16,8 @@ use crate::ledger::update::Update;
 pub(super) struct Executed {
     pub(super) header: Header,
     pub(super) digest: [u8; 32],
-    pub(super) body: Body,
+    /// The body, as the header names it.
+    pub(super) transactions: Bytes,
     pub(super) changes: Changes,
     pub(super) update: Update,
     pub(super) receipts: Vec<Receipt>,

@@ -17,16 +17,19 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dotkey_proto::ledger::{BODY_BYTES_MAX, Body, Certificate, Genesis, Header, SignedTransaction};
+use bytes::Bytes;
+use dotkey_proto::ledger::{
+    BODY_BYTES_MAX, Body, Certificate, Genesis, Header, SignedTransaction, transactions_digest,
+};
 use dotkey_proto::time::Timestamp;
 
 use super::disk::Disk;
 use super::referee::{Judge, Registrar};
-use super::rules::{self, Bench, Context, Fault, Receipt, Session, Setback};
+use super::rules::{self, Bench, Context, Fault, Known, Receipt, Session, Setback};
 use super::state::{self, Changes, StateError, View};
 use super::update::Update;
 use super::{Charter, Memo};
-use crate::store::{Column, Store, StoreError};
+use crate::store::{Column, Store};
 use begin::{
     TIP_CELL, block_writes, first_block, read_base, read_tip, tip_of, validator_set,
     validators_digest,
@@ -92,8 +95,8 @@ impl Chain {
             Some(cell) => read_tip(&disk, &first, &cell)?,
             None => {
                 let mut writes = disk.writes(0, &update, &changes)?;
-                writes.extend(block_writes(&first, None, &Body::default()));
-                disk.write(&writes)?;
+                writes.extend(block_writes(&first, None, &Body::default().encode()));
+                disk.write_block(&update, &writes)?;
                 tip_of(&disk, first.clone())?
             }
         };
@@ -161,6 +164,19 @@ impl Chain {
     /// # Errors
     /// [`ChainError::Invalid`] when it breaks a rule; all else is this node's trouble.
     pub fn execute(&self, header: &Header, body: &Body) -> Result<Vec<Receipt>, ChainError> {
+        self.execute_known(header, body, &|_| None)
+    }
+
+    /// As [`Chain::execute`]; transactions that are `known` are not decoded again.
+    ///
+    /// # Errors
+    /// See [`Chain::execute`].
+    pub fn execute_known(
+        &self,
+        header: &Header,
+        body: &Body,
+        known: Known<'_>,
+    ) -> Result<Vec<Receipt>, ChainError> {
         let digest = header.digest();
         if let Some(known) = self.inner().executed.get(&digest) {
             return Ok(known.receipts.clone());
@@ -168,11 +184,12 @@ impl Chain {
         let (layers, parent) = self.below(&header.parent)?;
         check_head(&self.charter, &parent, header)?;
         let context = context_of(header);
-        let applied = rules::apply(&layers, self.bench(), context, body);
+        let applied = rules::apply(&layers, self.bench(), context, (body, known));
         let (changes, receipts) = applied.map_err(|fault| match fault {
             Fault::Refused { .. } => ChainError::Invalid(fault.to_string()),
             Fault::State(error) => ChainError::State(error),
         })?;
+        let body = body.encode();
         let made = self.build((&layers, &parent), header.time, body, (changes, receipts))?;
         // One by one, so that a developer who meets it knows where two programs part.
         for (what, same) in [
@@ -236,12 +253,14 @@ impl Chain {
             }
         }
         let changes = session.close()?;
-        let made = self.build((&layers, &parent), time, &body, (changes, receipts))?;
-        let header = made.header.clone();
+        let bytes = body.encode();
+        let made = self.build((&layers, &parent), time, bytes, (changes, receipts))?;
+        let (header, transactions) = (made.header.clone(), made.transactions.clone());
         self.keep(made)?;
         Ok(Proposal {
             header,
             body,
+            transactions,
             refused,
         })
     }
@@ -275,7 +294,11 @@ impl Chain {
         inner.offers.pass(block.header.time);
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
-        writes.extend(block_writes(&block.header, certificate, &block.body));
+        writes.extend(block_writes(
+            &block.header,
+            certificate,
+            &block.transactions,
+        ));
         if block.header.next_validators.is_some() {
             let layers = Layers {
                 blocks: vec![Arc::clone(&block)],
@@ -286,7 +309,7 @@ impl Chain {
             let epoch = block.header.epoch;
             writes.extend(epochs::turn_write(epoch, &seats.former, &seats.current)?);
         }
-        self.disk.write(&writes)?;
+        self.disk.write_block(&block.update, &writes)?;
         self.disk.written(height, &block.changes);
         inner.tip = Tip {
             header: block.header.clone(),
@@ -308,7 +331,7 @@ impl Chain {
         let receipts = block.receipts.clone();
         // Where somebody still reads it, the disk has its nodes as well.
         if let Some(block) = Arc::into_inner(block) {
-            self.disk.remember(block.update);
+            self.disk.remember(height, block.update);
         }
         Ok(receipts)
     }
@@ -360,7 +383,7 @@ impl Chain {
         &self,
         (layers, parent): (&Layers, &Tip),
         time: Timestamp,
-        body: &Body,
+        body: Vec<u8>,
         (changes, receipts): (Changes, Vec<Receipt>),
     ) -> Result<Executed, ChainError> {
         let height = parent.header.height + 1;
@@ -381,7 +404,7 @@ impl Chain {
             time,
             parent: parent.digest,
             state_root,
-            transactions: body.digest(),
+            transactions: transactions_digest(&body),
             epoch: self.charter.epoch(height),
             validators: parent.validators_after,
             next_validators,
@@ -389,7 +412,7 @@ impl Chain {
         Ok(Executed {
             digest: header.digest(),
             header,
-            body: body.clone(),
+            transactions: body.into(),
             changes,
             update,
             receipts,
@@ -420,6 +443,8 @@ pub struct Proposal {
     pub header: Header,
     /// Its transactions.
     pub body: Body,
+    /// Their bytes, as the header names them.
+    pub transactions: Bytes,
     /// Those that were not taken, by their digests, and why.
     pub refused: Vec<([u8; 32], super::Refusal)>,
 }
@@ -464,13 +489,4 @@ fn check_head(charter: &Charter, parent: &Tip, header: &Header) -> Result<(), Ch
         return Ok(());
     };
     Err(ChainError::Invalid(why.to_owned()))
-}
-
-impl From<StoreError> for ChainError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NoSpace { .. } => Self::NoSpace(error.to_string()),
-            error => Self::State(StateError::Unreadable(error.to_string())),
-        }
-    }
 }

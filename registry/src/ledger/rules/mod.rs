@@ -18,9 +18,12 @@ mod stamps;
 mod transfer;
 mod validator_change;
 
+use std::sync::Arc;
+
 use dotkey_proto::identity::KeyId;
-use dotkey_proto::ledger::{Account, Action, Body, SignedTransaction, Transaction, Usage};
-use dotkey_proto::signature::Envelope;
+use dotkey_proto::ledger::{
+    Account, Action, Body, SignedTransaction, Transaction, Usage, transaction_digest,
+};
 use dotkey_proto::time::Timestamp;
 use thiserror::Error;
 
@@ -107,7 +110,10 @@ pub enum Setback {
     State(#[from] StateError),
 }
 
-/// What all transactions of a block do to the state that it is built on.
+/// Gives a transaction that was decoded before, by its digest.
+pub type Known<'a> = &'a dyn Fn(&[u8; 32]) -> Option<Arc<SignedTransaction>>;
+
+/// What all transactions of a block do to the state that it is built on. Those that are `known` are not decoded again.
 ///
 /// # Errors
 /// See [`Fault`].
@@ -115,13 +121,17 @@ pub fn apply(
     below: &dyn View,
     bench: Bench<'_>,
     context: Context,
-    body: &Body,
+    (body, known): (&Body, Known<'_>),
 ) -> Result<(Changes, Vec<Receipt>), Fault> {
     let mut session = Session::open(below, bench, context)?;
     let mut receipts = Vec::with_capacity(body.0.len());
     for (index, bytes) in body.0.iter().enumerate() {
-        let transaction = SignedTransaction::decode(bytes).map_err(Refusal::from);
+        let transaction = match known(&transaction_digest(bytes)) {
+            Some(known) => Ok(known),
+            None => SignedTransaction::decode(bytes).map(Arc::new),
+        };
         let accepted = transaction
+            .map_err(Refusal::from)
             .map_err(Setback::from)
             .and_then(|one| session.take(&one));
         receipts.push(accepted.map_err(|setback| match setback {
@@ -148,6 +158,11 @@ pub struct Session<'a> {
     bench: Bench<'a>,
     context: Context,
     signatures: usize,
+    /// Read once, and written when the block ends: nearly every transaction asks for them.
+    beacons: Beacons,
+    beacons_changed: bool,
+    /// Claims of the transaction that is at work.
+    claims: u64,
 }
 
 impl<'a> Session<'a> {
@@ -160,18 +175,18 @@ impl<'a> Session<'a> {
         bench: Bench<'a>,
         context: Context,
     ) -> Result<Self, StateError> {
-        let mut desk = Desk::new(below);
+        let desk = Desk::new(below);
         let mut beacons = state::beacons(&desk)?;
         let target = bench.charter.claims_per_hour();
-        if beacons.advance(context.time, context.parent, target) {
-            desk.put_beacons(&beacons);
-            desk.keep();
-        }
+        let beacons_changed = beacons.advance(context.time, context.parent, target);
         Ok(Self {
             desk,
             bench,
             context,
             signatures: 0,
+            beacons,
+            beacons_changed,
+            claims: 0,
         })
     }
 
@@ -180,17 +195,20 @@ impl<'a> Session<'a> {
     /// # Errors
     /// See [`Setback`].
     pub fn take(&mut self, signed: &SignedTransaction) -> Result<Receipt, Setback> {
-        let signatures = signatures(signed);
+        let signatures = signed.signatures();
         let taken = self.room_for(signatures).and_then(|()| self.act(signed));
-        let taken = taken.and_then(|()| match self.desk.len() > BLOCK_WRITES_MAX {
+        let taken = taken.and_then(|()| match self.writes() > BLOCK_WRITES_MAX {
             true => Err(Refusal::BlockFull("its transactions write as much as one may").into()),
             false => Ok(()),
         });
+        let claims = std::mem::take(&mut self.claims);
         if let Err(setback) = taken {
             self.desk.wipe();
             return Err(setback);
         }
         self.desk.keep();
+        self.beacons.claims += claims;
+        self.beacons_changed |= claims > 0;
         self.signatures += signatures;
         let transaction = signed.transaction();
         Ok(Receipt {
@@ -206,6 +224,10 @@ impl<'a> Session<'a> {
     /// # Errors
     /// See [`StateError`].
     pub fn close(mut self) -> Result<Changes, StateError> {
+        if self.beacons_changed {
+            self.desk.put_beacons(&self.beacons);
+            self.desk.keep();
+        }
         if self.bench.charter.is_epoch_end(self.context.height) {
             let mut seats = state::seats(&self.desk)?;
             seats.turn();
@@ -213,6 +235,11 @@ impl<'a> Session<'a> {
             self.desk.keep();
         }
         Ok(self.desk.into_changes())
+    }
+
+    /// How many leaves the block writes so far.
+    fn writes(&self) -> usize {
+        self.desk.len() + usize::from(self.beacons_changed || self.claims > 0)
     }
 
     fn room_for(&self, signatures: usize) -> Result<(), Setback> {
@@ -295,14 +322,6 @@ impl<'a> Session<'a> {
         account.nonce += 1;
         Ok(())
     }
-}
-
-fn signatures(signed: &SignedTransaction) -> usize {
-    let own = Envelope::decode(signed.as_bytes()).map_or(0, |one| one.signatures.len());
-    let updates = signed.transaction().chain.iter().skip(1);
-    let of_chain =
-        updates.filter_map(|update| Some(Envelope::decode(update).ok()?.signatures.len()));
-    own + of_chain.sum::<usize>()
 }
 
 /// The name that an action is about.

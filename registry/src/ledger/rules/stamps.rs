@@ -42,7 +42,7 @@ pub(super) fn check(
 ) -> Result<(), Setback> {
     let refused = |error| Setback::from(Refusal::Stamp { what, error });
     let decoded = Stamp::decode(stamp).map_err(|error| refused(error.into()))?;
-    let beacons = state::beacons(&session.desk)?;
+    let beacons = &session.beacons;
     let Some(hour) = beacons.of(decoded.hour) else {
         let newest = beacons.newest().beacon.hour;
         let hour = decoded.hour;

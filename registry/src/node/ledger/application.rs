@@ -1,6 +1,6 @@
 //! Executes the engine's blocks on the chain, and keeps what waits for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -248,7 +248,9 @@ impl Executor {
             for ((key_id, _), account) in taken.iter().zip(accounts) {
                 gone.extend(waiting.pool.settle(*key_id, account.nonce));
             }
+            let is_final: BTreeSet<_> = taken.iter().map(|(_, digest)| *digest).collect();
             // Another one with its nonce may have been in the block: who waits for it would wait for ever.
+            gone.retain(|(digest, _)| !is_final.contains(digest));
             for (digest, why) in gone {
                 let (code, detail) = (why.code(), why.to_string());
                 waiting.passed_over.remove(&digest);
@@ -382,7 +384,8 @@ impl Application for Executor {
         self.sound()?;
         let body = Body::decode(block.transactions());
         let body = body.map_err(|error| Objection::Invalid(error.to_string()))?;
-        let executed = self.chain.execute(block.header(), &body);
+        let known = |digest: &[u8; 32]| self.waiting().pool.get(digest);
+        let executed = self.chain.execute_known(block.header(), &body, &known);
         executed.map(drop).map_err(|error| self.objection(error))
     }
 
@@ -438,8 +441,7 @@ impl Application for Executor {
             }
         }
         drop(waiting);
-        let transactions = proposal.body.encode().into();
-        Block::new(proposal.header, transactions)
+        Block::new(proposal.header, proposal.transactions)
             .map_err(|error| Objection::Broken(self.halt(&error)))
     }
 

@@ -1,6 +1,6 @@
 //! How a node's ledger does, in the words that `dotkey status`, `/v1/status`, `/v1/ledger` and the metrics share.
 
-use dotkey_proto::words::counted;
+use dotkey_proto::words::lasting;
 use serde::Serialize;
 
 use super::{Changes, Signing};
@@ -109,12 +109,25 @@ impl LedgerStatus {
             warnings.push(format!("the ledger has halted: {why}"));
         } else if let Some(why) = &self.waits {
             warnings.push(format!("the ledger waits: {why}"));
+        } else if self.following.as_ref().is_some_and(|one| one.unserved) {
+            warnings.push(
+                "the ledger stands still: no peer has the next block, for all began with a later state; join a node that has more with --join, or start with a new --data folder, which takes a later state over"
+                    .to_owned(),
+            );
         } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX)
             && self.open_seconds > AGE_SECONDS_MAX
         {
+            // Who connects with nobody hears nobody's clock.
+            let more = if self.votes {
+                format!(
+                    "; see whether its clock is within {CLOCK_AHEAD_SECS_MAX} s of theirs, for they do not connect otherwise"
+                )
+            } else {
+                String::new()
+            };
             warnings.push(format!(
-                "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them",
-                counted(*age, "second")
+                "the last block of the ledger is {} old: more than a third of the validators are down or apart, or this node is cut off from them{more}",
+                lasting(*age)
             ));
         }
         warnings.extend(self.clock.iter().cloned());
@@ -198,7 +211,8 @@ mod tests {
             clock: Some("this clock".to_owned()),
             ..well.clone()
         };
-        assert!(old.warnings()[0].contains("61 seconds old"));
+        assert!(old.warnings()[0].contains("1 min 1 s old"));
+        assert!(old.warnings()[0].contains("within 10 s of theirs"));
         let back = LedgerStatus {
             open_seconds: 60,
             ..old.clone()

@@ -10,6 +10,7 @@ mod page;
 mod seats;
 #[cfg(test)]
 mod tests;
+pub(crate) mod upstreams;
 
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use core::time::Duration;
@@ -35,6 +36,8 @@ pub enum Provenance {
     OrdinaryCached,
     /// An ordinary name, asked of an upstream.
     OrdinaryMiss,
+    /// An ordinary name that is written down here, or reserved.
+    Local,
     /// Kept, past its time, because nobody answers now (RFC 8767).
     Stale,
     /// Decided without looking for an answer: who asks or what is asked is refused.
@@ -42,11 +45,12 @@ pub enum Provenance {
 }
 
 impl Provenance {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::OursCached,
         Self::OursMiss,
         Self::OrdinaryCached,
         Self::OrdinaryMiss,
+        Self::Local,
         Self::Stale,
         Self::Refused,
     ];
@@ -59,6 +63,7 @@ impl Provenance {
             Self::OursMiss => "ours-miss",
             Self::OrdinaryCached => "ordinary-cached",
             Self::OrdinaryMiss => "ordinary-miss",
+            Self::Local => "local",
             Self::Stale => "stale",
             Self::Refused => "refused",
         }

@@ -1,6 +1,7 @@
 //! OpenMetrics text. A number that is 0 and has labels is left out: it shows from its first count on.
 
 use core::fmt::Write;
+use core::time::Duration;
 
 use super::histogram::{BOUNDS, Times};
 
@@ -21,6 +22,18 @@ impl Page {
     pub(crate) fn timed(&mut self, name: &str, help: &str) {
         self.family(name, "histogram", help);
         self.line(format_args!("# UNIT {PREFIX}{name} seconds"));
+    }
+
+    /// What comes next is a length of time, as it is now.
+    pub(crate) fn in_seconds(&mut self, name: &str, help: &str) {
+        self.family(name, "gauge", help);
+        self.line(format_args!("# UNIT {PREFIX}{name} seconds"));
+    }
+
+    /// Such a length.
+    pub(crate) fn seconds(&mut self, name: &str, labels: &[(&str, &str)], length: Duration) {
+        let (labels, secs) = (braced(labels), length.as_secs_f64());
+        self.line(format_args!("{PREFIX}{name}{labels} {secs}"));
     }
 
     /// A counter's number.

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::server::{Counters, QueryLog};
+use crate::upstream::Health;
 
 #[test]
 fn what_is_counted_is_shown() {
@@ -102,6 +103,14 @@ fn operators_are_told_of_every_metric_and_of_no_other() {
     metrics.write(&mut page, [crowded; 2]);
     counters.write(&mut page);
     log.write(&mut page);
+    let upstream = Health {
+        suffix: ".".to_owned(),
+        address: "192.0.2.53".parse().expect("an address"),
+        latency: Some(Duration::from_millis(3)),
+        is_dead: false,
+        exchanges: [("answered", 1); 5],
+    };
+    upstreams::write(&mut page, &[upstream]);
     assert_eq!(served(&page.end()), documented());
 }
 

@@ -52,6 +52,69 @@ async fn who_asks_after_a_change_is_answered_by_it() {
 }
 
 #[tokio::test]
+async fn a_change_of_whoever_delegated_a_name_is_seen_at_once() {
+    let source = Memory::default();
+    let text = |text: &str| {
+        let record = format!("[[record]]\nowner = \"@\"\ntype = \"TXT\"\ndata = '\"{text}\"'\n");
+        zone(&record)
+    };
+    let to = |seed| {
+        let delegation = format!(
+            "[[delegation]]\nname = \"blog\"\nto = \"{}.key\"\n",
+            key_id(seed)
+        );
+        zone(&delegation)
+    };
+    source.tell(1, None, record(1, 1, &to(2)));
+    source.tell(2, None, record(2, 1, &text("two")));
+    source.tell(3, None, record(3, 1, &text("three")));
+    let resolver = Resolver::builder()
+        .clock(now)
+        .source(source.clone())
+        .build();
+    let config = Config {
+        resolver: resolver.expect("it is sound"),
+        told_of_changes: true,
+        ..config(gateway())
+    };
+    let service = Arc::new(Service::new(config, [7; 32]));
+    let check = async |expected: &str| {
+        let answer = ask(&service, &site("blog."), "TXT", false).await;
+        assert_eq!(shown(&answer.answers), [expected]);
+    };
+    check("TXT two").await;
+    source.tell(1, None, record(1, 2, &to(3)));
+    // Nobody has told.
+    check("TXT two").await;
+    service.changed(&key_id(1));
+    check("TXT three").await;
+}
+
+#[tokio::test]
+async fn that_a_name_has_another_holder_is_seen_when_it_is_told() {
+    // The ledger's proofs have vectors of their own; here is none, and so a failure that is kept.
+    let service = service(gateway());
+    let failures = || {
+        service
+            .counters
+            .failed
+            .load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let check = async |expected| {
+        for name in ["mysite.key.", "www.MYSITE.key."] {
+            ask(&service, name, "A", false).await;
+        }
+        assert_eq!(failures(), expected);
+    };
+    check(2).await;
+    check(2).await;
+    service.claim_changed("other");
+    check(2).await;
+    service.claim_changed("mysite");
+    check(4).await;
+}
+
+#[tokio::test]
 async fn an_answer_made_by_the_rules_of_before_is_given_and_not_kept() {
     let upstream = Fake::start([198, 51, 100, 7]).await;
     let service = upstream.service();

@@ -63,3 +63,46 @@ async fn a_network_that_asks_too_much_is_cut_short_unless_it_shows_a_cookie() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_is_no_query_is_answered_no_oftener_over_udp() {
+    let mut config = config(gateway());
+    config.rules.answers_per_sec = 1;
+    let service = Arc::new(Service::new(config, [7; 32]));
+    let notify = {
+        let mut message = Message::new(7, MessageType::Query, OpCode::Notify);
+        message.add_query(query(&site(""), "A", false).queries[0].clone());
+        message.to_vec().expect("it encodes")
+    };
+    let two_questions = {
+        let mut message = query(&site(""), "A", false);
+        message.add_query(message.queries[0].clone());
+        message.to_vec().expect("it encodes")
+    };
+    let short_cookie = {
+        let mut message = query(&site(""), "A", false);
+        let options = message.edns.as_mut().expect("it has some").options_mut();
+        options.insert(EdnsOption::Unknown(10, vec![1; 3]));
+        message.to_vec().expect("it encodes")
+    };
+    for (network, bytes) in [notify, two_questions, short_cookie].iter().enumerate() {
+        let over = |transport| Client {
+            address: [10, 1, network as u8, 3].into(),
+            transport,
+        };
+        let mut answered = 0;
+        for _ in 0..50 {
+            let reply = service.answer(bytes, over(Transport::Udp)).await;
+            answered += usize::from(reply.is_some());
+        }
+        // Its burst, and what the bucket has earned since.
+        assert!((5..40).contains(&answered), "{answered}");
+        let over_tcp = service.answer(bytes, over(Transport::Tcp)).await;
+        assert!(over_tcp.is_some(), "nobody forges an address over TCP");
+    }
+    let limited = service
+        .counters
+        .limited
+        .load(std::sync::atomic::Ordering::Relaxed);
+    assert!(limited >= 30, "{limited}");
+}

@@ -9,6 +9,7 @@ use hickory_proto::rr::rdata::A;
 
 use super::*;
 use crate::ordinary::Ordinary;
+use crate::rebinding::Rebinding;
 use crate::upstream::{Address, Anchors, Settings, Upstream};
 
 /// An upstream that answers every A with one address, and nothing else with anything.
@@ -138,6 +139,74 @@ async fn ordinary_names_have_no_private_addresses() {
         assert_eq!(answer.metadata.response_code, FAILED);
         assert!(answer.answers.is_empty());
     }
+}
+
+#[tokio::test]
+async fn names_of_ours_have_no_private_addresses_either_unless_that_is_meant() {
+    let records = |shown: &str, data: &str| format!("[[record]]\nowner = \"{shown}\"\n{data}\n");
+    let stranger: String = [
+        records("home", "type = \"A\"\ndata = \"192.168.1.1\""),
+        records("here", "type = \"AAAA\"\ndata = \"::1\""),
+        records("hint", "type = \"HTTPS\"\ndata = \"1 . ipv4hint=10.0.0.1\""),
+        records("alias", "type = \"CNAME\"\ndata = \"home\""),
+        records("printer", "type = \"CNAME\"\ndata = \"printer.home.arpa.\""),
+        records("fine", "type = \"A\"\ndata = \"192.0.2.9\""),
+        "[[resource]]\nkind = \"frontend\"\nhost = \"app\"\n[[resource.provider]]\nid = \"one\"\nurl = \"https://10.0.0.7\"\n".to_owned(),
+    ]
+    .concat();
+    let config_of = |via| {
+        let source = Memory::default();
+        source.tell(3, None, record(3, 1, &zone(&stranger)));
+        let resolver = Resolver::builder().clock(now).source(source).build();
+        let mut config = Config {
+            resolver: resolver.expect("it is sound"),
+            ..config(via)
+        };
+        let mut ordinary = Ordinary::default();
+        let printer = ordinary.local.add("printer.home.arpa A 192.168.1.9");
+        printer.expect("a record");
+        config.rules.ordinary = Arc::new(ordinary);
+        config
+    };
+    let asked: [(&str, &str); 6] = [
+        ("home", "A"),
+        ("here", "AAAA"),
+        ("hint", "HTTPS"),
+        ("alias", "A"),
+        ("printer", "A"),
+        ("app", "A"),
+    ];
+    let check = async |config: Config, is_refused: &dyn Fn(&str) -> bool| {
+        let service = Arc::new(Service::new(config, [7; 32]));
+        for (label, rtype) in asked {
+            let answer = ask(
+                &service,
+                &format!("{label}.{}.key.", key_id(3)),
+                rtype,
+                true,
+            )
+            .await;
+            let code = answer.metadata.response_code;
+            assert_eq!(code == FAILED, is_refused(label), "{label}: {answer}");
+            assert_eq!(
+                answer.answers.is_empty(),
+                is_refused(label),
+                "{label}: {answer}"
+            );
+        }
+        let fine = ask(&service, &format!("fine.{}.key.", key_id(3)), "A", false).await;
+        assert_eq!(shown(&fine.answers), ["A 192.0.2.9"]);
+    };
+    // The gateway's own address is no stranger's choice.
+    check(config_of(gateway()), &|label| label != "app").await;
+    check(config_of(Via::Direct), &|_| true).await;
+    let mut meant = config_of(Via::Direct);
+    meant.rules.rebinding =
+        Rebinding::refused_but_of(vec![format!("{}.key.", key_id(3)).parse().expect("a name")]);
+    check(meant, &|_| false).await;
+    let mut all = config_of(Via::Direct);
+    all.rules.rebinding = Rebinding::allowed();
+    check(all, &|_| false).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::world::LIE;
 use super::*;
 
 /// Each zone below `test.`, by what is wrong with it.
-const BENT: [(&str, Bent); 10] = [
+const BENT: [(&str, Bent); 13] = [
     ("good", Bent::Nothing),
     ("unsigned", Bent::Unsigned),
     ("expired", Bent::Expired),
@@ -12,6 +12,9 @@ const BENT: [(&str, Bent); 10] = [
     ("stripped", Bent::Stripped),
     ("otherkey", Bent::OtherKey),
     ("nokeys", Bent::NoKeys),
+    ("nokeysig", Bent::KeysUnsigned),
+    ("oldkeysig", Bent::KeysExpired),
+    ("denied", Bent::DeniesItself),
     ("noproof", Bent::NoProof),
     ("changed", Bent::Changed),
     ("unknown", Bent::UnknownAlgorithm),
@@ -89,6 +92,10 @@ async fn what_is_signed_is_verified_and_what_is_broken_says_how() {
         ("www.unsigned.test", "A", Ok((NoError, false))),
         ("missing.unsigned.test", "A", Ok((NXDomain, false))),
         ("www.unknown.test", "A", Ok((NoError, false))),
+        // Its NS are denied where it begins; the zone above knows that it is one.
+        ("www.denied.test", "A", Ok((NoError, false))),
+        ("a.b.missing.denied.test", "A", Ok((NXDomain, false))),
+        ("alias.denied.test", "A", Ok((NoError, false))),
         ("www.noproof.test", "A", Ok((NoError, true))),
         ("www.expired.test", "A", Err(7)),
         ("broken.good.test", "A", Err(7)),
@@ -97,6 +104,10 @@ async fn what_is_signed_is_verified_and_what_is_broken_says_how() {
         ("www.otherkey.test", "A", Err(9)),
         ("www.nokeys.test", "A", Err(9)),
         ("www.stripped.test", "A", Err(10)),
+        ("www.nokeysig.test", "A", Err(10)),
+        ("missing.nokeysig.test", "A", Err(10)),
+        ("nokeysig.test", "DNSKEY", Err(10)),
+        ("www.oldkeysig.test", "A", Err(7)),
         ("missing.noproof.test", "A", Err(12)),
         ("www.noproof.test", "AAAA", Err(12)),
         ("www.changed.test", "A", Err(6)),

@@ -2,6 +2,7 @@
 
 mod dnssec;
 mod encrypted;
+mod trap;
 mod world;
 
 use std::sync::Arc;
@@ -234,7 +235,7 @@ async fn private_addresses_are_for_names_that_may_have_them() {
             "{of} {rtype}"
         );
     }
-    settings.private_names = vec![name("home.example")];
+    settings.rebinding = Rebinding::refused_but_of(vec![name("home.example")]);
     settings.routes = vec![Route {
         suffix: name("corp.example"),
         upstreams: vec![address(&inside)],

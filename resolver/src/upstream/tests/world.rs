@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use dotkey_proto::dns::{RecordType, WireName, rdata};
 use dotkey_proto::time::Timestamp;
+use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::NULL;
 use hickory_proto::rr::{RData, Record, RecordType as Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::trap::Trap;
 use crate::answer::sign::Signer;
 use crate::answer::{Set, denial};
 use crate::server::name_of;
@@ -33,11 +35,17 @@ pub(super) enum Bent {
     OtherKey,
     /// Its keys are left out.
     NoKeys,
+    /// Nobody has signed its keys.
+    KeysUnsigned,
+    /// Its keys were signed until some time ago, its data is signed now.
+    KeysExpired,
+    /// It has no keys, and denies that it is a zone.
+    DeniesItself,
     /// What it denies is not proved.
     NoProof,
     /// Its data was changed after it was signed.
     Changed,
-    /// Its parent names an algorithm that nobody knows.
+    /// Its keys and signatures are of an algorithm that we do not know.
     UnknownAlgorithm,
 }
 
@@ -46,12 +54,16 @@ struct Zone {
     signer: Signer,
     sets: Vec<Set>,
     bent: Bent,
+    trap: Option<Trap>,
 }
 
 /// Zones, the root first.
 pub(super) struct World(Vec<Zone>);
 
 const TTL: u32 = 300;
+
+/// Ed448.
+const UNKNOWN_ALGORITHM: u8 = 16;
 
 pub(super) fn name(text: &str) -> WireName {
     WireName::parse(text, Some(&WireName::root())).expect(text)
@@ -92,7 +104,13 @@ impl World {
             signer: signer.expect("a key"),
             sets,
             bent,
+            trap: None,
         });
+    }
+
+    /// Puts others beside the keys, digests and signatures of the newest zone.
+    pub(super) fn set_trap(&mut self, trap: Trap) {
+        self.0.last_mut().expect("a zone").trap = Some(trap);
     }
 
     /// The anchor of a zone, as a line.
@@ -161,22 +179,31 @@ impl Zone {
             rdata: vec![data],
         };
         if rtype == RecordType::DNSKEY && *at == self.origin {
-            let is_there = !matches!(self.bent, Bent::NoKeys | Bent::Unsigned);
-            let keys = is_there.then(|| (own(rtype, self.signer.dnskey().to_vec()), true));
-            return (keys.into_iter().collect(), None);
+            let keys = own(rtype, self.signer.dnskey().to_vec());
+            return (self.keys(keys).into_iter().collect(), None);
+        }
+        if rtype == RecordType::NS && self.bent == Bent::DeniesItself {
+            return (Vec::new(), None);
         }
         if rtype == RecordType::DS
             && let Some(child) = world.cut(self, at)
-            && child.bent != Bent::Unsigned
+            && !child.is_unsigned()
         {
             let text = child.signer.ds();
             let mut data = rdata::from_text(rtype, &text, None).expect("a DS");
             match child.bent {
                 Bent::OtherKey => *data.last_mut().expect("a digest") ^= 1,
-                Bent::UnknownAlgorithm => data[2] = 200,
+                Bent::UnknownAlgorithm => {
+                    data[..2].copy_from_slice(&child.unknown_tag());
+                    data[2] = UNKNOWN_ALGORITHM;
+                }
                 _ => {}
             }
-            return (vec![(own(rtype, data), true)], None);
+            let mut digests = own(rtype, data);
+            digests
+                .rdata
+                .extend(child.trap.iter().flat_map(Trap::digests));
+            return (vec![(digests, true)], None);
         }
         let of = |owner: &WireName, rtype| {
             self.sets
@@ -203,6 +230,16 @@ impl Zone {
             return (vec![(dname.clone(), true), (alias, false)], Some(next));
         }
         (Vec::new(), None)
+    }
+
+    /// Its keys as it gives them.
+    fn keys(&self, mut keys: Set) -> Option<(Set, bool)> {
+        if self.bent == Bent::UnknownAlgorithm {
+            keys.rdata[0][3] = UNKNOWN_ALGORITHM;
+        }
+        keys.rdata.extend(self.trap.iter().flat_map(Trap::keys));
+        let is_there = self.bent != Bent::NoKeys && !self.is_unsigned();
+        is_there.then_some((keys, self.bent != Bent::KeysUnsigned))
     }
 
     fn deny(&self, at: &WireName, world: &World) -> (ResponseCode, Vec<Set>) {
@@ -240,6 +277,17 @@ impl Zone {
         (rcode, proof)
     }
 
+    /// The tag of its key, where that is of an algorithm that we do not know.
+    fn unknown_tag(&self) -> [u8; 2] {
+        let mut key = self.signer.dnskey().to_vec();
+        key[3] = UNKNOWN_ALGORITHM;
+        DNSKEY::calculate_key_tag_internal(&key).to_be_bytes()
+    }
+
+    fn is_unsigned(&self) -> bool {
+        matches!(self.bent, Bent::Unsigned | Bent::DeniesItself)
+    }
+
     fn push(&self, out: &mut Vec<Set>, mut set: Set, is_signed: bool) {
         const DAYS_SECS: u64 = 10 * 86_400;
         let now = SystemTime::now()
@@ -247,20 +295,28 @@ impl Zone {
             .expect("after 1970")
             .as_secs();
         let at = match self.bent {
+            Bent::KeysExpired if set.rtype == RecordType::DNSKEY => now - DAYS_SECS,
             Bent::Expired => now - DAYS_SECS,
             Bent::NotYet => now + DAYS_SECS,
             _ => now,
         };
-        let signature = self
+        let mut signature = self
             .signer
             .sign(&set, Timestamp::from_secs(at).expect("in range"));
         let is_data = set.rtype == RecordType::A;
         if self.bent == Bent::Changed && is_data {
             *set.rdata[0].last_mut().expect("some") ^= 1;
         }
+        if self.bent == Bent::UnknownAlgorithm {
+            signature.rdata[0][2] = UNKNOWN_ALGORITHM;
+            signature.rdata[0][16..18].copy_from_slice(&self.unknown_tag());
+        }
+        if let Some(trap) = &self.trap {
+            trap.surround(&mut signature.rdata, set.rtype);
+        }
         let strips = self.bent == Bent::Stripped && set.rtype != RecordType::DNSKEY;
         out.push(set);
-        if is_signed && self.bent != Bent::Unsigned && !strips {
+        if is_signed && !self.is_unsigned() && !strips {
             out.push(signature);
         }
     }

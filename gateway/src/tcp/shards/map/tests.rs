@@ -65,7 +65,7 @@ fn a_new_epoch_replaces_the_primary_and_no_old_record_brings_it_back() {
         epoch: 3,
         highest: 4,
     };
-    assert_eq!(map.update(OWNER, &old), [fenced.clone()]);
+    assert_eq!(map.update(OWNER, &old), core::slice::from_ref(&fenced));
     after(&map);
     // Also when the shard was gone in between.
     assert_eq!(map.update(OWNER, &set(vec![shard("b", 1, "b", &[])])), []);

@@ -261,7 +261,13 @@ async fn cancel(shared: &Arc<Shared>, service: &Service, key: &BackendKey) -> Cl
     };
     let url = provider.url.to_string();
     let carried = async {
-        let reached = dial(shared, &provider, Opening::PostgresTls).await;
+        let reached = dial(
+            shared,
+            service.shards.name(),
+            &provider,
+            Opening::PostgresTls,
+        )
+        .await;
         let mut stream = reached.map_err(|error| error.to_string())?.stream;
         let written = stream.write_all(&key.request()).await;
         written.map_err(|error| error.to_string())?;

@@ -41,8 +41,11 @@ pub struct Startup {
     /// The protocol's version: 3 in the upper half.
     pub version: u32,
     /// Names and values, as they came.
-    pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
+    pub parameters: Vec<Parameter>,
 }
+
+/// A name and its value.
+pub type Parameter = (Vec<u8>, Vec<u8>);
 
 /// Why a client is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +110,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<(First, usize)>, StartupError> {
 }
 
 /// Pairs of strings that end with a zero byte, then one more zero byte.
-fn parameters(body: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StartupError> {
+fn parameters(body: &[u8]) -> Result<Vec<Parameter>, StartupError> {
     let mut parameters = Vec::new();
     let mut strings = body.split_inclusive(|byte| *byte == 0);
     let mut next = || {

@@ -174,9 +174,10 @@ mod tests {
         assert_eq!(given, startup(left), "{pairs:?}");
     }
 
+    use Wish::{Read, Write};
+
     #[test]
-    fn keys_and_wishes_are_found_wherever_clients_put_them() {
-        use Wish::{Read, Write};
+    fn keys_are_found_wherever_clients_put_them() {
         check(&[("user", "ann")], None, Write, &[("user", "ann")]);
         check(
             &[("dotkey.shard_key", "42"), ("user", "ann")],
@@ -218,6 +219,10 @@ mod tests {
             Write,
             &[("options", r"-c geqo=off -c search_path=a\ b")],
         );
+    }
+
+    #[test]
+    fn wishes_are_found_and_stay() {
         for (value, wish) in [
             ("on", Read),
             ("TRUE", Read),

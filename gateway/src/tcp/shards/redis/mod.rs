@@ -12,6 +12,7 @@ pub mod resp;
 pub mod router;
 mod session;
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -24,6 +25,9 @@ use self::replies::Replies;
 use self::session::Session;
 use super::super::listener::{Closed, Shared};
 use super::Shards;
+
+/// For a client that is sent away to read why.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What the client gets next, in the order of its commands.
 enum Pending {
@@ -63,7 +67,11 @@ pub(in crate::tcp) async fn serve(
             _ => end,
         },
         end = &mut replies => match end {
-            Ok(()) => "the client ended it".to_owned(),
+            // What it was told last was said; it may not have read it yet.
+            Ok(()) => {
+                let end = timeout(LINGER, session).await;
+                end.unwrap_or_else(|_| "it was ended here".to_owned())
+            }
             Err(error) => error.to_string(),
         },
     };

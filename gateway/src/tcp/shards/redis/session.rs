@@ -16,9 +16,9 @@ use super::super::super::listener::{Phase, Shared};
 use super::super::map::{Map, Wish};
 use super::super::{Shards, Target};
 use super::link::{Link, Unsent};
-use super::resp::{self, Command, CommandReader, RespError};
+use super::resp::{self, Command, CommandReader};
 use super::router::{Plan, Router};
-use super::{Carried, Pending};
+use super::{Carried, LINGER, Pending};
 
 const BUFFER_BYTES: usize = 16 << 10;
 /// Connections of one client to shards; the one that was used longest ago makes room.
@@ -74,12 +74,16 @@ impl<'a> Session<'a> {
                     Next::End(why) => return why,
                 },
                 Ok(None) => {}
-                Err(error) => return self.refuse(&error).await,
+                Err(error) => {
+                    count(&self.shared.counters.unreadable);
+                    return self.refuse(&format!("ERR {error}"), client).await;
+                }
             }
             if !self.hold(&mut held, reader.held()) {
+                count(&self.shared.counters.full);
+                drop(held); // For others, before this one reads why.
                 let text = "ERR the gateway holds as many unfinished commands as it may; send smaller ones, or later";
-                let _ = self.queue.send(Pending::Last(resp::error(text))).await;
-                return "no room for its command".to_owned();
+                return self.refuse(text, client).await;
             }
             let is_between = reader.held() == 0 && self.router.pinned().is_none();
             let read = tokio::select! {
@@ -107,11 +111,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn refuse(&mut self, error: &RespError) -> String {
-        count(&self.shared.counters.unreadable);
-        let text = format!("ERR {error}");
-        let _ = self.queue.send(Pending::Last(resp::error(&text))).await;
-        text
+    /// Says why, and then reads what the client still sends, for a while: a connection that ends with bytes unread takes what was
+    /// said with it.
+    async fn refuse(self, text: &str, mut client: OwnedReadHalf) -> String {
+        let _ = self.queue.send(Pending::Last(resp::error(text))).await;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let _ = timeout(LINGER, async {
+            while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+        })
+        .await;
+        text.to_owned()
     }
 
     /// Asks for room for what is held of a command that is not whole, or gives it back.
@@ -138,8 +147,7 @@ impl<'a> Session<'a> {
 
     async fn act(&mut self, command: Command) -> Next {
         self.commands += 1;
-        let map = self.shards.view().borrow().map().cloned();
-        let map = match map {
+        let map = match self.shards.map(self.shared.config.bounds.reach).await {
             Ok(map) => map,
             Err(why) => {
                 return self
@@ -261,8 +269,8 @@ impl<'a> Session<'a> {
             let stays = view.allows(&link.state.place);
             if !stays {
                 router.lost(&link.state.place.shard);
-                // Whoever waits for a reply there counts it himself.
-                if link.state.waiting.load(SeqCst) == 0 {
+                // Whoever waits for a reply there may have noticed first.
+                if !link.state.is_dead.swap(true, SeqCst) {
                     count(&counters.replaced);
                 }
             }

@@ -182,14 +182,34 @@ async fn aliases_into_our_suffix_end_at_the_border() {
     })
     .await;
     let service = liar.service();
-    for asked in ["www.example.net.".to_owned(), site("away.")] {
+    let alias = format!("CNAME {target}");
+    for (asked, expected) in [
+        // What stands behind the border is ours to say, and not what the upstream says of it.
+        (
+            "www.example.net.".to_owned(),
+            vec![alias.clone(), "A 192.0.2.1".to_owned()],
+        ),
+        // Out and in again: who asks goes on by himself.
+        (
+            site("away."),
+            vec!["CNAME www.example.net.".to_owned(), alias],
+        ),
+    ] {
         let answer = ask(&service, &asked, "A", false).await;
-        let shown = shown(&answer.answers);
-        assert!(!shown.contains(&"A 198.51.100.66".to_owned()), "{answer}");
-        if !asked.ends_with(".key.") {
-            says_nothing_of_ours(&answer);
-        }
+        assert_eq!(shown(&answer.answers), expected, "{asked}");
+        assert!(!answer.metadata.authentic_data, "{answer}");
     }
+    // It is as a name of ours is: signed where that is wanted, and gone when its owner changes it.
+    let signed = ask(&service, "signed.example.net.", "A", true).await;
+    let signatures = signed.answers.iter();
+    let signatures = signatures.filter(|one| one.record_type() == Type::RRSIG);
+    assert_eq!(signatures.count(), 1, "{signed}");
+    let (kept, _) = service.list_kept(None, 10);
+    service.changed(&key_id(1));
+    let (left, _) = service.list_kept(None, 10);
+    assert!(left < kept, "{left} of {kept} are left");
+    // An alias into our suffix is never asked upstream.
+    liar.asserts_nothing_of_ours_was_asked();
 }
 
 #[tokio::test]

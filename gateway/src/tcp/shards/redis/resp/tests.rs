@@ -73,10 +73,7 @@ fn what_is_no_command_is_refused() {
     check(commands(b"*65537\r\n", 100), "too many");
     check(commands(b"*1\r\n$1001\r\n", 100), "more than 1000 bytes");
     check(
-        commands(
-            &Command::of(&[&[0; 500], &[0; 500]]).as_bytes().to_vec(),
-            100,
-        ),
+        commands(Command::of(&[&[0; 500], &[0; 500]]).as_bytes(), 100),
         "more than 1000 bytes",
     );
 }

@@ -126,7 +126,7 @@ fn a_transaction_is_in_one_shard() {
         ("MULTI", "+OK"),
         ("SET alice 1", "a after MULTI"),
         ("SET zoe 1", "-CROSSSLOT"),
-        ("SET bob 1", "-ERR the transaction cann"),
+        ("SET bob 1", "-ERR the transaction can"),
         ("EXEC", "DISCARD at a, -EXECABORT"),
         ("MULTI", "+OK"),
         ("MULTI", "-ERR MULTI inside MULTI"),
