@@ -19,6 +19,7 @@ use super::reload::Reload;
 use crate::commands::now;
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
+use crate::limits;
 use crate::node::{RunFile, system};
 
 /// A gateway that runs.
@@ -78,6 +79,8 @@ impl Running {
         links: Arc<dyn Links>,
         also_private: &[String],
     ) -> Result<Self> {
+        // As many open files as the system allows: each visitor takes one, and each provider's connection.
+        limits::connections();
         let listed = plan.private_names.iter().chain(also_private);
         let private = PrivateNames::new(listed.map(String::as_str));
         let sites = Arc::new(Sites::new(

@@ -18,8 +18,8 @@ pub struct Arrived {
     pub host: Box<str>,
 }
 
-/// Headers of a request. More are answered with 431.
-pub const ARRIVED_HEADERS: usize = 128;
+/// Headers of a request. More are answered with 431. It is hyper's own bound: up to it a request's head is read without an allocation.
+pub const ARRIVED_HEADERS: usize = 100;
 
 /// RFC 9110 section 7.6.1, and what older software treats so.
 const OF_ONE_CONNECTION: [&str; 7] = [
@@ -76,8 +76,7 @@ pub(super) fn leave_connection(headers: &mut HeaderMap) {
 }
 
 /// The fields of a visitor's request as a provider gets them.
-pub(super) fn to_provider(headers: &HeaderMap, arrived: &Arrived, host: &str) -> HeaderMap {
-    let mut headers = headers.clone();
+pub(super) fn to_provider(mut headers: HeaderMap, arrived: &Arrived, host: &str) -> HeaderMap {
     let trailers = headers
         .get(TE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
@@ -173,7 +172,7 @@ mod tests {
             secure: true,
             host: "mysite.key".into(),
         };
-        let headers = to_provider(&map(fields), &arrived, "mysite.key");
+        let headers = to_provider(map(fields), &arrived, "mysite.key");
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().expect("text"))
         };

@@ -12,6 +12,9 @@ use super::request::Given;
 use super::served::{Served, Try};
 use crate::choose::{Choice, MemberId, Wish};
 
+/// A provider that has not answered after so many times the hedge's delay counts as one that failed: the budget of retries pays too.
+const LOOKS_FAILED: u32 = 4;
+
 /// A try's end.
 pub(super) struct Tried {
     pub(super) report: Try,
@@ -57,14 +60,18 @@ pub(super) async fn two(
     wish: Wish<'_>,
     tried: &mut Vec<MemberId>,
 ) -> Vec<Tried> {
-    let after = served.pool().hedge_after();
+    let Some(after) = served.hedge_after() else {
+        return vec![one(served, choice, given, Outgoing::Empty, false).await];
+    };
+    let mut looks = 0;
     let mut first = pin!(one(served, choice, given, Outgoing::Empty, false));
     let second = loop {
         if let Either::Left((ended, _)) = select(first.as_mut(), pin!(sleep(after))).await {
             return vec![ended];
         }
-        // Until the next look the budget may have grown.
-        if let Some(second) = served.second(wish, tried) {
+        looks += 1;
+        // Until the next look the budget may have grown; and who is silent for so long has as good as failed.
+        if let Some(second) = served.second(wish, tried, looks >= LOOKS_FAILED) {
             break second;
         }
     };

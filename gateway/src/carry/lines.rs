@@ -27,9 +27,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// For a request that may not be sent twice: such a connection was in use a moment ago.
 const WAIT_MAX_UNREPEATABLE: Duration = Duration::from_secs(1);
 
-/// Names and values of an answer's header.
+/// Names and values of an answer's header. Their number is bounded by hyper, to 100: another bound would cost it an allocation.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
-const HEADERS_MAX: usize = 256;
 
 /// A connection of HTTP/2 that does not answer a ping within [`PING_TIMEOUT`] is dead.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -185,7 +184,6 @@ fn tcp(error: hyper::Error) -> ConnectError {
 impl Line {
     async fn new(wire: TokioIo<Wire>) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new()
-            .max_headers(HEADERS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
             .handshake(wire)
             .await?;

@@ -46,7 +46,7 @@ impl Given {
         arrived: &Arrived,
     ) -> Result<Self, hyper::Error> {
         let (parts, body) = request.into_parts();
-        let headers = to_provider(&parts.headers, arrived, host);
+        let headers = to_provider(parts.headers, arrived, host);
         let body = Replay::of(&parts.method, body).await?;
         Ok(Self {
             method: parts.method,

@@ -138,13 +138,24 @@ impl Served {
         lines.values().for_each(|lines| lines.sweep());
     }
 
-    /// A second provider for a request whose first is slow.
-    pub(super) fn second(&self, wish: Wish<'_>, tried: &[MemberId]) -> Option<Choice> {
+    /// When a second provider is asked; never where there is no other.
+    pub(super) fn hedge_after(&self) -> Option<Duration> {
+        let mut pool = self.pool();
+        (pool.len() > 1).then(|| pool.hedge_after())
+    }
+
+    /// A second provider for a request whose first is slow, or has as good as failed.
+    pub(super) fn second(
+        &self,
+        wish: Wish<'_>,
+        tried: &[MemberId],
+        failed: bool,
+    ) -> Option<Choice> {
         let now = self.now();
         let mut pool = self.pool();
         // A sticky client's second is anyone: its own is the slow one.
         let choice = pool.choose(now, Wish { tried, ..wish }).ok()?;
-        if pool.may_hedge() {
+        if pool.may_hedge() || (failed && pool.may_retry()) {
             return Some(choice);
         }
         pool.take_back(choice.member);

@@ -210,14 +210,18 @@ impl Pool {
         [&self.retries, &self.hedges]
     }
 
-    /// When a second provider is asked while the first has not answered.
+    /// How many providers there are.
     #[must_use]
-    pub fn hedge_after(&self) -> Duration {
-        let slow = || self.durations.at(0.95).unwrap_or(HEDGE_AFTER_UNKNOWN);
-        self.terms
-            .hedge_after
-            .unwrap_or_else(slow)
-            .max(HEDGE_AFTER_MIN)
+    #[expect(clippy::len_without_is_empty, reason = "no record names none")]
+    pub const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// When a second provider is asked while the first has not answered.
+    pub fn hedge_after(&mut self) -> Duration {
+        let slow = || self.durations.slowest().unwrap_or(HEDGE_AFTER_UNKNOWN);
+        let after = self.terms.hedge_after.unwrap_or_else(slow);
+        after.max(HEDGE_AFTER_MIN)
     }
 
     /// A provider for a request.

@@ -13,12 +13,17 @@ const HALVED_EVERY: Duration = Duration::from_secs(30);
 /// Fewer answers than this say nothing about the slowest twentieth.
 const SAMPLES_MIN: u32 = 20;
 
+/// Answers for which the 95th percentile is not looked for again.
+const SLOWEST_KEPT: u32 = 100;
+
 /// How long recent answers took.
 #[derive(Clone, Debug)]
 pub(super) struct Durations {
     counts: [u32; BUCKETS],
     total: u32,
     halved_at: Duration,
+    /// The 95th percentile when it was looked at last, and how many answers ago.
+    slowest: (Option<Duration>, u32),
 }
 
 impl Durations {
@@ -29,6 +34,7 @@ impl Durations {
             counts: [0; BUCKETS],
             total: 0,
             halved_at: now,
+            slowest: (None, 0),
         }
     }
 
@@ -41,6 +47,15 @@ impl Durations {
         }
         self.counts[bucket(took)] += 1;
         self.total += 1;
+        self.slowest.1 = self.slowest.1.saturating_sub(1);
+    }
+
+    /// What 95 of a hundred answers took at most, as of a few answers ago; nothing while there are too few.
+    pub(super) fn slowest(&mut self) -> Option<Duration> {
+        if self.slowest.1 == 0 {
+            self.slowest = (self.at(0.95), SLOWEST_KEPT.min(self.total / 4));
+        }
+        self.slowest.0
     }
 
     /// What `share` of the answers took at most; nothing while there are too few.

@@ -62,10 +62,11 @@ fn resource(entry: &Entry) -> Value {
     match &entry.target {
         Target::Providers(served) => {
             let now = served.now();
-            let pool = served.pool();
+            let mut pool = served.pool();
+            let hedge_after = pool.hedge_after();
             let [retries, hedges] = pool.budgets();
             shown["balance"] = pool.terms().balance.to_string().into();
-            shown["hedge_after_ms"] = (pool.hedge_after().as_secs_f64() * 1000.0).into();
+            shown["hedge_after_ms"] = (hedge_after.as_secs_f64() * 1000.0).into();
             shown["panics"] = pool.panics(now).into();
             shown["retries"] = json!({"made": retries.spent(), "refused": retries.refused()});
             shown["hedges"] = json!({"made": hedges.spent(), "refused": hedges.refused()});

@@ -31,7 +31,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refused> {
         return Err(refused(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers",
-            "it has more than 128 header fields",
+            "it has more than 100 header fields",
         ));
     }
     if [Method::CONNECT, Method::TRACE].contains(request.method()) {

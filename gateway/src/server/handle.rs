@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use dotkey_resolver::ResolveError;
 use http::header::{ACCEPT, HeaderValue, LOCATION};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
@@ -63,19 +63,14 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request);
-    let accept: HeaderMap = request
-        .headers()
-        .get(ACCEPT)
-        .map(|value| (ACCEPT, value.clone()))
-        .into_iter()
-        .collect();
+    let accept = request.headers().get(ACCEPT).cloned();
     let mut answer = match shared.carry(request, &mut noted).await {
         Ok(answer) => answer,
         Err(mut problem) => {
             problem.tries = noted.spent.tries.clone();
             shared.metrics.problem(problem.code);
             noted.problem = Some(problem.code);
-            problem.answer(&accept)
+            problem.answer(accept.as_ref())
         }
     };
     let status = answer.status().as_u16();

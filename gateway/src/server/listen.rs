@@ -268,8 +268,7 @@ fn server() -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(crate::carry::ARRIVED_HEADERS + 1);
+        .max_buf_size(HEAD_BYTES_MAX);
     server
         .http2()
         .timer(TokioTimer::new())
@@ -296,7 +295,9 @@ async fn serve<S>(
 {
     let service = service_fn(|request| {
         let (shared, visitor) = (shared.clone(), visitor.clone());
-        async move { Ok::<_, core::convert::Infallible>(handle(shared, visitor, request).await) }
+        // In a box, so that a connection that waits does not hold the room of a request.
+        let handled = Box::pin(handle(shared, visitor, request));
+        async move { Ok::<_, core::convert::Infallible>(handled.await) }
     });
     let stream = TokioIo::new(Moving::new(stream));
     let connection = server.serve_connection_with_upgrades(stream, service);
