@@ -17,7 +17,9 @@ fuzz_target!(|data: &[u8]| {
     let pieces = 1 + data.len() % 97;
     match in_pieces(data, pieces) {
         // The bytes behind a ClientHello are its client's, and may be the beginning of anything.
-        (Ok(Some(hello)), used) => assert_eq!(HelloReader::default().push(&data[..used]), Ok(Some(hello))),
+        (Ok(Some(hello)), used) => {
+            assert_eq!(HelloReader::default().push(&data[..used]), Ok(Some(hello)))
+        }
         (found, _) => assert_eq!(found.is_err(), at_once.is_err()),
     }
 });

@@ -22,7 +22,11 @@ fn client(data: &[u8]) {
     let Ok(Some((first, length))) = within(bound, || read(data)) else {
         return;
     };
-    assert_eq!(read(&data[..length - 1]), Ok(None), "nothing before it is whole");
+    assert_eq!(
+        read(&data[..length - 1]),
+        Ok(None),
+        "nothing before it is whole"
+    );
     match first {
         First::Encrypt => assert_eq!(length, 8),
         First::Cancel(key) => assert_eq!(key.request(), &data[..length]),
@@ -32,7 +36,10 @@ fn client(data: &[u8]) {
             if let Ok(wanted) = take(&mut startup) {
                 let is_key = |name: &[u8]| name.eq_ignore_ascii_case(SHARD_KEY.as_bytes());
                 assert!(startup.parameters.iter().all(|(name, _)| !is_key(name)));
-                assert!(wanted.key.is_some() || startup == before, "nothing else is touched");
+                assert!(
+                    wanted.key.is_some() || startup == before,
+                    "nothing else is touched"
+                );
                 assert!(startup.write().len() <= length);
             }
         }

@@ -20,12 +20,16 @@ fuzz_target!(|data: &[u8]| {
     let (at_once, _) = commands(data, data.len().max(1));
     assert_eq!(found.0, at_once);
     for command in found.0 {
-        let arguments: Vec<&[u8]> = (0..command.len()).filter_map(|at| command.argument(at)).collect();
+        let arguments: Vec<&[u8]> = (0..command.len())
+            .filter_map(|at| command.argument(at))
+            .collect();
         assert!(!arguments.is_empty() && command.as_bytes().len() <= BYTES_MAX + 64);
         // A client that writes lengths with zeros before them means the same.
         let written = Command::of(&arguments);
         assert!(written.as_bytes().len() <= command.as_bytes().len());
-        if let Way::Keyed(places, _) = way(&command.word(0)) && let Some(keys) = keys(&command, places) {
+        if let Way::Keyed(places, _) = way(&command.word(0))
+            && let Some(keys) = keys(&command, places)
+        {
             assert!(!keys.is_empty() && keys.iter().all(|key| arguments[1..].contains(key)));
             assert!(keys.iter().all(|key| shard_key(key).len() <= key.len()));
         }

@@ -21,12 +21,23 @@ def opened(kind, port):
     return one
 
 
+def all_opened():
+    """All of them; those of one name at one port, which somebody may have taken for the other kind."""
+    while True:
+        sockets, ports = [], {}
+        try:
+            for name, kind in SOCKETS:
+                one = opened(kind, ports.get(name, 0))
+                ports[name] = one.getsockname()[1]
+                sockets.append(one)
+            return sockets, ports
+        except OSError:
+            for one in sockets:
+                one.close()
+
+
 def main():
-    sockets, ports = [], {}
-    for name, kind in SOCKETS:
-        one = opened(kind, ports.get(name, 0))
-        ports[name] = one.getsockname()[1]
-        sockets.append(one)
+    sockets, ports = all_opened()
     print(json.dumps(ports), flush=True)
     for _ in range(int(sys.argv[1])):
         child = os.fork()

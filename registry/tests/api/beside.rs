@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dotkey_registry::api::{ApiConfig, Beside, Server, Token, serve_beside};
+use dotkey_registry::api::{
+    ApiConfig, Beside, BesideGateway, Server, Token, Way, serve_beside, serve_gateway,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -56,6 +58,34 @@ impl Beside for Double {
         known(name)?;
         self.flushed.fetch_add(1, Ordering::SeqCst);
         Ok(json!({"flushed": 1}))
+    }
+}
+
+/// A gateway that has one name ready.
+pub(crate) struct DoubleGateway;
+
+impl BesideGateway for DoubleGateway {
+    fn metrics(&self) -> String {
+        "# HELP dotkey_gateway_connections Connections.\n# TYPE dotkey_gateway_connections gauge\n\
+         dotkey_gateway_connections 3\n"
+            .to_owned()
+    }
+
+    fn providers(&self, name: Option<&str>) -> Value {
+        let is_wanted = name.is_none_or(|name| name == "site.key");
+        let ready = json!({"name": "site.key", "sequence": 1, "resources": []});
+        json!({"names": if is_wanted { vec![ready] } else { Vec::new() }})
+    }
+
+    fn route<'a>(&'a self, url: &'a str) -> Way<'a> {
+        Box::pin(async move {
+            match url.contains("site.key") {
+                true => {
+                    Ok(json!({"name": "site.key", "path": "/", "record": {}, "resource": null}))
+                }
+                false => Err("it is no name".to_owned()),
+            }
+        })
     }
 }
 
@@ -191,5 +221,60 @@ async fn no_page_and_nobody_without_the_token_sees_or_empties_it() {
             (400, "bad-parameter")
         );
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_is_explained_to_who_has_the_token() {
+    let token = token();
+    let world = World::with(Mood::Honest, |config| {
+        config.token = Some(token.clone());
+        config.gateway = Some(Arc::new(DoubleGateway));
+    });
+    let world = world.await;
+    let url = "/v1/gateway/route?url=http%3A%2F%2Fsite.key%2F";
+    for path in ["/v1/gateway/providers", url] {
+        let stranger = Ask::get(path).of(world.address()).await;
+        assert_eq!(stranger.status, 401, "{path}");
+    }
+    let ask = async |path: &str| {
+        let ask = Ask::get(path).header("authorization", &token.bearer());
+        let answer = ask.of(world.address()).await;
+        (answer.status, answer.json())
+    };
+    let all = ask("/v1/gateway/providers").await;
+    assert_eq!(
+        (all.0, &all.1["names"][0]["name"]),
+        (200, &json!("site.key"))
+    );
+    let other = ask("/v1/gateway/providers?name=other.key").await;
+    assert_eq!(
+        (other.0, other.1["names"].as_array().map(Vec::len)),
+        (200, Some(0))
+    );
+    assert_eq!(ask(url).await.1["name"], "site.key");
+    let (status, problem) = ask("/v1/gateway/route?url=http%3A%2F%2Fnobody.key%2F").await;
+    assert_eq!((status, &problem["code"]), (404, &json!("no-route")));
+    assert_eq!(ask("/v1/gateway/route").await.0, 400);
+    let page = Ask::get("/metrics").of(world.address()).await.text();
+    assert!(page.contains("\ndotkey_gateway_connections 3\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_gateway_by_itself_has_health_and_metrics() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let gateway: Arc<dyn BesideGateway> = Arc::new(DoubleGateway);
+    let server = serve_gateway(listener, &gateway, ApiConfig::new(now)).expect("it serves");
+    let health = Ask::get("/v1/health").of(server.address()).await;
+    assert_eq!(
+        (health.status, health.json()["status"].as_str()),
+        (200, Some("ok"))
+    );
+    let page = Ask::get("/metrics").of(server.address()).await.text();
+    assert!(page.contains("dotkey_gateway_connections 3"), "{page}");
+    assert_eq!(
+        Ask::get("/v1/status").of(server.address()).await.status,
+        404
+    );
     server.stop().await;
 }

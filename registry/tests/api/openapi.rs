@@ -11,7 +11,7 @@ use dotkey_proto::stamp::{Memory, Purpose, Puzzle};
 use dotkey_registry::ledger::Charter;
 use tokio::process::Command;
 
-use crate::beside::{Double, token};
+use crate::beside::{Double, DoubleGateway, token};
 use crate::client::Ask;
 use crate::node::{Draft, World, key_id, path};
 
@@ -32,6 +32,7 @@ async fn the_server_keeps_to_its_file() {
         config.limits.stream_life = Duration::from_millis(20);
         config.token = Some(token());
         config.beside = Some(Arc::new(Double::default()));
+        config.gateway = Some(Arc::new(DoubleGateway));
     });
     let world = world.await;
     let record = Draft::default().sign();
