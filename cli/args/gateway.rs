@@ -34,7 +34,7 @@ pub(crate) struct GatewayRunArgs {
 pub(crate) enum RouteCommand {
     /// The whole way of a request: name, record, resource, and its providers, the best first, with reasons
     Explain {
-        /// Such as http://mysite.key/path
+        /// Such as mysite.key/path
         url: String,
         /// The API of the gateway to ask, such as http://127.0.0.1:5380 [default: the one that runs in the data folder]
         #[arg(long, value_name = "URL")]
