@@ -1,4 +1,5 @@
-//! What a node costs that has nothing to do: memory and processor time, as the system counts them.
+//! What a node costs that has nothing to do, by itself and with a resolver and a gateway beside it: memory and processor time, as the
+//! system counts them.
 //!
 //! It fails when the memory is above its bound. Processor time is only printed: a busy machine would decide it.
 
@@ -15,8 +16,16 @@ const SETTLING: Duration = Duration::from_secs(5);
 const WATCHED: Duration = Duration::from_secs(60);
 const WATCHED_QUICK: Duration = Duration::from_secs(10);
 
-/// What `docs/operating.md` promises, so that the smallest rented machine has room for more than this.
-const RESIDENT_MB_MAX: f64 = 60.0;
+/// What is started, what it is called, and what `docs/operating.md` promises of its memory in MB, so that the smallest rented machine has
+/// room for more than this.
+const STARTED: [(&[&str], &str, f64); 2] = [
+    (&["node"], "idle node", 60.0),
+    (
+        &["up", "--no-demo"],
+        "idle node, resolver and gateway",
+        72.0,
+    ),
+];
 
 /// The kernel's unit of processor time as it shows it to programs, on every Linux (`getconf CLK_TCK`).
 const TICKS_PER_SEC: f64 = 100.0;
@@ -33,9 +42,10 @@ impl Drop for Node {
 }
 
 impl Node {
-    fn start(data: &std::path::Path) -> Self {
+    fn start(arguments: &[&str], data: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dotkey"))
-            .args(["up", "--no-demo", "--ports", "auto", "--data"])
+            .args(arguments)
+            .args(["--ports", "auto", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -75,18 +85,21 @@ impl Node {
 fn main() -> ExitCode {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let watched = if quick { WATCHED_QUICK } else { WATCHED };
-    let folder = tempfile::tempdir().expect("a folder");
-    let node = Node::start(folder.path());
-    sleep(SETTLING);
-    let before = node.processor_secs();
-    sleep(watched);
-    let percent = (node.processor_secs() - before) / watched.as_secs_f64() * 100.0;
-    let resident_mb = node.resident_mb();
-    println!(
-        "ratio: idle node, resident memory / {RESIDENT_MB_MAX} MB = {:.2} (at most 1) [{resident_mb:.1} MB; {percent:.2}% of one processor, 1% wanted]",
-        resident_mb / RESIDENT_MB_MAX
-    );
-    if resident_mb > RESIDENT_MB_MAX {
+    let within = STARTED.map(|(arguments, what, most)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let node = Node::start(arguments, folder.path());
+        sleep(SETTLING);
+        let before = node.processor_secs();
+        sleep(watched);
+        let percent = (node.processor_secs() - before) / watched.as_secs_f64() * 100.0;
+        let resident = node.resident_mb();
+        println!(
+            "ratio: {what}, resident memory / {most} MB = {:.2} (at most 1) [{resident:.1} MB; {percent:.2}% of one processor, 1% wanted]",
+            resident / most
+        );
+        resident <= most
+    });
+    if within.contains(&false) {
         println!("above the bound");
         return ExitCode::FAILURE;
     }
