@@ -52,7 +52,8 @@ pub(super) async fn one(
     Tried { report, result }
 }
 
-/// Asks one provider, and when it is slow a second one. The last of what comes back is what counts; it is the good one, if any is.
+/// Asks one provider, and when it is slow a second one beside it; when that fails, yet another. The last of what comes back is what
+/// counts; it is the good one, if any is.
 pub(super) async fn two(
     served: &Served,
     choice: Choice,
@@ -63,23 +64,40 @@ pub(super) async fn two(
     let Some(after) = served.hedge_after() else {
         return vec![one(served, choice, given, Outgoing::Empty, false).await];
     };
-    let mut looks = 0;
-    let mut first = pin!(one(served, choice, given, Outgoing::Empty, false));
-    let second = loop {
-        if let Either::Left((ended, _)) = select(first.as_mut(), pin!(sleep(after))).await {
-            return vec![ended];
-        }
-        looks += 1;
-        // Until the next look the budget may have grown; and who is silent for so long has as good as failed.
-        if let Some(second) = served.second(wish, tried, looks >= LOOKS_FAILED) {
-            break second;
-        }
+    let mut start = |failed: bool| {
+        let choice = served.second(wish, tried, failed)?;
+        tried.push(choice.member);
+        Some(Box::pin(one(served, choice, given, Outgoing::Empty, true)))
     };
-    tried.push(second.member);
-    let second = pin!(one(served, second, given, Outgoing::Empty, true));
-    match select(first, second).await {
-        Either::Left((ended, _)) | Either::Right((ended, _)) if ended.is_good() => vec![ended],
-        Either::Left((ended, second)) => vec![ended, second.await],
-        Either::Right((ended, first)) => vec![ended, first.await],
+    let mut first = pin!(one(served, choice, given, Outgoing::Empty, false));
+    let (mut second, mut ended, mut looks) = (None, Vec::new(), 0);
+    loop {
+        let Some(beside) = &mut second else {
+            if let Either::Left((last, _)) = select(first.as_mut(), pin!(sleep(after))).await {
+                ended.push(last);
+                return ended;
+            }
+            looks += 1;
+            // Until the next look the budget may have grown; and who is silent for so long has as good as failed.
+            second = start(looks >= LOOKS_FAILED);
+            continue;
+        };
+        let (last, is_first) = match select(first.as_mut(), beside).await {
+            Either::Left((last, _)) => (last, true),
+            Either::Right((last, _)) => (last, false),
+        };
+        let good = last.is_good();
+        ended.push(last);
+        if good {
+            return ended;
+        }
+        if is_first {
+            if let Some(beside) = second {
+                ended.push(beside.await);
+            }
+            return ended;
+        }
+        // The second failed while the first is slow: that is no reason to wait for it.
+        second = start(true);
     }
 }

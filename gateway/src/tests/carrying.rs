@@ -133,6 +133,32 @@ async fn a_frozen_provider_is_passed_over() {
 }
 
 #[tokio::test]
+async fn one_that_is_dead_beside_one_that_is_frozen_costs_nothing() {
+    let [gone, frozen, well] = [
+        Provider::start("gone", Manner::Echo).await,
+        Provider::start("frozen", Manner::Silent).await,
+        Provider::start("well", Manner::Slow(Duration::from_millis(5))).await,
+    ];
+    let named = [("gone", &gone), ("frozen", &frozen), ("well", &well)];
+    let world = World::new(&zone(&named, "")).await;
+    gone.kill().await;
+    let world = std::sync::Arc::new(world);
+    let mut visitors = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let world = world.clone();
+        visitors.spawn(async move {
+            for _ in 0..10 {
+                // The frozen one would be given up after 30 s.
+                let asked = tokio::time::timeout(Duration::from_secs(20), world.get("/"));
+                let answer = asked.await.expect("nobody waits for the frozen one");
+                assert_eq!(said(&answer)["provider"], "well");
+            }
+        });
+    }
+    visitors.join_all().await;
+}
+
+#[tokio::test]
 async fn silence_ends_by_the_records_own_clock() {
     let a = Provider::start("a", Manner::Silent).await;
     let policy = "[resource.policy]\ntimeouts = { first-byte = \"100ms\" }";
