@@ -128,7 +128,8 @@ impl<'a> Attempt<'a> {
         answer.unwrap_or_else(|_| Err(Failed::silent(first_byte)))
     }
 
-    /// A connection that broke before a byte was sent had waited too long: a new one takes its place, once.
+    /// A connection that had waited may have been closed meanwhile, which says nothing of the provider: a new one takes its place,
+    /// once, where not a byte was sent, or where what was sent may be sent again (RFC 9110 section 9.2.2).
     async fn send(
         &self,
         lines: &Arc<Lines>,
@@ -138,12 +139,19 @@ impl<'a> Attempt<'a> {
         limit: Duration,
     ) -> Result<Response<Carried>, Failed> {
         let provider = &self.choice.provider;
+        let had_waited = open.had_waited();
         let request = given.request(body, provider, &open);
         let body = match open.send(request).await {
             Ok(answer) => return Ok(carried(answer)),
-            Err(unsent) => match unsent.request {
+            Err(mut unsent) => match unsent.request.take() {
                 Some(request) => request.into_body(),
-                None => return Err(Failed::broken(unsent)),
+                None if !had_waited || unsent.error.is_parse() || unsent.error.is_user() => {
+                    return Err(Failed::broken(unsent));
+                }
+                None => match given.body_again() {
+                    Some(body) => body,
+                    None => return Err(Failed::broken(unsent)),
+                },
             },
         };
         let open = match lines.connect(limit).await {

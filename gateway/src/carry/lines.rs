@@ -55,6 +55,7 @@ struct Line {
 pub(super) struct InUse {
     line: Line,
     home: Arc<Lines>,
+    had_waited: bool,
 }
 
 /// A connection that can take a request.
@@ -126,7 +127,12 @@ impl Lines {
                 .pop()?;
             if line.since.elapsed() < wait_max && line.stands() {
                 let home = self.clone();
-                return Some(Open::Own(InUse { line, home }));
+                let had_waited = true;
+                return Some(Open::Own(InUse {
+                    line,
+                    home,
+                    had_waited,
+                }));
             }
         }
     }
@@ -144,7 +150,11 @@ impl Lines {
             Spoken::Http1 => {
                 let line = Line::new(wire).await.map_err(tcp)?;
                 let home = self.clone();
-                Ok(Open::Own(InUse { line, home }))
+                Ok(Open::Own(InUse {
+                    line,
+                    home,
+                    had_waited: false,
+                }))
             }
             Spoken::Http2 => {
                 let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -227,7 +237,7 @@ impl InUse {
 
     /// The answer was read: the connection can take another request.
     pub(super) fn give_back(self) {
-        let Self { mut line, home } = self;
+        let Self { mut line, home, .. } = self;
         line.since = Instant::now();
         if line.stands() {
             let mut waiting = home.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,6 +261,17 @@ impl Open {
             }
             Self::Shared(mut sender) => Ok((sender.try_send_request(request).await?, None)),
         }
+    }
+
+    /// Whether it had waited for a request: its end then says nothing of the provider.
+    pub(super) const fn had_waited(&self) -> bool {
+        matches!(
+            self,
+            Self::Own(InUse {
+                had_waited: true,
+                ..
+            })
+        )
     }
 
     pub(super) const fn is_http2(&self) -> bool {

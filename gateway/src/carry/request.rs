@@ -83,6 +83,16 @@ impl Given {
         }
     }
 
+    /// The body once more, of a request that may be sent twice.
+    pub(super) fn body_again(&self) -> Option<Outgoing> {
+        match &self.body {
+            _ if !self.is_idempotent() => None,
+            Replay::Empty => Some(Outgoing::Empty),
+            Replay::Whole(bytes) => Some(Outgoing::Whole(bytes.clone())),
+            Replay::Once(_) => None,
+        }
+    }
+
     /// A body that came back: not a byte of it has left.
     pub(super) fn give_back(&mut self, body: Outgoing) {
         if let (Replay::Once(place), Outgoing::Streamed(body)) = (&mut self.body, body) {
