@@ -179,7 +179,7 @@ fn carried((answer, line): (Response<Incoming>, Option<InUse>)) -> Response<Carr
 }
 
 /// What an answer says of the provider. That it cannot do what was asked is no fault; that it failed at it is one.
-fn ending_of(status: StatusCode) -> Ending {
+pub(super) fn ending_of(status: StatusCode) -> Ending {
     let unable = [
         StatusCode::NOT_IMPLEMENTED,
         StatusCode::HTTP_VERSION_NOT_SUPPORTED,

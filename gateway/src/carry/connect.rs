@@ -94,14 +94,33 @@ impl Way {
 
     /// Connects within `limit`.
     pub(super) async fn connect(&self, limit: Duration) -> Result<(Wire, Spoken), ConnectError> {
+        self.connect_by(self.tls.as_ref(), limit).await
+    }
+
+    /// The same for a protocol that takes the connection over, which only HTTP/1.1 lets it.
+    pub(super) async fn connect_http1(&self, limit: Duration) -> Result<Wire, ConnectError> {
+        let config = || pinned(&self.provider.pins, &[b"http/1.1"]);
+        let tls = self.tls.as_ref().map(|_| Arc::new(config()).into());
+        let (wire, _) = self.connect_by(tls.as_ref(), limit).await?;
+        Ok(wire)
+    }
+
+    async fn connect_by(
+        &self,
+        tls: Option<&TlsConnector>,
+        limit: Duration,
+    ) -> Result<(Wire, Spoken), ConnectError> {
         if self.refused {
             return Err(ConnectError::Unpinned);
         }
-        let connected = timeout(limit, self.connect_in_time()).await;
+        let connected = timeout(limit, self.connect_in_time(tls)).await;
         connected.unwrap_or(Err(ConnectError::TooLate(limit)))
     }
 
-    async fn connect_in_time(&self) -> Result<(Wire, Spoken), ConnectError> {
+    async fn connect_in_time(
+        &self,
+        tls: Option<&TlsConnector>,
+    ) -> Result<(Wire, Spoken), ConnectError> {
         let mut last = None;
         let mut connected = None;
         for address in addresses(&self.provider.url, self.may_be_private).await? {
@@ -117,7 +136,7 @@ impl Way {
             return Err(ConnectError::Tcp(last.expect("there was an address")));
         };
         stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
-        let Some(tls) = &self.tls else {
+        let Some(tls) = tls else {
             let spoken = if self.is_http2_by_record() {
                 Spoken::Http2
             } else {

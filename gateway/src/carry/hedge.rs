@@ -29,15 +29,14 @@ impl Tried {
     }
 }
 
-/// Asks one provider.
+/// Asks the provider of an attempt. That is made before there is anything to wait for: a request that is dropped before it began has
+/// an end as well.
 pub(super) async fn one(
-    served: &Served,
-    choice: Choice,
+    mut attempt: Attempt<'_>,
     given: &Given,
     body: Outgoing,
     hedge: bool,
 ) -> Tried {
-    let mut attempt = Attempt::new(served, choice);
     let result = attempt.ask(given, body).await;
     let came_to = match &result {
         Ok(answer) => format!("status {}", answer.status().as_u16()),
@@ -61,15 +60,17 @@ pub(super) async fn two(
     wish: Wish<'_>,
     tried: &mut Vec<MemberId>,
 ) -> Vec<Tried> {
+    let first = Attempt::new(served, choice);
     let Some(after) = served.hedge_after() else {
-        return vec![one(served, choice, given, Outgoing::Empty, false).await];
+        return vec![one(first, given, Outgoing::Empty, false).await];
     };
     let mut start = |failed: bool| {
         let choice = served.second(wish, tried, failed)?;
         tried.push(choice.member);
-        Some(Box::pin(one(served, choice, given, Outgoing::Empty, true)))
+        let second = Attempt::new(served, choice);
+        Some(Box::pin(one(second, given, Outgoing::Empty, true)))
     };
-    let mut first = pin!(one(served, choice, given, Outgoing::Empty, false));
+    let mut first = pin!(one(first, given, Outgoing::Empty, false));
     let (mut second, mut ended, mut looks) = (None, Vec::new(), 0);
     loop {
         let Some(beside) = &mut second else {

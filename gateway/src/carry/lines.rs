@@ -177,7 +177,7 @@ impl Lines {
 
     /// A connection of HTTP/1.1 for a protocol that takes it over.
     pub(super) async fn take_over(&self, limit: Duration) -> Result<Wire, ConnectError> {
-        self.way.connect(limit).await.map(|(wire, _)| wire)
+        self.way.connect_http1(limit).await
     }
 
     /// Closes what has waited too long.

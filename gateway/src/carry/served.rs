@@ -9,7 +9,7 @@ use std::time::Instant;
 use dotkey_proto::zone::{Pins, Provider, Resource};
 use http::Response;
 
-use super::attempt::is_worth_another;
+use super::attempt::{Attempt, is_worth_another};
 use super::body::Carried;
 use super::connect::Way;
 use super::hedge::{one, two};
@@ -18,7 +18,7 @@ use super::request::Given;
 use crate::choose::{Choice, MemberId, NoProvider, Pool, Wish};
 
 /// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
-const TRIES_MAX: usize = 6;
+pub(super) const TRIES_MAX: usize = 6;
 
 /// A resource that requests are carried to.
 pub struct Served {
@@ -176,23 +176,13 @@ impl Served {
         let deadline = whole.map(|whole| Instant::now() + whole);
         let mut tried = Vec::new();
         loop {
-            let choice = match self.pool().choose(
-                self.now(),
-                Wish {
-                    tried: &tried,
-                    ..wish
-                },
-            ) {
-                Ok(choice) => choice,
-                Err(_) if !tried.is_empty() => return Err(Undone::Failed),
-                Err(error) => return Err(error.into()),
-            };
+            let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
             let mut ended = if given.may_be_hedged() {
                 two(self, choice, &given, wish, &mut tried).await
             } else {
                 let body = given.take_body();
-                vec![one(self, choice, &given, body, false).await]
+                vec![one(Attempt::new(self, choice), &given, body, false).await]
             };
             let last = ended.pop().expect("a try has an end");
             spent
@@ -219,6 +209,15 @@ impl Served {
                 }
             }
         }
+    }
+
+    /// Whom a request is given to, now that those that were tried have failed.
+    pub(super) fn next(&self, wish: Wish<'_>, tried: &[MemberId]) -> Result<Choice, Undone> {
+        let chosen = self.pool().choose(self.now(), Wish { tried, ..wish });
+        chosen.map_err(|error| match tried {
+            [] => error.into(),
+            _ => Undone::Failed,
+        })
     }
 
     fn begin(&self) -> Option<Duration> {

@@ -7,11 +7,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 use tokio::time::timeout;
 
+use super::attempt::{Attempt, ending_of};
 use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
-use super::served::{Served, Spent, Try, Undone};
-use crate::choose::{Choice, Ending, Failure, NoProvider, Wish};
+use super::served::{Served, Spent, TRIES_MAX, Try, Undone};
+use crate::choose::{Choice, Ending, Failure, Wish};
 
 /// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
 #[must_use]
@@ -47,41 +48,28 @@ impl Served {
         headers.insert(header::UPGRADE, protocol);
         let mut tried = Vec::new();
         loop {
-            let choice = self.pool().choose(
-                self.now(),
-                Wish {
-                    tried: &tried,
-                    ..wish
-                },
-            );
-            let choice = choice.map_err(|error: NoProvider| {
-                if tried.is_empty() {
-                    error.into()
-                } else {
-                    Undone::Failed
-                }
-            })?;
+            let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
-            let begun = self.now();
-            let opened = self.open_upgrade(&choice, &given).await;
-            let took = self.now().saturating_sub(begun);
+            let mut attempt = Attempt::new(self, choice);
+            let opened = self.open_upgrade(&attempt.choice, &given).await;
             let (ending, came_to) = match &opened {
-                Ok(answer) => (
-                    Ending::Answered,
-                    format!("status {}", answer.status().as_u16()),
-                ),
+                Ok(answer) => {
+                    let status = answer.status();
+                    (ending_of(status), format!("status {}", status.as_u16()))
+                }
                 Err((failure, why, _)) => (Ending::Failed(*failure), why.clone()),
             };
-            self.pool().end(self.now(), choice.member, took, ending);
+            attempt.end(ending);
             spent.tries.push(Try {
-                provider: choice.provider.id.clone(),
-                took,
+                provider: attempt.choice.provider.id.clone(),
+                took: attempt.took(),
                 came_to,
                 hedge: false,
             });
             match opened {
                 Ok(answer) => return Ok(go_over(answer, visitor)),
                 Err((_, _, true)) => return Err(Undone::Unrepeatable),
+                Err(_) if tried.len() >= TRIES_MAX => return Err(Undone::Failed),
                 Err(_) => {}
             }
         }

@@ -183,15 +183,11 @@ impl Sites {
         let Ok(resolution) = resource::resolve(&self.resolver, &site.name).await else {
             return true;
         };
-        if resolution.record().digest() != before.resolution.record().digest() {
+        let until = Instant::now() + Duration::from_secs(resolution.holds_secs());
+        let changed = resolution.record().digest() != before.resolution.record().digest();
+        if changed || until > before.until + LOOK_INTERVAL {
             let state = self.state(&site.name, resolution, &before.entries);
             *site.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
-        } else if resolution.holds_secs() > 0 {
-            let until = Instant::now() + Duration::from_secs(resolution.holds_secs());
-            if until > before.until + LOOK_INTERVAL {
-                let state = self.state(&site.name, resolution, &before.entries);
-                *site.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
-            }
         }
         true
     }

@@ -156,7 +156,8 @@ async fn answer(
     mut request: Request<Incoming>,
     manner: Manner,
 ) -> Result<Response<Full<Bytes>>, String> {
-    if request.headers().contains_key("upgrade") {
+    let silent = matches!(manner, Manner::Silent);
+    if request.headers().contains_key("upgrade") && !silent {
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let upgraded = upgrade.await.expect("upgraded");

@@ -198,3 +198,43 @@ async fn what_a_gateway_would_do_is_explained() {
         .expect_err("no ledger");
     assert!(error.contains("give the resolver the genesis"), "{error}");
 }
+
+#[tokio::test]
+async fn a_protocol_takes_a_connection_over_through_tls_too() {
+    let a = Provider::start_tls("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    let host = &world.name;
+    let opening =
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    stream.write_all(opening.as_bytes()).await.expect("written");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a head"));
+    }
+    let head = String::from_utf8_lossy(&head);
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert_eq!(world.thinks("a")["pending"], 0);
+}
+
+#[tokio::test]
+async fn a_visitor_that_goes_away_while_it_waits_leaves_nothing_pending() {
+    let a = Provider::start("a", Manner::Silent).await;
+    let b = Provider::start("b", Manner::Silent).await;
+    let policy = "[resource.policy]\nhedge = { after = \"10ms\", percent = 100 }";
+    let world = World::new(&zone(&[("a", &a), ("b", &b)], policy)).await;
+    let host = &world.name;
+    for fields in ["", "Connection: Upgrade\r\nUpgrade: silence\r\n"] {
+        let asked = a.asked() + b.asked();
+        let mut stream = TcpStream::connect(world.address).await.expect("connected");
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).await.expect("written");
+        while a.asked() + b.asked() == asked {
+            tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+        }
+        drop(stream);
+        while world.thinks("a")["pending"] != 0 || world.thinks("b")["pending"] != 0 {
+            tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+        }
+    }
+}
