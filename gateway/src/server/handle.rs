@@ -1,19 +1,17 @@
 //! The way of one request, in order. Each step has a file of its own.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
 
 use dotkey_resolver::ResolveError;
 use http::header::{ACCEPT, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 
 use super::arrival::Visitor;
 use super::guard;
 use super::links::Links;
-use super::log::AccessLog;
+use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
 use super::page::Problem;
 use super::scoped::Place;
@@ -39,23 +37,6 @@ pub(super) struct Located {
     pub(super) site: Arc<Site>,
     pub(super) path: PathAndQuery,
     pub(super) place: Place,
-}
-
-/// What is noted of a request when its answer has ended.
-struct Noted {
-    at: SystemTime,
-    begun: Instant,
-    visitor: Arc<Visitor>,
-    method: Method,
-    /// As the visitor wrote it; empty where it named none.
-    host: HeaderValue,
-    uri: Uri,
-    version: http::Version,
-    name: Option<Box<str>>,
-    resource: Option<Box<str>>,
-    spent: Spent,
-    problem: Option<&'static str>,
-    trace: Option<Trace>,
 }
 
 /// Answers a request.
@@ -87,7 +68,12 @@ pub(super) async fn handle(
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Some(log) = log {
-            log.write(noted.line(status, took, ended));
+            log.note(Answered {
+                noted,
+                status,
+                took,
+                ended,
+            });
         }
     }));
     answer
@@ -367,61 +353,4 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
             "The name and its record are fine: {what}. Try again in a moment; `dotkey route explain` shows what the gateway thinks of each provider."
         ),
     )
-}
-
-impl Noted {
-    fn new(visitor: Arc<Visitor>, request: &Request<Incoming>) -> Self {
-        let host = match request.uri().authority() {
-            Some(host) => HeaderValue::from_str(host.as_str()).ok(),
-            None => request.headers().get(http::header::HOST).cloned(),
-        };
-        Self {
-            at: SystemTime::now(),
-            begun: Instant::now(),
-            visitor,
-            method: request.method().clone(),
-            host: host.unwrap_or_else(|| HeaderValue::from_static("")),
-            uri: request.uri().clone(),
-            version: request.version(),
-            name: None,
-            resource: None,
-            spent: Spent::default(),
-            problem: None,
-            trace: None,
-        }
-    }
-
-    fn line(&self, status: u16, took: core::time::Duration, ended: crate::carry::Ended) -> String {
-        let at = self
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let tries = self.spent.tries.iter().map(|one| {
-            json!({
-                "provider": one.provider,
-                "took_ms": one.took.as_secs_f64() * 1000.0,
-                "came_to": one.came_to.to_string(),
-                "hedge": one.hedge,
-            })
-        });
-        let line = json!({
-            "at": at.as_secs_f64(),
-            "client": self.visitor.peer.address().to_string(),
-            "tls": self.visitor.shown.is_some(),
-            "version": format!("{:?}", self.version),
-            "method": self.method.as_str(),
-            "host": self.host.to_str().unwrap_or_default(),
-            "path": self.uri.path(),
-            "name": self.name,
-            "resource": self.resource,
-            "status": status,
-            "bytes": ended.bytes,
-            "whole": ended.whole,
-            "took_ms": took.as_secs_f64() * 1000.0,
-            "tries": tries.collect::<Vec<_>>(),
-            "problem": self.problem,
-            "trace": self.trace.map(|trace| trace.to_string()),
-        });
-        format!("{line}\n")
-    }
 }

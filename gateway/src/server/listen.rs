@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dotkey_proto::name::Name;
-use dotkey_resolver::{ResolveError, Resolver};
+use dotkey_resolver::{ResolveError, Resolver, linelog};
 use http::uri::PathAndQuery;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -182,13 +182,15 @@ impl Operated {
             .log
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let lost = log.as_ref().map_or(0, |log| log.lost());
+        let logged = log.as_ref().map(|log| log.counts()).unwrap_or_default();
         let refused = self
             .tls
             .iter()
             .flat_map(|tls| tls.refusals().counts())
             .collect();
-        self.shared.metrics.write(&self.shared.sites, lost, refused)
+        self.shared
+            .metrics
+            .write(&self.shared.sites, logged, refused)
     }
 
     /// Writes to another log from now on, or to none.
@@ -198,6 +200,19 @@ impl Operated {
             .log
             .write()
             .unwrap_or_else(PoisonError::into_inner) = log.map(Arc::new);
+    }
+
+    /// Writes the lines of the log that wait, for the end of the process. It waits for a disk, up to [`linelog::END_WAIT`].
+    pub fn end_log(&self) {
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(log) = log {
+            log.end(linelog::END_WAIT);
+        }
     }
 
     /// Lets the records of other names lead to private addresses from now on.
