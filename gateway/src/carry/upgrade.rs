@@ -64,7 +64,7 @@ impl Served {
             };
             attempt.end(ending);
             spent.tries.push(Try {
-                provider: attempt.choice.provider.id.clone(),
+                provider: attempt.choice.provider.clone(),
                 took: attempt.took(),
                 came_to,
                 hedge: false,
