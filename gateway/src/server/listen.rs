@@ -341,7 +341,7 @@ async fn serve<S>(
         let handled = Box::pin(handle(shared, visitor, request));
         async move { Ok::<_, core::convert::Infallible>(handled.await) }
     });
-    let stream = TokioIo::new(Moving::new(stream));
+    let stream = TokioIo::new(Moving::new(stream, HEAD_TIMEOUT));
     let connection = server.serve_connection_with_upgrades(stream, service);
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
     if let Err(error) = watcher.watch(connection.into_owned()).await {
