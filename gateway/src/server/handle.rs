@@ -137,7 +137,7 @@ impl Shared {
         };
         noted.trace = Some(Trace::go_on(request.headers_mut(), &self.numbers));
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
-        let upgrade = upgrade_wanted(request.headers());
+        let upgrade = upgrade_wanted(&request);
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, &path, &site.name, &arrived).await;
         let given = given.map_err(|_| broken_off())?;
