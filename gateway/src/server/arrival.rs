@@ -20,17 +20,20 @@ pub(super) struct Visitor {
     pub(super) shown: Option<Box<str>>,
 }
 
-/// A visitor's bytes, with an end when they stall on their way out.
-pub(super) struct Moving<S> {
+/// A visitor's bytes, with an end when they stall on their way out. They hold the visitor's place for as long as they last, also when another
+/// protocol has taken the connection over.
+pub(super) struct Moving<S, P> {
     stream: S,
     stalled: Option<Pin<Box<Sleep>>>,
+    _place: P,
 }
 
-impl<S> Moving<S> {
-    pub(super) const fn new(stream: S) -> Self {
+impl<S, P> Moving<S, P> {
+    pub(super) const fn new(stream: S, place: P) -> Self {
         Self {
             stream,
             stalled: None,
+            _place: place,
         }
     }
 
@@ -52,7 +55,7 @@ impl<S> Moving<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
+impl<S: AsyncRead + Unpin, P: Unpin> AsyncRead for Moving<S, P> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +65,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Moving<S> {
+impl<S: AsyncWrite + Unpin, P: Unpin> AsyncWrite for Moving<S, P> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

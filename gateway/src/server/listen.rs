@@ -15,7 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::arrival::{Moving, Visitor};
@@ -226,21 +226,20 @@ async fn listen(
         let (server, watcher) = (server.clone(), graceful.watcher());
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let _permit = permit;
-            let _counted = Counted::new(&shared);
+            let taken = Taken::new(&shared, permit);
             let mut visitor = Visitor {
                 address,
                 shown: None,
             };
             let Some(tls) = tls else {
-                return serve(shared.clone(), server, watcher, visitor, stream).await;
+                return serve(shared, server, watcher, visitor, Moving::new(stream, taken)).await;
             };
             let resolver = shared.sites.resolver().clone();
             let ask = |name: Name| answer(resolver.clone(), name);
             // Why it was refused is counted by the acceptor.
             if let Ok(stream) = tls.accept(stream, &ask).await {
                 visitor.shown = stream.get_ref().1.server_name().map(Into::into);
-                serve(shared.clone(), server, watcher, visitor, stream).await;
+                serve(shared, server, watcher, visitor, Moving::new(stream, taken)).await;
             }
         });
     }
@@ -299,27 +298,32 @@ async fn serve<S>(
         let handled = Box::pin(handle(shared, visitor, request));
         async move { Ok::<_, core::convert::Infallible>(handled.await) }
     });
-    let stream = TokioIo::new(Moving::new(stream));
-    let connection = server.serve_connection_with_upgrades(stream, service);
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
     if watcher.watch(connection.into_owned()).await.is_err() {
         shared.metrics.problem("connection");
     }
 }
 
-/// A connection counts as open for as long as this lives.
-struct Counted<'a>(&'a Shared);
+/// A visitor's place, and its count among those that are open, for as long as this lives.
+struct Taken {
+    shared: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
 
-impl<'a> Counted<'a> {
-    fn new(shared: &'a Shared) -> Self {
+impl Taken {
+    fn new(shared: &Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
         shared.metrics.accepted.fetch_add(1, Relaxed);
         shared.metrics.connections.fetch_add(1, Relaxed);
-        Self(shared)
+        Self {
+            shared: shared.clone(),
+            _permit: permit,
+        }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.0.metrics.connections.fetch_sub(1, Relaxed);
+        self.shared.metrics.connections.fetch_sub(1, Relaxed);
     }
 }
