@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
 use dotkey_resolver::ResolveError;
-use http::header::{ACCEPT, HeaderValue, LOCATION};
+use http::header::{HeaderValue, LOCATION};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::guard;
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
-use super::page::Problem;
+use super::page::{Problem, Reader};
 use super::scoped::Place;
 use super::stickiness::Client;
 use super::trace::{Numbers, Trace};
@@ -63,17 +63,19 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request);
-    let accept = request.headers().get(ACCEPT).cloned();
+    let reader = Reader::of(&request);
+    let mut failed = None;
     let mut answer = match shared.carry(request, &mut noted).await {
         Ok(answer) => answer,
         Err(mut problem) => {
             problem.tries = noted.spent.tries.clone();
             shared.metrics.problem(problem.code);
             noted.problem = Some(problem.code);
-            problem.answer(accept.as_ref())
+            failed = Some(problem.status);
+            problem.answer(reader)
         }
     };
-    let status = answer.status().as_u16();
+    let status = failed.unwrap_or(answer.status()).as_u16();
     answer.body_mut().at_end(Box::new(move |ended| {
         let took = noted.begun.elapsed();
         shared
