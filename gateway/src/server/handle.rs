@@ -1,25 +1,24 @@
 //! The way of one request, in order. Each step has a file of its own.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
 
 use dotkey_resolver::ResolveError;
 use http::header::{HeaderValue, LOCATION};
-use http::{Method, Request, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 
 use super::arrival::Visitor;
 use super::guard;
 use super::links::Links;
-use super::log::AccessLog;
+use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
 use super::page::{Problem, Reader};
 use super::scoped::Place;
 use super::stickiness::Client;
 use super::trace::{Numbers, Trace};
-use crate::carry::{Arrived, Carried, Given, Served, Spent, Undone, upgrade_wanted};
-use crate::choose::{NoProvider, Wish};
+use crate::carry::{Arrived, CameTo, Carried, Given, Served, Spent, Undone, upgrade_wanted};
+use crate::choose::{Failure, NoProvider, Wish};
 use crate::request::{RequestError, RequestKey, Suffixes};
 use crate::site::{Site, Sites, Target};
 
@@ -36,30 +35,14 @@ pub(super) struct Shared {
 /// Which name a request is for, and what its provider is asked for.
 pub(super) struct Located {
     pub(super) site: Arc<Site>,
-    pub(super) path: String,
+    pub(super) path: PathAndQuery,
     pub(super) place: Place,
-}
-
-/// What is noted of a request when its answer has ended.
-struct Noted {
-    at: SystemTime,
-    begun: Instant,
-    visitor: Visitor,
-    method: Method,
-    host: Box<str>,
-    path: String,
-    version: http::Version,
-    name: Option<Box<str>>,
-    resource: Option<Box<str>>,
-    spent: Spent,
-    problem: Option<&'static str>,
-    trace: Option<Trace>,
 }
 
 /// Answers a request.
 pub(super) async fn handle(
     shared: Arc<Shared>,
-    visitor: Visitor,
+    visitor: Arc<Visitor>,
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request);
@@ -87,7 +70,12 @@ pub(super) async fn handle(
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Some(log) = log {
-            log.write(noted.line(status, took, ended));
+            log.note(Answered {
+                noted,
+                status,
+                took,
+                ended,
+            });
         }
     }));
     answer
@@ -108,30 +96,27 @@ impl Shared {
                 refused.why,
             )
         })?;
-        let host = noted.host.clone();
         // Before the name is resolved: what a name is does not depend on who asks.
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-            .to_owned();
-        let Located { site, path, place } = self.locate(&host, &target).await?;
+        let target = noted.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let host = noted.host.to_str().unwrap_or_default();
+        let Located { site, path, place } = self.locate(host, target).await?;
         noted.name = Some(site.name.clone());
-        if let Some(moved) = slash(&request, &path, &place) {
+        if let Some(moved) = slash(&request, path.as_str(), &place) {
             return Ok(moved);
         }
         let state = site.state();
         let entry = state
-            .entry(&path)
-            .ok_or_else(|| no_resource(&site.name, &path))?;
+            .entry(path.as_str())
+            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
-            peer: noted.visitor.address.ip(),
-            secure: noted.visitor.shown.is_some(),
-            host,
+            peer: noted.visitor.peer.clone(),
+            host: noted.host.clone(),
         };
-        let client = Client::of(served.pool().terms(), request.headers(), arrived.peer);
+        let address = arrived.peer.address();
+        let client = Client::of(served.pool().terms(), request.headers(), address);
         let wish = Wish {
             sticky: client.key.as_deref(),
             token: client.token.as_deref(),
@@ -141,7 +126,7 @@ impl Shared {
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
         let upgrade = upgrade_wanted(&request);
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-        let given = Given::new(request, &path, &site.name, &arrived).await;
+        let given = Given::new(request, path, &site.host, &arrived).await;
         let given = given.map_err(|_| broken_off())?;
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
@@ -155,30 +140,41 @@ impl Shared {
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         place.apply(answer.headers_mut());
         if let Some(last) = noted.spent.tries.last() {
-            client.remember(&last.provider, arrived.secure, answer.headers_mut());
+            client.remember(
+                &last.provider,
+                arrived.peer.is_secure(),
+                answer.headers_mut(),
+            );
         }
         Ok(answer)
     }
 
     /// Which name a request is for.
-    pub(super) async fn locate(&self, host: &str, target: &str) -> Result<Located, Problem> {
-        let key =
-            RequestKey::read(host, target, &self.suffixes).map_err(|error| bad_key(&error))?;
+    pub(super) async fn locate(
+        &self,
+        host: &str,
+        target: PathAndQuery,
+    ) -> Result<Located, Problem> {
+        let key = RequestKey::read(host, target.as_str(), &self.suffixes)
+            .map_err(|error| bad_key(&error))?;
         let suffix = &self.suffixes.own;
         let (name, path, place) = match key {
-            RequestKey::Name { host } => (host, target.to_owned(), String::new()),
-            RequestKey::Bridge { name } => {
-                (format!("{name}.{suffix}"), target.to_owned(), String::new())
-            }
+            RequestKey::Name { host } => (host, target, String::new()),
+            RequestKey::Bridge { name } => (format!("{name}.{suffix}"), target, String::new()),
             RequestKey::Domain { host } => match self.links.find(&host).await {
-                Some(link) => (link.name.into(), target.to_owned(), String::new()),
+                Some(link) => (link.name.into(), target, String::new()),
                 None => return Err(no_link(&host)),
             },
             RequestKey::Path {
                 scope,
                 namespace,
                 rest,
-            } => self.scoped(host, scope, namespace, rest).await,
+            } => {
+                let (name, path, place) = self.scoped(host, scope, namespace, rest).await;
+                let path = PathAndQuery::try_from(path.as_str())
+                    .map_err(|_| bad_key(&RequestError::BadPath { part: path }))?;
+                (name, path, place)
+            }
         };
         let site = self
             .sites
@@ -337,7 +333,7 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
             let late = spent
                 .tries
                 .iter()
-                .all(|one| one.came_to.starts_with("no answer within"));
+                .all(|one| matches!(one.came_to, CameTo::Nothing(Failure::Silent, _)));
             let status = if late {
                 StatusCode::GATEWAY_TIMEOUT
             } else {
@@ -359,66 +355,4 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
             "The name and its record are fine: {what}. Try again in a moment; `dotkey route explain` shows what the gateway thinks of each provider."
         ),
     )
-}
-
-impl Noted {
-    fn new(visitor: Visitor, request: &Request<Incoming>) -> Self {
-        let field = request
-            .headers()
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let host = request
-            .uri()
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .or(field);
-        Self {
-            at: SystemTime::now(),
-            begun: Instant::now(),
-            visitor,
-            method: request.method().clone(),
-            host: host.unwrap_or_default().into(),
-            path: request.uri().path().to_owned(),
-            version: request.version(),
-            name: None,
-            resource: None,
-            spent: Spent::default(),
-            problem: None,
-            trace: None,
-        }
-    }
-
-    fn line(&self, status: u16, took: core::time::Duration, ended: crate::carry::Ended) -> String {
-        let at = self
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let tries = self.spent.tries.iter().map(|one| {
-            json!({
-                "provider": one.provider,
-                "took_ms": one.took.as_secs_f64() * 1000.0,
-                "came_to": one.came_to,
-                "hedge": one.hedge,
-            })
-        });
-        let line = json!({
-            "at": at.as_secs_f64(),
-            "client": self.visitor.address.ip().to_canonical().to_string(),
-            "tls": self.visitor.shown.is_some(),
-            "version": format!("{:?}", self.version),
-            "method": self.method.as_str(),
-            "host": self.host,
-            "path": self.path,
-            "name": self.name,
-            "resource": self.resource,
-            "status": status,
-            "bytes": ended.bytes,
-            "whole": ended.whole,
-            "took_ms": took.as_secs_f64() * 1000.0,
-            "tries": tries.collect::<Vec<_>>(),
-            "problem": self.problem,
-            "trace": self.trace.map(|trace| trace.to_string()),
-        });
-        format!("{line}\n")
-    }
 }
