@@ -11,6 +11,7 @@ mod failure;
 mod idle;
 mod load;
 mod names;
+mod oha;
 mod origins;
 mod process;
 mod proxies;

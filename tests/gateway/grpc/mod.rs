@@ -7,6 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -167,6 +168,36 @@ fn who_does_not_wait_any_more_is_no_burden_to_the_server() {
         assert_eq!(server.seen.given_up(), 2);
         drop(begun);
         until(|| server.seen.given_up() == 3).await;
+    });
+}
+
+#[test]
+fn calls_beyond_what_a_server_takes_at_once_wait_for_their_turn() {
+    let server = GrpcServer::start_for(Some(2), "one", None);
+    let world = world("", &[&server]);
+    run(async {
+        let client = Client::new(&world, Way::Plain).await;
+        answered_by(&client, "one").await;
+        let begin = async || {
+            let begun = client.server_streaming("Hang", Bytes::from_static(b"begun"));
+            let mut begun = begun.await.expect("a stream").into_inner();
+            begun.message().await.expect("one").expect("one");
+            begun
+        };
+        let (one, other) = (begin().await, begin().await);
+        let calls = server.seen.calls();
+        let more = (0..10).map(|_| client.unary("Echo", Bytes::new()));
+        let more = join_all(more);
+        let let_go = async {
+            // So long that a call that needs no turn would be there.
+            sleep(Duration::from_millis(200)).await;
+            assert_eq!(server.seen.calls(), calls);
+            drop((one, other));
+        };
+        let (more, ()) = tokio::join!(more, let_go);
+        for answer in more {
+            answer.expect("it had its turn");
+        }
     });
 }
 

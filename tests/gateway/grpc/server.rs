@@ -68,6 +68,15 @@ impl Drop for GrpcServer {
 impl GrpcServer {
     /// One at a free port, over TLS if it is secured.
     pub(super) fn start(id: &'static str, secured: Option<Secured>) -> Self {
+        Self::start_for(None, id, secured)
+    }
+
+    /// One that takes so many calls of a connection at once.
+    pub(super) fn start_for(
+        calls_max: Option<u32>,
+        id: &'static str,
+        secured: Option<Secured>,
+    ) -> Self {
         let runtime = Runtime::new().expect("threads");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
         let listener = listener.expect("a port");
@@ -78,7 +87,8 @@ impl GrpcServer {
             id,
             seen: seen.clone(),
         };
-        let mut server = tonic::transport::Server::builder();
+        let server = tonic::transport::Server::builder();
+        let mut server = server.max_concurrent_streams(calls_max);
         let server = server.add_service(calls).add_service(checked);
         let tls = secured
             .as_ref()
