@@ -1,6 +1,9 @@
 //! A visitor's request, as often as it has to be sent.
 
+use std::time::Instant;
+
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Limited};
@@ -23,6 +26,7 @@ pub struct Given {
     path: PathAndQuery,
     headers: HeaderMap,
     body: Replay,
+    deadline: Option<Instant>,
 }
 
 /// A body, and whether it can be sent again.
@@ -55,7 +59,17 @@ impl Given {
             path,
             headers,
             body,
+            deadline: None,
         })
+    }
+
+    /// When an answer has to be there, the last byte of it too.
+    pub(super) const fn end_by(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// Whether HTTP calls it safe to send it again after a provider may have acted on it (RFC 9110 section 9.2.2).
@@ -117,6 +131,11 @@ impl Given {
             *request.version_mut() = Version::HTTP_2;
             absolute(provider, request.headers_mut(), path)
         } else {
+            // Of a GET hyper leaves a body of unknown length out, unless it is told how to frame it.
+            if request.body().is_streamed() && request.body().size_hint().exact().is_none() {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+            }
             path.into()
         };
         request
@@ -128,7 +147,8 @@ impl Given {
         (self.method.clone(), path.into(), self.headers.clone())
     }
 
-    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+    /// Its header, as every provider gets it.
+    pub const fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 }

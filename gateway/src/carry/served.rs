@@ -3,11 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::{Pins, Provider, Resource};
+use dotkey_proto::zone::{Provider, Resource};
 use http::{Response, StatusCode};
 use smallvec::SmallVec;
 
@@ -19,8 +19,11 @@ use super::lines::Lines;
 use super::request::Given;
 use crate::choose::{Choice, Failure, MemberId, NoProvider, Pool, Wish};
 
-/// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
-pub(super) const TRIES_MAX: usize = 6;
+/// Providers that one request is given to, hedges among them.
+const TRIES_MAX: usize = 6;
+
+/// The same with those that cannot be connected to, which costs nobody anything while it takes no time. A record may name 64 that are dead.
+const CONNECTS_MAX: usize = 16;
 
 /// Whom one request was given to.
 pub(super) type Asked = SmallVec<[MemberId; TRIES_MAX]>;
@@ -30,6 +33,8 @@ pub struct Served {
     pool: Mutex<Pool>,
     lines: Mutex<BTreeMap<MemberId, Arc<Lines>>>,
     began: Instant,
+    /// When it was asked for last, in seconds after that.
+    used: AtomicU64,
     may_be_private: bool,
     pins_wanted: AtomicBool,
 }
@@ -38,7 +43,7 @@ pub struct Served {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Try {
     /// Who was asked.
-    pub provider: Box<str>,
+    pub provider: Arc<Provider>,
     /// How long that took.
     pub took: Duration,
     /// What it came to.
@@ -89,28 +94,46 @@ pub enum Undone {
     /// The visitor's request broke off, or its body is no HTTP.
     #[error("the request's body broke off, or is framed wrongly")]
     Visitor,
+    /// It took longer than the record allows.
+    #[error("that took longer than the record's `timeouts.whole` allows")]
+    TooLate,
     /// Another try would have been one too many for providers that are struggling.
     #[error("the budget of retries is used up")]
     Budget,
+}
+
+impl Spent {
+    /// Whether another provider may be asked, `after` the request began: those that could not be connected to count while that was quick.
+    pub(super) fn may_go_on(&self, after: Duration, quick: Duration) -> bool {
+        let unconnected = |one: &&Try| matches!(one.came_to, CameTo::Nothing(Failure::Connect, _));
+        let unconnected = self.tries.iter().filter(unconnected).count();
+        let max = match after < quick {
+            true => CONNECTS_MAX,
+            false => TRIES_MAX,
+        };
+        self.tries.len() < max && self.tries.len() - unconnected < TRIES_MAX
+    }
 }
 
 impl Served {
     /// The resource, seen from `region`.
     #[must_use]
     pub fn new(resource: &Resource, region: Option<&str>, may_be_private: bool, seed: u64) -> Self {
+        let pool = Pool::new(Duration::ZERO, resource, region, seed);
         Self {
-            pool: Mutex::new(Pool::new(Duration::ZERO, resource, region, seed)),
+            pins_wanted: AtomicBool::new(pool.terms().pins_required),
+            pool: Mutex::new(pool),
             lines: Mutex::default(),
             began: Instant::now(),
+            used: AtomicU64::new(0),
             may_be_private,
-            pins_wanted: AtomicBool::new(pins_wanted(resource)),
         }
     }
 
     /// The record has changed. Connections to providers that stay as they are stay too.
     pub fn update(&self, resource: &Resource) {
         self.pool().update(self.now(), resource);
-        let wanted = pins_wanted(resource);
+        let wanted = self.pool().terms().pins_required;
         let before = self.pins_wanted.swap(wanted, Relaxed);
         let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,10 +154,14 @@ impl Served {
         self.began.elapsed()
     }
 
-    /// How long a connection, and the first byte of an answer, may take.
-    pub(super) fn patience(&self) -> (Duration, Duration) {
+    /// How long a connection, and the first byte of an answer, may take, where all has to be done by `deadline`.
+    pub(super) fn patience(&self, deadline: Option<Instant>) -> (Duration, Duration) {
+        let left = deadline.map_or(Duration::MAX, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         let pool = self.pool();
-        (pool.terms().connect, pool.terms().first_byte)
+        let terms = pool.terms();
+        (terms.connect.min(left), terms.first_byte.min(left))
     }
 
     pub(super) fn lines(&self, choice: &Choice) -> Arc<Lines> {
@@ -195,11 +222,21 @@ impl Served {
         wish: Wish<'_>,
         spent: &mut Spent,
     ) -> Result<Response<Carried>, Undone> {
-        let whole = self.begin();
-        let deadline = whole.map(|whole| Instant::now() + whole);
+        let begun = Instant::now();
+        let deadline = self.begin().map(|whole| begun + whole);
+        given.end_by(deadline);
         let mut tried = Asked::new();
+        // One that says that its provider is not there: it is passed on when nobody else says more.
+        let mut kept = None;
         loop {
-            let choice = self.next(wish, &tried)?;
+            let choice = match (self.next(wish, &tried), kept.take()) {
+                (Ok(choice), before) => {
+                    kept = before;
+                    choice
+                }
+                (Err(_), Some(answer)) => return Ok(answer),
+                (Err(undone), None) => return Err(undone),
+            };
             tried.push(choice.member);
             let last = if given.may_be_hedged() {
                 two(self, choice, &given, wish, &mut tried, spent).await
@@ -207,21 +244,28 @@ impl Served {
                 let body = given.take_body();
                 one(Attempt::new(self, choice), &given, body, false, spent).await
             };
-            let may_try = spent.tries.len() < TRIES_MAX;
+            let may_try = spent.may_go_on(begun.elapsed(), self.patience(None).0);
+            let is_late = deadline.is_some_and(|at| at <= Instant::now());
             match last {
                 Ok(mut answer) if is_done(&answer) || !may_try || !self.may_repeat(&given) => {
                     answer.body_mut().end_by(deadline);
                     return Ok(answer);
                 }
-                Ok(_) => {}
+                Ok(mut answer) => {
+                    answer.body_mut().end_by(deadline);
+                    kept = Some(answer);
+                }
                 Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {
                         given.give_back(body);
                     }
                     self.may_go_on(&given, failed.sent)?;
-                    if !may_try {
-                        return Err(Undone::Failed);
+                    match kept.take() {
+                        Some(answer) if is_late || !may_try => return Ok(answer),
+                        None if is_late => return Err(Undone::TooLate),
+                        None if !may_try => return Err(Undone::Failed),
+                        before => kept = before,
                     }
                 }
             }
@@ -237,7 +281,14 @@ impl Served {
         })
     }
 
-    fn begin(&self) -> Option<Duration> {
+    /// For how long nobody has asked for it.
+    pub(super) fn unused(&self) -> Duration {
+        let used = Duration::from_secs(self.used.load(Relaxed));
+        self.now().saturating_sub(used)
+    }
+
+    pub(super) fn begin(&self) -> Option<Duration> {
+        self.used.store(self.now().as_secs(), Relaxed);
         let mut pool = self.pool();
         pool.earn();
         pool.terms().whole
@@ -266,10 +317,4 @@ impl Served {
 /// Whether connections to a provider, as one record has it, serve for it as another has it.
 fn is_spoken_to_alike(one: &Provider, other: &Provider) -> bool {
     one.pins == other.pins && one.protocol == other.protocol
-}
-
-/// Whether the record demands pins of every provider of the resource.
-fn pins_wanted(resource: &Resource) -> bool {
-    let policy = resource.policy.as_ref();
-    policy.and_then(|policy| policy.pins) == Some(Pins::Required)
 }

@@ -1,5 +1,7 @@
 //! Protocols that take a connection over, such as WebSocket: the opening is HTTP, what follows is bytes in both directions.
 
+use std::time::Instant;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::client::conn::http1;
@@ -12,7 +14,7 @@ use super::attempt::{Attempt, ending_of};
 use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
-use super::served::{Asked, CameTo, Served, Spent, TRIES_MAX, Try, Undone};
+use super::served::{Asked, CameTo, Served, Spent, Try, Undone};
 use crate::choose::{Choice, Ending, Failure, Wish};
 
 /// Protocols that would be HTTP again, in requests that nobody has looked at.
@@ -68,6 +70,8 @@ impl Served {
         let headers = given.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);
+        let begun = Instant::now();
+        given.end_by(self.begin().map(|whole| begun + whole));
         let mut tried = Asked::new();
         loop {
             let choice = self.next(wish, &tried)?;
@@ -86,7 +90,7 @@ impl Served {
             };
             attempt.end(ending);
             spent.tries.push(Try {
-                provider: attempt.choice.provider.id.clone(),
+                provider: attempt.choice.provider.clone(),
                 took: attempt.took(),
                 came_to,
                 hedge: false,
@@ -94,8 +98,8 @@ impl Served {
             match opened {
                 Ok(answer) => return Ok(go_over(answer, visitor)),
                 Err((_, _, true)) => return Err(Undone::Unrepeatable),
-                Err(_) if tried.len() >= TRIES_MAX => return Err(Undone::Failed),
-                Err(_) => {}
+                Err(_) if spent.may_go_on(begun.elapsed(), self.patience(None).0) => {}
+                Err(_) => return Err(Undone::Failed),
             }
         }
     }
@@ -105,7 +109,7 @@ impl Served {
         choice: &Choice,
         given: &Given,
     ) -> Result<Response<hyper::body::Incoming>, (Failure, String, bool)> {
-        let (limit, first_byte) = self.patience();
+        let (limit, first_byte) = self.patience(given.deadline());
         let lines = self.lines(choice);
         let wire = lines.take_over(limit).await;
         let wire = wire.map_err(|error| (error.failure(), error.to_string(), false))?;

@@ -83,7 +83,7 @@ impl Problem {
     fn json(&self) -> String {
         let tried = |one: &Try| {
             json!({
-                "provider": one.provider,
+                "provider": one.provider.id,
                 "took_ms": one.took.as_millis() as u64,
                 "came_to": one.came_to.to_string(),
             })
@@ -115,7 +115,7 @@ impl Problem {
         let mut text = format!("{}: {}", self.title, self.detail);
         for one in &self.tries {
             // Writing to a string does not fail.
-            let _ = write!(text, " {}: {}.", one.provider, one.came_to);
+            let _ = write!(text, " {}: {}.", one.provider.id, one.came_to);
         }
         let mut answer = Response::new(Carried::whole(Bytes::new()));
         let headers = answer.headers_mut();
@@ -134,7 +134,7 @@ impl Problem {
         let row = |one: &Try| {
             format!(
                 "<tr><td>{}</td><td>{}</td><td>{} ms</td></tr>",
-                escaped(&one.provider),
+                escaped(&one.provider.id),
                 escaped(&one.came_to.to_string()),
                 one.took.as_millis()
             )
@@ -195,6 +195,9 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::sync::Arc;
+
+    use dotkey_proto::zone::{Provider, Url};
 
     use super::*;
     use crate::carry::CameTo;
@@ -208,8 +211,9 @@ mod tests {
             "<b>No</b>",
             "Try again.",
         );
+        let url = Url::parse("http://192.0.2.1").expect("a URL");
         problem.tries.push(Try {
-            provider: "a".into(),
+            provider: Arc::new(Provider::new("a", url)),
             took: Duration::from_millis(7),
             came_to: CameTo::Nothing(Failure::Connect, "no connection & more".into()),
             hedge: false,

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use rustls::{ServerConnection, StreamOwned};
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
-use tungstenite::handshake::server::{Request, Response};
+use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -135,12 +135,7 @@ fn serve(stream: TcpStream, secured: Option<Secured>, tell: &Sender<Event>) {
         }
         None => Box::new(stream),
     };
-    // Who waits for an event may be gone.
-    let agree = |request: &Request, answer: Response| {
-        let _ = tell.send(Event::Opened(request.headers().clone()));
-        Ok(agreed(request, answer))
-    };
-    match accept_hdr(wire, agree) {
+    match accept_hdr(wire, Agreeing(tell)) {
         Ok(mut socket) => {
             let _ = tell.send(match talk(&mut socket) {
                 Ok(closed) => Event::Closed(closed),
@@ -156,6 +151,17 @@ fn serve(stream: TcpStream, secured: Option<Secured>, tell: &Sender<Event>) {
     }
     // The server keeps it too, and would keep it open.
     let _ = raw.shutdown(Shutdown::Both);
+}
+
+/// Agrees to every opening that is one.
+struct Agreeing<'a>(&'a Sender<Event>);
+
+impl Callback for Agreeing<'_> {
+    fn on_request(self, request: &Request, answer: Response) -> Result<Response, ErrorResponse> {
+        // Who waits for an event may be gone.
+        let _ = self.0.send(Event::Opened(request.headers().clone()));
+        Ok(agreed(request, answer))
+    }
 }
 
 /// Takes the last subprotocol that is offered, and every extension: nobody speaks them here.
