@@ -80,14 +80,7 @@ impl Shared {
         noted: &mut Noted,
     ) -> Result<Response<Carried>, Problem> {
         // First: nothing is done for what no provider may see.
-        guard::check(&request).map_err(|refused| {
-            Problem::new(
-                refused.status,
-                refused.word,
-                "This request is refused",
-                refused.why,
-            )
-        })?;
+        guard::check(&request).map_err(refused)?;
         // Before the name is resolved: what a name is does not depend on who asks.
         let target = noted.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -148,6 +141,11 @@ impl Shared {
         }
         Ok(answer)
     }
+}
+
+fn refused(refused: guard::Refused) -> Problem {
+    let title = "This request is refused";
+    Problem::new(refused.status, refused.word, title, refused.why)
 }
 
 fn providers<'a>(target: &'a Target, name: &str) -> Result<&'a Arc<Served>, Problem> {
