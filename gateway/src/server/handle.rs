@@ -80,7 +80,7 @@ impl Shared {
         noted: &mut Noted,
     ) -> Result<Response<Carried>, Problem> {
         // First: nothing is done for what no provider may see.
-        guard::check(&request).map_err(refused)?;
+        checked(&request)?;
         // Before the name is resolved: what a name is does not depend on who asks.
         let target = noted.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -127,25 +127,36 @@ impl Shared {
         };
         let mut answer =
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
-        if let Some(last) = noted.spent.tries.last() {
+        // A provider's own words, which another one's failure may have followed.
+        let came_to = CameTo::Status(answer.status());
+        let mut tries = noted.spent.tries.iter().rev();
+        if let Some(one) = tries.find(|one| one.came_to == came_to) {
             let secure = arrived.peer.is_secure();
+            let headers = answer.headers_mut();
             let passage = Passage {
                 place: &place,
                 name: &site.name,
-                provider: &last.provider,
+                provider: &one.provider,
                 host,
                 secure,
             };
-            passage.apply(answer.headers_mut());
-            client.remember(&last.provider.id, &place.0, secure, answer.headers_mut());
+            passage.apply(headers);
+            client.remember(&one.provider.id, &place.0, secure, headers);
         }
         Ok(answer)
     }
 }
 
-fn refused(refused: guard::Refused) -> Problem {
-    let title = "This request is refused";
-    Problem::new(refused.status, refused.word, title, refused.why)
+/// Whether it may be carried at all.
+fn checked(request: &Request<Incoming>) -> Result<(), Problem> {
+    guard::check(request).map_err(|refused| {
+        Problem::new(
+            refused.status,
+            refused.word,
+            "This request is refused",
+            refused.why,
+        )
+    })
 }
 
 fn providers<'a>(target: &'a Target, name: &str) -> Result<&'a Arc<Served>, Problem> {

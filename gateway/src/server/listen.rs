@@ -274,14 +274,16 @@ async fn listen(
             };
             let Some(tls) = tls else {
                 let visitor = visitor(None);
-                return serve(shared, server, watcher, visitor, Moving::new(stream, taken)).await;
+                let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
+                return serve(shared, server, watcher, visitor, stream).await;
             };
             let resolver = shared.sites.resolver().clone();
             let ask = |name: Name| answer(resolver.clone(), name);
             // Why it was refused is counted by the acceptor.
             if let Ok(stream) = tls.accept(stream, &ask).await {
                 let visitor = visitor(stream.get_ref().1.server_name());
-                serve(shared, server, watcher, visitor, Moving::new(stream, taken)).await;
+                let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
+                serve(shared, server, watcher, visitor, stream).await;
             }
         });
     }
