@@ -92,9 +92,8 @@ impl Shared {
             return Ok(moved);
         }
         let state = site.state();
-        let entry = state
-            .entry(path.as_str())
-            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
+        let entry = state.entry(path.as_str());
+        let entry = entry.ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
