@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::load::{self, Way};
 use super::names::Site;
-use super::oha;
 use super::origins::Origin;
 use super::process::Process;
 use super::proxies::{Kind, Proxy, WORKERS};
@@ -51,19 +50,16 @@ pub(crate) fn show(plan: Plan) {
         .iter()
         .map(|&kind| Proxy::start(kind, &site))
         .collect();
-    let contenders = |way| {
-        let origin = Contender {
+    for &way in ways {
+        let mut contenders = vec![Contender {
             process: &origin.process,
             port: origin.port(way),
-        };
-        let proxies = proxies.iter().map(|proxy| Contender {
+        }];
+        contenders.extend(proxies.iter().map(|proxy| Contender {
             process: &proxy.process,
             port: proxy.port(way),
-        });
-        [origin].into_iter().chain(proxies).collect::<Vec<_>>()
-    };
-    for &way in ways {
-        let medians = turns(plan, way, &site.host, &contenders(way));
+        }));
+        let medians = turns(plan, way, &site.host, &contenders);
         println!("{way:<28} {:>12} {:>22}", "requests/s", "CPU us/request");
         for (name, measured) in &medians {
             println!(
@@ -72,32 +68,6 @@ pub(crate) fn show(plan: Plan) {
             );
         }
         ratios(way, &medians);
-    }
-    if !plan.is_quick && oha::is_here() {
-        for way in [Way::Http1, Way::Http2] {
-            show_oha(way, &site.host, &contenders(way));
-        }
-    }
-}
-
-/// What another client finds, in one round.
-fn show_oha(way: Way, host: &str, contenders: &[Contender<'_>]) {
-    let title = format!("{way}, by oha");
-    println!(
-        "{title:<28} {:>12} {:>22} {:>10} {:>10}",
-        "requests/s", "CPU us/request", "median ms", "p99 ms"
-    );
-    for one in contenders {
-        let before = one.process.cpu_secs();
-        let done = oha::run(way, host, one.port, REQUESTS_MIN);
-        let cpu_micros = (one.process.cpu_secs() - before) * 1e6 / done.requests;
-        println!(
-            "{:<28} {:>12.0} {cpu_micros:>22.2} {:>10.2} {:>10.2}",
-            one.process.name(),
-            done.per_sec,
-            done.median_ms,
-            done.p99_ms
-        );
     }
 }
 

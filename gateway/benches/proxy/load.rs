@@ -4,11 +4,11 @@ use std::fmt;
 use std::process::Command;
 
 /// Connections of visitors.
-pub(crate) const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 64;
 
 /// Over HTTP/2, requests of one connection at once, and connections: as many requests in flight as over HTTP/1.1.
-pub(crate) const STREAMS: usize = 8;
-pub(crate) const CONNECTIONS_HTTP2: usize = CONNECTIONS / STREAMS;
+const STREAMS: usize = 8;
+const CONNECTIONS_HTTP2: usize = CONNECTIONS / STREAMS;
 
 /// How a visitor speaks; providers are always spoken to over HTTP/1.1 without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,6 @@ mod failure;
 mod idle;
 mod load;
 mod names;
-mod oha;
 mod origins;
 mod process;
 mod proxies;
