@@ -25,11 +25,13 @@ pub(super) struct Visitor {
 /// Until so many bytes have come it may not be known which HTTP a visitor speaks, and nobody else counts the time: it is the preface of HTTP/2.
 const FIRST_BYTES: usize = 24;
 
-/// A visitor's bytes, with an end when the first ones do not come, or when they stall on their way out.
-pub(super) struct Moving<S> {
+/// A visitor's bytes, with an end when the first ones do not come, or when they stall on their way out. They hold the visitor's place for as
+/// long as they last, also when another protocol has taken the connection over.
+pub(super) struct Moving<S, P> {
     stream: S,
     stalled: Option<Pin<Box<Sleep>>>,
     first: Option<First>,
+    _place: P,
 }
 
 /// The first bytes have so long to come.
@@ -38,9 +40,9 @@ struct First {
     ends: Pin<Box<Sleep>>,
 }
 
-impl<S> Moving<S> {
+impl<S, P> Moving<S, P> {
     /// The first bytes have to come within `first`.
-    pub(super) fn new(stream: S, first: Duration) -> Self {
+    pub(super) fn new(stream: S, place: P, first: Duration) -> Self {
         Self {
             stream,
             stalled: None,
@@ -48,6 +50,7 @@ impl<S> Moving<S> {
                 missing: FIRST_BYTES,
                 ends: Box::pin(sleep(first)),
             }),
+            _place: place,
         }
     }
 
@@ -69,7 +72,7 @@ impl<S> Moving<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
+impl<S: AsyncRead + Unpin, P: Unpin> AsyncRead for Moving<S, P> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -95,7 +98,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Moving<S> {
+impl<S: AsyncWrite + Unpin, P: Unpin> AsyncWrite for Moving<S, P> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -150,7 +153,7 @@ mod tests {
         ] {
             let (mut visitor, ours) = duplex(1024);
             visitor.write_all(said.as_bytes()).await.expect("written");
-            let mut moving = Moving::new(ours, Duration::from_millis(20));
+            let mut moving = Moving::new(ours, (), Duration::from_millis(20));
             let mut bytes = [0; 1024];
             let read = async { while moving.read(&mut bytes).await.is_ok() {} };
             let ended = tokio::time::timeout(Duration::from_millis(500), read).await;

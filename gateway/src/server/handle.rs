@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::header::ACCEPT;
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -13,7 +12,7 @@ use super::links::Links;
 use super::locate::Located;
 use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
-use super::page::Problem;
+use super::page::{Problem, Reader};
 use super::scoped::Passage;
 use super::stickiness::Client;
 use super::trace::{Numbers, Trace};
@@ -39,17 +38,19 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request);
-    let accept = request.headers().get(ACCEPT).cloned();
+    let reader = Reader::of(&request);
+    let mut failed = None;
     let mut answer = match shared.carry(request, &mut noted).await {
         Ok(answer) => answer,
         Err(mut problem) => {
             problem.tries = noted.spent.tries.clone();
             shared.metrics.problem(problem.code);
             noted.problem = Some(problem.code);
-            problem.answer(accept.as_ref())
+            failed = Some(problem.status);
+            problem.answer(reader)
         }
     };
-    let status = answer.status().as_u16();
+    let status = failed.unwrap_or(answer.status()).as_u16();
     answer.body_mut().at_end(Box::new(move |ended| {
         let took = noted.begun.elapsed();
         shared
@@ -91,9 +92,8 @@ impl Shared {
             return Ok(moved);
         }
         let state = site.state();
-        let entry = state
-            .entry(path.as_str())
-            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
+        let entry = state.entry(path.as_str());
+        let entry = entry.ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
@@ -109,7 +109,7 @@ impl Shared {
             tried: &[],
         };
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
-        let upgrade = upgrade_wanted(request.headers());
+        let upgrade = upgrade_wanted(&request);
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, path, &site.host, &arrived).await;
         let mut given =
