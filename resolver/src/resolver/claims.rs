@@ -1,17 +1,19 @@
-//! Who holds a name: the ledger's proof, from whichever source has it, checked here.
+//! Who holds a name: the ledger's proof, from whichever source has it, checked here. What the holder published comes with it from
+//! sources that can give both at once: `records` keeps it then, and need not ask.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dotkey_proto::identity::KeyId;
+use dotkey_proto::identity::{Anchor, KeyId};
 use dotkey_proto::ledger::{Bundle, Freshness, Subject, Tenure, VerifiedProof};
 use dotkey_proto::time::Timestamp;
 
+use super::records::{Held, Read, read};
 use super::{Ask, Resolver, lock};
 use crate::error::{ResolveError, Why};
 use crate::light::{LightClient, Unproved};
-use crate::race::race;
-use crate::source::{Origin, Source};
+use crate::race::{Won, gather};
+use crate::source::{Origin, Source, Wanted};
 
 /// Ten seconds: a claim or a hand-over is seen soon after its block, and a busy name costs a source six questions a minute.
 const CLAIM_KEPT_SECS: u64 = 10;
@@ -68,7 +70,11 @@ impl Resolver {
             return Ok(Arc::clone(claim));
         }
         let key = (Arc::clone(&label), ask.fresh);
-        let asked = self.0.claiming.join(key, self.ask_claim(&label)).await;
+        // Who wants the record from everybody who should have it asks for it by itself.
+        let holder = kept.as_ref().and_then(|claim| claim.holder(now));
+        let has_record = holder.is_some_and(|key_id| self.has_record(&Wanted::whole(key_id)));
+        let asked = self.ask_claim(&label, !ask.fresh && !has_record);
+        let asked = self.0.claiming.join(key, asked).await;
         match (asked, kept) {
             (Err(_), Some(claim)) if self.freshness().check(claim.proof.time()).is_ok() => {
                 // Nobody waits for the silent ones again and again.
@@ -85,7 +91,11 @@ impl Resolver {
         }
     }
 
-    async fn ask_claim(&self, label: &Arc<str>) -> Result<Arc<Claim>, ResolveError> {
+    async fn ask_claim(
+        &self,
+        label: &Arc<str>,
+        with_record: bool,
+    ) -> Result<Arc<Claim>, ResolveError> {
         let name: Arc<str> = format!("{label}.{}", self.0.suffix.as_ascii()).into();
         let Some(light) = &self.0.light else {
             return Err(ResolveError::NoLedger(name));
@@ -93,29 +103,27 @@ impl Resolver {
         let subject = Subject::Name(label.to_string());
         let as_of = self.0.claims_changed.load(Ordering::SeqCst);
         let asked = self.0.sources.iter().map(|source| {
-            let answer = self.ask_one(&**source, light, &subject);
+            let answer = self.ask_one(&**source, light, &subject, with_record);
             (source.origin(), answer)
         });
-        let height = |one: &(VerifiedProof, Bundle)| one.0.header().height;
-        let won = race(asked, |one, other| height(one) > height(other)).await;
-        let won = won.map_err(|failures| ResolveError::Unproved {
+        let shown = gather(asked, |one| one.is_whole).await;
+        let shown = shown.map_err(|failures| ResolveError::Unproved {
             name,
             failures: failures.into(),
         })?;
-        let (proof, bundle) = won.value;
-        let free_at = {
-            let light = lock(light);
-            let parameters = &light.genesis().parameters;
-            let tenure = Tenure::new(proof.entry(), parameters, proof.time(), self.now());
-            tenure.ends().map(|(_, free_at)| free_at)
-        };
+        let (won, record) = best(shown);
+        let now = self.now();
+        if let Some((wanted, record)) = won.value.wanted().zip(record) {
+            let held = Held::new(record.value, record.origin, now, won.value.anchor);
+            self.keep_record(wanted, Arc::new(held));
+        }
         let claim = Arc::new(Claim {
-            free_at,
-            proof,
-            bundle: Arc::new(bundle),
+            free_at: won.value.free_at,
+            proof: won.value.proof,
+            bundle: Arc::new(won.value.bundle),
             origin: won.origin,
-            fetched_at: self.now(),
-            looked_at: self.now(),
+            fetched_at: now,
+            looked_at: now,
             stale: false,
         });
         if self.0.claims_changed.load(Ordering::SeqCst) == as_of {
@@ -135,18 +143,25 @@ impl Resolver {
         source: &dyn Source,
         light: &std::sync::Mutex<LightClient>,
         subject: &Subject,
-    ) -> Result<(VerifiedProof, Bundle), Why> {
+        with_record: bool,
+    ) -> Result<Shown, Why> {
         let (mut walks, mut behind) = (0, 0);
         loop {
             let epoch = lock(light).epoch();
-            let bytes = source.proof(subject, epoch).await?.ok_or(Why::None)?;
+            let together = match with_record {
+                true => source.proof_with_record(subject, epoch),
+                false => None,
+            };
+            let is_together = together.is_some();
+            let answer = together.unwrap_or_else(|| source.proof(subject, epoch));
+            let bytes = answer.await?.ok_or(Why::None)?;
             let bundle = Bundle::decode(&bytes).map_err(|error| Why::Refused {
                 code: error.code(),
                 reason: error.to_string(),
             })?;
             let verified = lock(light).verify(&bundle, subject, self.freshness());
             let error = match verified {
-                Ok(proof) => return Ok((proof, bundle)),
+                Ok(proof) => return Ok(self.shown(light, proof, bundle, is_together)),
                 Err(Unproved::Further) if walks < WALKS_MAX => {
                     walks += 1;
                     continue;
@@ -170,10 +185,92 @@ impl Resolver {
         }
     }
 
+    /// What a proof shows, and the record that came with it, where that is the holder's and holds. One that is refused is as good as
+    /// none: the proof is not the worse for it, and the record is asked for by itself.
+    fn shown(
+        &self,
+        light: &std::sync::Mutex<LightClient>,
+        proof: VerifiedProof,
+        mut bundle: Bundle,
+        is_together: bool,
+    ) -> Shown {
+        let now = self.now();
+        let tenure = {
+            let light = lock(light);
+            let parameters = &light.genesis().parameters;
+            Tenure::new(proof.entry(), parameters, proof.time(), now)
+        };
+        let record = bundle.record.take();
+        let mut shown = Shown {
+            free_at: tenure.ends().map(|(_, free_at)| free_at),
+            holder: tenure.holder(),
+            anchor: proof.anchor(),
+            record: None,
+            is_whole: true,
+            proof,
+            bundle,
+        };
+        if let Some(wanted) = shown.wanted().filter(|_| is_together) {
+            let record = record.map(|bytes| read(bytes, &wanted, shown.anchor.as_ref(), now));
+            shown.record = record.and_then(Result::ok);
+            shown.is_whole = shown.record.is_some();
+        }
+        shown
+    }
+
     fn freshness(&self) -> Freshness {
         Freshness {
             now: self.now(),
             age_secs_max: self.0.age_secs_max,
         }
     }
+}
+
+/// What one source showed of a name.
+struct Shown {
+    free_at: Option<Timestamp>,
+    holder: Option<KeyId>,
+    /// What the holder's record is verified against.
+    anchor: Option<Anchor>,
+    proof: VerifiedProof,
+    bundle: Bundle,
+    /// What the holder published, where it came with the proof.
+    record: Option<Read>,
+    /// Whether it gave all that it was asked for at once.
+    is_whole: bool,
+}
+
+impl Shown {
+    /// The record that the name leads to; none where nobody holds it.
+    fn wanted(&self) -> Option<Wanted> {
+        self.holder.map(Wanted::whole)
+    }
+
+    /// Whether a record that was verified by the one holds by the other.
+    fn agrees(&self, other: &Self) -> bool {
+        (self.holder, self.anchor) == (other.holder, other.anchor)
+    }
+}
+
+/// The proof of the highest block, and the newest of the records that hold by it, whoever gave them.
+fn best(mut shown: Vec<Won<Shown>>) -> (Won<Shown>, Option<Won<Read>>) {
+    let height = |at: usize| shown[at].value.proof.header().height;
+    let at = (0..shown.len()).reduce(|best, one| match height(one) > height(best) {
+        true => one,
+        false => best,
+    });
+    let mut won = shown.swap_remove(at.expect("somebody answered"));
+    let own = won.value.record.take();
+    let own = own.map(|record| (record, won.origin.clone()));
+    let agreeing = shown
+        .into_iter()
+        .filter(|one| one.value.agrees(&won.value))
+        .filter_map(|one| Some((one.value.record?, one.origin)));
+    let records = own.into_iter().chain(agreeing);
+    let newest = records.reduce(|newest, one| match one.0.0.cmp_age(&newest.0.0).is_gt() {
+        true => one,
+        false => newest,
+    });
+    let newest = newest.map(|(value, origin)| Won { value, origin });
+    (won, newest)
 }

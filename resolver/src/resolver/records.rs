@@ -37,6 +37,20 @@ pub struct Held {
 }
 
 impl Held {
+    /// What came from a source just now.
+    pub(super) fn new(read: Read, origin: Origin, now: Timestamp, anchor: Option<Anchor>) -> Self {
+        let (record, zone) = read;
+        Self {
+            record,
+            zone,
+            origin,
+            fetched_at: now,
+            looked_at: now,
+            stale: false,
+            anchor,
+        }
+    }
+
     /// Whether the sources were asked since and none gave one that holds.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
@@ -81,18 +95,39 @@ impl Resolver {
                 ..(*kept).clone()
             }),
             (Err(error), None) => return Err(error),
-            // Never back behind what was seen here: of two that hold the newer one is the answer.
-            (Ok(held), Some(kept)) if held.record.cmp_age(&kept.record).is_lt() => Arc::new(Held {
-                fetched_at: held.fetched_at,
-                looked_at: held.looked_at,
-                stale: false,
-                ..(*kept).clone()
-            }),
             (Ok(held), _) => held,
         };
+        Ok(self.keep_record(place, held))
+    }
+
+    /// Whether a record is kept that needs not be asked for yet, whatever it was verified against.
+    pub(super) fn has_record(&self, place: &Wanted) -> bool {
+        let now = self.now();
+        let mut records = lock(&self.0.records);
+        let kept = records.get(place);
+        kept.is_some_and(|held| now.secs_since(held.looked_at) < RECORD_KEPT_SECS)
+    }
+
+    /// Keeps what the sources gave. Never back behind what was seen here: of two that hold the newer one is kept, and is the answer.
+    pub(super) fn keep_record(&self, place: Wanted, found: Arc<Held>) -> Arc<Held> {
+        let now = self.now();
+        let mut records = lock(&self.0.records);
+        let kept = records.get(&place);
+        let newer = kept.filter(|kept| {
+            kept.holds(found.anchor.as_ref(), now) && found.record.cmp_age(&kept.record).is_lt()
+        });
+        let held = match newer {
+            Some(kept) => Arc::new(Held {
+                fetched_at: found.fetched_at,
+                looked_at: found.looked_at,
+                stale: found.stale,
+                ..(**kept).clone()
+            }),
+            None => found,
+        };
         let bytes = held.record.as_bytes().len() * ZONE_BYTES_FACTOR;
-        lock(&self.0.records).insert(place, Arc::clone(&held), bytes);
-        Ok(held)
+        records.insert(place, Arc::clone(&held), bytes);
+        held
     }
 
     async fn ask_record(
@@ -113,20 +148,13 @@ impl Resolver {
                     branch: wanted.branch.clone(),
                     failures: failures.into(),
                 })?;
-        let (record, zone) = won.value;
-        Ok(Arc::new(Held {
-            record,
-            zone,
-            origin: won.origin,
-            fetched_at: self.now(),
-            looked_at: self.now(),
-            stale: false,
-            anchor: anchor.copied(),
-        }))
+        let held = Held::new(won.value, won.origin, self.now(), anchor.copied());
+        Ok(Arc::new(held))
     }
 }
 
-type Read = (Verified<Record>, Zone);
+/// A record and the zone in it.
+pub(super) type Read = (Verified<Record>, Zone);
 
 async fn ask_one(
     source: &dyn Source,
@@ -135,6 +163,16 @@ async fn ask_one(
     now: Timestamp,
 ) -> Result<Read, Why> {
     let bytes = source.record(wanted).await?.ok_or(Why::None)?;
+    read(bytes, wanted, anchor, now)
+}
+
+/// Bytes that should be a record, checked.
+pub(super) fn read(
+    bytes: Vec<u8>,
+    wanted: &Wanted,
+    anchor: Option<&Anchor>,
+    now: Timestamp,
+) -> Result<Read, Why> {
     let record = SignedRecord::new(bytes);
     let record = record.verify_for(wanted.key_id, wanted.branch.as_ref(), now, anchor);
     let record = record.map_err(|error| Why::Refused {
