@@ -61,6 +61,7 @@ impl Resolver {
     /// kept is used when they are all silent, for as long as a proof may be old.
     pub(super) async fn claim(&self, label: &str, ask: Ask) -> Result<Arc<Claim>, ResolveError> {
         let label: Arc<str> = label.into();
+        let as_of = self.0.claims_changed.load(Ordering::SeqCst);
         let kept = lock(&self.0.claims).get(&label).cloned();
         let now = self.now();
         if let Some(claim) = &kept
@@ -69,11 +70,12 @@ impl Resolver {
         {
             return Ok(Arc::clone(claim));
         }
-        let key = (Arc::clone(&label), ask.fresh);
+        // Who asks after a change was told does not wait for what was asked for before.
+        let key = (Arc::clone(&label), ask.fresh, as_of);
         // Who wants the record from everybody who should have it asks for it by itself.
         let holder = kept.as_ref().and_then(|claim| claim.holder(now));
         let has_record = holder.is_some_and(|key_id| self.has_record(&Wanted::whole(key_id)));
-        let asked = self.ask_claim(&label, !ask.fresh && !has_record);
+        let asked = self.ask_claim(&label, !ask.fresh && !has_record, as_of);
         let asked = self.0.claiming.join(key, asked).await;
         match (asked, kept) {
             (Err(_), Some(claim)) if self.freshness().check(claim.proof.time()).is_ok() => {
@@ -84,7 +86,7 @@ impl Resolver {
                     stale: true,
                     ..(*claim).clone()
                 });
-                self.keep(&label, &claim);
+                self.keep(&label, &claim, as_of);
                 Ok(claim)
             }
             (asked, _) => asked,
@@ -95,13 +97,14 @@ impl Resolver {
         &self,
         label: &Arc<str>,
         with_record: bool,
+        as_of: u64,
     ) -> Result<Arc<Claim>, ResolveError> {
         let name: Arc<str> = format!("{label}.{}", self.0.suffix.as_ascii()).into();
         let Some(light) = &self.0.light else {
             return Err(ResolveError::NoLedger(name));
         };
         let subject = Subject::Name(label.to_string());
-        let as_of = self.0.claims_changed.load(Ordering::SeqCst);
+        let records_as_of = self.0.records_changed.now();
         let asked = self.0.sources.iter().map(|source| {
             let answer = self.ask_one(&**source, light, &subject, with_record);
             (source.origin(), answer)
@@ -115,7 +118,7 @@ impl Resolver {
         let now = self.now();
         if let Some((wanted, record)) = won.value.wanted().zip(record) {
             let held = Held::new(record.value, record.origin, now, won.value.anchor);
-            self.keep_record(wanted, Arc::new(held));
+            self.keep_record(wanted, Arc::new(held), records_as_of);
         }
         let claim = Arc::new(Claim {
             free_at: won.value.free_at,
@@ -126,16 +129,19 @@ impl Resolver {
             looked_at: now,
             stale: false,
         });
-        if self.0.claims_changed.load(Ordering::SeqCst) == as_of {
-            self.keep(label, &claim);
-        }
+        self.keep(label, &claim, as_of);
         Ok(claim)
     }
 
-    fn keep(&self, label: &Arc<str>, claim: &Arc<Claim>) {
+    /// Keeps a claim, unless a change was told after `as_of`, which it may be older than.
+    fn keep(&self, label: &Arc<str>, claim: &Arc<Claim>, as_of: u64) {
         // Once as it was read, and once as what it proves.
         let bytes = 2 * claim.bundle.encode().len();
-        lock(&self.0.claims).insert(Arc::clone(label), Arc::clone(claim), bytes);
+        let mut claims = lock(&self.0.claims);
+        // Under the lock: a change is told before what is kept is let go of.
+        if self.0.claims_changed.load(Ordering::SeqCst) == as_of {
+            claims.insert(Arc::clone(label), Arc::clone(claim), bytes);
+        }
     }
 
     async fn ask_one(

@@ -8,6 +8,7 @@ use dotkey_proto::time::Timestamp;
 use dotkey_proto::zone::Zone;
 
 use super::{Resolver, lock};
+use crate::changes;
 use crate::error::{Failure, ResolveError, Why};
 use crate::race::race;
 use crate::source::{Origin, Source, Wanted};
@@ -75,6 +76,8 @@ impl Resolver {
             fresh: false,
             ..wanted.clone()
         };
+        let as_of = changes::of_identity(&wanted.key_id);
+        let as_of = self.0.records_changed.last_at(as_of);
         let now = self.now();
         let kept = lock(&self.0.records).get(&place).cloned();
         let kept = kept.filter(|held| held.holds(anchor, now));
@@ -84,7 +87,8 @@ impl Resolver {
         {
             return Ok(Arc::clone(held));
         }
-        let key = (wanted.clone(), anchor.copied());
+        // Who asks after a change was told does not wait for what was asked for before.
+        let key = (wanted.clone(), anchor.copied(), as_of);
         let asked = self.ask_record(wanted, anchor);
         let asked = self.0.fetching.join(key, asked).await;
         let held = match (asked, kept) {
@@ -97,7 +101,7 @@ impl Resolver {
             (Err(error), None) => return Err(error),
             (Ok(held), _) => held,
         };
-        Ok(self.keep_record(place, held))
+        Ok(self.keep_record(place, held, as_of))
     }
 
     /// Whether a record is kept that needs not be asked for yet, whatever it was verified against.
@@ -108,8 +112,9 @@ impl Resolver {
         kept.is_some_and(|held| now.secs_since(held.looked_at) < RECORD_KEPT_SECS)
     }
 
-    /// Keeps what the sources gave. Never back behind what was seen here: of two that hold the newer one is kept, and is the answer.
-    pub(super) fn keep_record(&self, place: Wanted, found: Arc<Held>) -> Arc<Held> {
+    /// Keeps what the sources gave, unless a change was told after `as_of`, which it may be older than. Never back behind what was
+    /// seen here: of two that hold the newer one is kept, and is the answer.
+    pub(super) fn keep_record(&self, place: Wanted, found: Arc<Held>, as_of: u64) -> Arc<Held> {
         let now = self.now();
         let mut records = lock(&self.0.records);
         let kept = records.get(&place);
@@ -126,7 +131,11 @@ impl Resolver {
             None => found,
         };
         let bytes = held.record.as_bytes().len() * ZONE_BYTES_FACTOR;
-        records.insert(place, Arc::clone(&held), bytes);
+        // Under the lock: a change is told before what is kept is let go of.
+        let at = changes::of_identity(&place.key_id);
+        if self.0.records_changed.none_since(as_of, &[at]) {
+            records.insert(place, Arc::clone(&held), bytes);
+        }
         held
     }
 

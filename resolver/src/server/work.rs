@@ -9,7 +9,7 @@ use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
 use super::border;
-use super::changes::Changes;
+use super::changes;
 use super::ours::{self, Ours};
 use super::packet::{Kind, Made, Packet};
 use super::query::Key;
@@ -97,7 +97,7 @@ impl Service {
         let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
         let mut made = Made {
             as_of,
-            told_at: Changes::places(told_at),
+            told_at: changes::places(told_at),
             ..self.made(key, kept_secs.min(learned.kept_secs_max))
         };
         if self.flushes.load(Ordering::Acquire) != flushes {

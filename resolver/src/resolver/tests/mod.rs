@@ -1,6 +1,7 @@
 mod claims;
 #[cfg(feature = "server")]
 mod nodes;
+mod pushes;
 mod together;
 
 use super::*;
