@@ -1,8 +1,8 @@
 //! Who holds a name: the ledger's proof, from whichever source has it, checked here. What the holder published comes with it from
 //! sources that can give both at once: `records` keeps it then, and need not ask.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use dotkey_proto::identity::{Anchor, KeyId};
 use dotkey_proto::ledger::{Bundle, Freshness, Subject, Tenure, VerifiedProof};
@@ -105,8 +105,10 @@ impl Resolver {
         };
         let subject = Subject::Name(label.to_string());
         let records_as_of = self.0.records_changed.now();
+        let spare = Spare::default();
         let asked = self.0.sources.iter().map(|source| {
-            let answer = self.ask_one(&**source, light, &subject, with_record);
+            let beside = with_record.then_some(&spare);
+            let answer = self.ask_one(&**source, light, &subject, beside);
             (source.origin(), answer)
         });
         let shown = gather(asked, |one| one.is_whole).await;
@@ -114,11 +116,20 @@ impl Resolver {
             name,
             failures: failures.into(),
         })?;
-        let (won, record) = best(shown);
+        let (won, mut records) = best(shown);
         let now = self.now();
-        if let Some((wanted, record)) = won.value.wanted().zip(record) {
-            let held = Held::new(record.value, record.origin, now, won.value.anchor);
-            self.keep_record(wanted, Arc::new(held), records_as_of);
+        if let Some(wanted) = won.value.wanted() {
+            let anchor = won.value.anchor;
+            let spare = core::mem::take(&mut *lock(&spare));
+            records.extend(spare.into_iter().filter_map(|one| {
+                let value = read(one.value, &wanted, anchor.as_ref(), now).ok()?;
+                let origin = one.origin;
+                Some(Won { value, origin })
+            }));
+            if let Some(newest) = newest(records) {
+                let held = Held::new(newest.value, newest.origin, now, anchor);
+                self.keep_record(wanted, Arc::new(held), records_as_of);
+            }
         }
         let claim = Arc::new(Claim {
             free_at: won.value.free_at,
@@ -144,24 +155,22 @@ impl Resolver {
         }
     }
 
+    /// What one source proves. Where there is a place for spare records, one is asked for together with the proof.
     async fn ask_one(
         &self,
         source: &dyn Source,
-        light: &std::sync::Mutex<LightClient>,
+        light: &Mutex<LightClient>,
         subject: &Subject,
-        with_record: bool,
+        spare: Option<&Spare>,
     ) -> Result<Shown, Why> {
         let (mut walks, mut behind) = (0, 0);
         loop {
             let epoch = lock(light).epoch();
-            let together = match with_record {
-                true => source.proof_with_record(subject, epoch),
-                false => None,
-            };
+            let together = spare.and_then(|_| source.proof_with_record(subject, epoch));
             let is_together = together.is_some();
             let answer = together.unwrap_or_else(|| source.proof(subject, epoch));
             let bytes = answer.await?.ok_or(Why::None)?;
-            let bundle = Bundle::decode(&bytes).map_err(|error| Why::Refused {
+            let mut bundle = Bundle::decode(&bytes).map_err(|error| Why::Refused {
                 code: error.code(),
                 reason: error.to_string(),
             })?;
@@ -178,11 +187,19 @@ impl Resolver {
                         reason: "its validators change without end".to_owned(),
                     });
                 }
-                Err(Unproved::Behind(_)) if behind < BEHIND_MAX => {
-                    behind += 1;
-                    continue;
+                Err(Unproved::Behind(error)) => {
+                    let record = bundle.record.take().filter(|_| is_together);
+                    if let Some((value, spare)) = record.zip(spare) {
+                        let origin = source.origin();
+                        lock(spare).push(Won { value, origin });
+                    }
+                    if behind < BEHIND_MAX {
+                        behind += 1;
+                        continue;
+                    }
+                    error
                 }
-                Err(Unproved::Behind(error) | Unproved::Invalid(error)) => error,
+                Err(Unproved::Invalid(error)) => error,
             };
             return Err(Why::Refused {
                 code: error.code(),
@@ -195,7 +212,7 @@ impl Resolver {
     /// none: the proof is not the worse for it, and the record is asked for by itself.
     fn shown(
         &self,
-        light: &std::sync::Mutex<LightClient>,
+        light: &Mutex<LightClient>,
         proof: VerifiedProof,
         mut bundle: Bundle,
         is_together: bool,
@@ -232,6 +249,10 @@ impl Resolver {
     }
 }
 
+/// Records that came with proofs which are older than one that is known here. They may be newer than what others have all the same: a
+/// node may lag in the one and not in the other.
+type Spare = Mutex<Vec<Won<Vec<u8>>>>;
+
 /// What one source showed of a name.
 struct Shown {
     free_at: Option<Timestamp>,
@@ -258,8 +279,8 @@ impl Shown {
     }
 }
 
-/// The proof of the highest block, and the newest of the records that hold by it, whoever gave them.
-fn best(mut shown: Vec<Won<Shown>>) -> (Won<Shown>, Option<Won<Read>>) {
+/// The proof of the highest block, and the records that hold by it, whoever gave them.
+fn best(mut shown: Vec<Won<Shown>>) -> (Won<Shown>, Vec<Won<Read>>) {
     let height = |at: usize| shown[at].value.proof.header().height;
     let at = (0..shown.len()).reduce(|best, one| match height(one) > height(best) {
         true => one,
@@ -273,10 +294,16 @@ fn best(mut shown: Vec<Won<Shown>>) -> (Won<Shown>, Option<Won<Read>>) {
         .filter(|one| one.value.agrees(&won.value))
         .filter_map(|one| Some((one.value.record?, one.origin)));
     let records = own.into_iter().chain(agreeing);
-    let newest = records.reduce(|newest, one| match one.0.0.cmp_age(&newest.0.0).is_gt() {
+    let records = records.map(|(value, origin)| Won { value, origin });
+    let records = records.collect();
+    (won, records)
+}
+
+fn newest(records: Vec<Won<Read>>) -> Option<Won<Read>> {
+    let is_newer = |one: &Won<Read>, other: &Won<Read>| one.value.0.cmp_age(&other.value.0).is_gt();
+    let records = records.into_iter();
+    records.reduce(|newest, one| match is_newer(&one, &newest) {
         true => one,
         false => newest,
-    });
-    let newest = newest.map(|(value, origin)| Won { value, origin });
-    (won, newest)
+    })
 }

@@ -66,12 +66,18 @@ struct Inner {
     claims: Mutex<Bounded<Arc<str>, Arc<Claim>>>,
     /// Grows with each change that is told: what was asked for before is not kept after.
     claims_changed: AtomicU64,
-    claiming: Flights<(Arc<str>, bool, u64), Result<Arc<Claim>, ResolveError>>,
+    claiming: Flights<Claiming, Result<Arc<Claim>, ResolveError>>,
     records: Mutex<Bounded<Wanted, Arc<Held>>>,
     /// Of each identity's records: what was asked for before a change is told is not kept after, and nobody joins that flight.
     records_changed: Changes,
-    fetching: Flights<(Wanted, Option<Anchor>, u64), Result<Arc<Held>, ResolveError>>,
+    fetching: Flights<Fetching, Result<Arc<Held>, ResolveError>>,
 }
+
+/// A question for a claim: the label, whether it is asked although one is kept, and which change was the last that was told before.
+type Claiming = (Arc<str>, bool, u64);
+
+/// The same for a record: which, and what it is verified against.
+type Fetching = (Wanted, Option<Anchor>, u64);
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

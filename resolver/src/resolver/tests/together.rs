@@ -138,6 +138,32 @@ async fn the_newest_of_all_that_came_is_the_answer() {
     assert_eq!(asked, [1, 1, 1]);
 }
 
+#[tokio::test]
+async fn who_lags_in_the_ledger_hides_no_newer_record() {
+    let (ahead, behind) = (Memory::default(), Memory::default());
+    let later = Bundle::decode(&bytes(&vector("later-epoch")["input"]["hex"])).expect("sound");
+    let height = later.proof.header.height;
+    let record = Some(signed(HOLDER, 7));
+    ahead.prove_together("mysite", Bundle { record, ..later }.encode());
+    behind.prove_together("mysite", held_with(Some(signed(HOLDER, 8))));
+    // Who knows the later epoch takes no proof of an earlier one.
+    let first = light(&[&ahead]);
+    first.resolve("mysite.key").await.expect("resolved");
+    let trusted = first.light().expect("it follows one").trusted().clone();
+    let known = || builder().trusted(trusted.clone());
+    let alone = known().source(behind.clone()).build().expect("sound");
+    let error = alone.resolve("mysite.key").await.expect_err("it is old");
+    assert_eq!(error.refusal().expect("a check failed").0, "epoch-passed");
+    let both = known().source(ahead.clone()).source(behind.clone());
+    let found = both.build().expect("sound").resolve("mysite.key").await;
+    let found = found.expect("resolved");
+    let proof = found.proof().expect("it is claimed");
+    assert_eq!(
+        (found.record().sequence(), proof.header().height),
+        (8, height)
+    );
+}
+
 /// Seconds that went by in the test below, since the time of the vectors.
 static WENT_BY: AtomicU64 = AtomicU64::new(0);
 
