@@ -79,14 +79,7 @@ impl Shared {
         noted: &mut Noted,
     ) -> Result<Response<Carried>, Problem> {
         // First: nothing is done for what no provider may see.
-        guard::check(&request).map_err(|refused| {
-            Problem::new(
-                refused.status,
-                refused.word,
-                "This request is refused",
-                refused.why,
-            )
-        })?;
+        checked(&request)?;
         // Before the name is resolved: what a name is does not depend on who asks.
         let target = noted.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -119,7 +112,8 @@ impl Shared {
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, path, &site.host, &arrived).await;
-        let mut given = given.map_err(|_| broken_off())?;
+        let mut given =
+            given.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         // After what the visitor's `Connection` names is gone: our own field is not among it.
         noted.trace = Some(Trace::go_on(given.headers_mut(), &self.numbers));
         let carried = match upgrade.zip(upgraded) {
@@ -132,20 +126,36 @@ impl Shared {
         };
         let mut answer =
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
-        if let Some(last) = noted.spent.tries.last() {
+        // A provider's own words, which another one's failure may have followed.
+        let came_to = CameTo::Status(answer.status());
+        let mut tries = noted.spent.tries.iter().rev();
+        if let Some(one) = tries.find(|one| one.came_to == came_to) {
             let secure = arrived.peer.is_secure();
+            let headers = answer.headers_mut();
             let passage = Passage {
                 place: &place,
                 name: &site.name,
-                provider: &last.provider,
+                provider: &one.provider,
                 host,
                 secure,
             };
-            passage.apply(answer.headers_mut());
-            client.remember(&last.provider.id, secure, answer.headers_mut());
+            passage.apply(headers);
+            client.remember(&one.provider.id, &place.0, secure, headers);
         }
         Ok(answer)
     }
+}
+
+/// Whether it may be carried at all.
+fn checked(request: &Request<Incoming>) -> Result<(), Problem> {
+    guard::check(request).map_err(|refused| {
+        Problem::new(
+            refused.status,
+            refused.word,
+            "This request is refused",
+            refused.why,
+        )
+    })
 }
 
 fn providers<'a>(target: &'a Target, name: &str) -> Result<&'a Arc<Served>, Problem> {
@@ -186,9 +196,20 @@ fn broken_off() -> Problem {
     )
 }
 
+fn stalled() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "stalled",
+        "The request stalled",
+        "Nothing more of its body came for a minute: send it again.",
+    )
+}
+
 fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
-    if *undone == Undone::Visitor {
-        return broken_off();
+    match undone {
+        Undone::Visitor => return broken_off(),
+        Undone::Stalled => return stalled(),
+        _ => {}
     }
     let late = spent
         .tries
@@ -202,7 +223,8 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
         Undone::Nobody(NoProvider::Full) => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
         Undone::Unrepeatable => (failed, "unrepeatable"),
-        Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
+        Undone::TooLate => (StatusCode::GATEWAY_TIMEOUT, "no-provider"),
+        Undone::Visitor | Undone::Stalled => (StatusCode::BAD_REQUEST, "visitor"),
         Undone::Nobody(NoProvider::Tried) | Undone::Failed => (failed, "no-provider"),
     };
     let title = match undone {
