@@ -20,6 +20,7 @@ const CERTIFICATE_WAIT: Duration = Duration::from_millis(50);
 const CERTIFICATE_WAITS_MAX: usize = 100;
 
 /// What a block changes.
+#[derive(Debug, PartialEq, Eq)]
 enum Change {
     Holder(String),
     Account(KeyId),
@@ -94,4 +95,61 @@ fn of(transaction: &[u8]) -> Vec<Change> {
         changes.push(Change::Holder(label.clone()));
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use dotkey_proto::identity::{Policy, PublicKey};
+    use dotkey_proto::ledger::Transaction;
+    use dotkey_proto::signature::SecretKey;
+
+    use super::*;
+
+    /// The holder of a name is looked at anew after what could have made it another's, and the account after everything.
+    fn check(action: Action, label: Option<&str>) {
+        let secret = SecretKey::from_seed(&[1; 32]);
+        let public = PublicKey::Ed25519(secret.public());
+        let key_id = Policy::bare_key_id(public);
+        let word = action.word();
+        let transaction = Transaction {
+            network: [7; 32],
+            key_id,
+            nonce: 3,
+            chain: vec![Policy::bare(public).encode().expect("sound")],
+            action,
+            opening: None,
+        };
+        let mut draft = transaction.draft().expect("sound");
+        draft.sign(&secret);
+        let mut expected = vec![Change::Account(key_id)];
+        expected.extend(label.map(|label| Change::Holder(label.to_owned())));
+        assert_eq!(of(&draft.encode()), expected, "{word}");
+    }
+
+    #[test]
+    fn a_block_changes_what_its_transactions_are_about() {
+        let label = || "mysite".to_owned();
+        let claim = Action::Claim {
+            label: label(),
+            salt: [1; 16],
+            stamp: vec![2; 8],
+        };
+        check(claim, Some("mysite"));
+        let renew = Action::Renew {
+            label: label(),
+            stamp: vec![2; 8],
+        };
+        check(renew, Some("mysite"));
+        let transfer = Action::Transfer {
+            label: label(),
+            to: KeyId::from_bytes([9; 32]),
+        };
+        check(transfer, Some("mysite"));
+        check(Action::Release { label: label() }, Some("mysite"));
+        check(Action::SetPolicy, None);
+        check(Action::Checkpoint { sequence: 5 }, None);
+        let commitment = [3; 32];
+        check(Action::Commit { commitment }, None);
+        assert_eq!(of(b"no transaction"), []);
+    }
 }

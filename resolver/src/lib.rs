@@ -9,6 +9,7 @@
 //! An application that only resolves leaves out the servers with `default-features = false`.
 
 mod bounded;
+mod changes;
 mod error;
 pub mod flight;
 pub mod light;

@@ -1,4 +1,5 @@
-//! Asking all sources at once: the first answer that passes its checks sets how long the others are waited for, and the best wins.
+//! Asking all sources at once: the first answer that passes its checks sets how long the others are waited for, and of those that came
+//! in time the best wins.
 
 use core::future::Future;
 use core::time::Duration;
@@ -28,12 +29,29 @@ pub(crate) async fn race<T, F>(
 where
     F: Future<Output = Result<T, Why>>,
 {
+    let answers = gather(asked, |_| true).await?.into_iter();
+    let best = answers.reduce(|best, one| match better(&one.value, &best.value) {
+        true => one,
+        false => best,
+    });
+    Ok(best.expect("there is an answer or there are failures"))
+}
+
+/// What the sources gave in time and passed its checks, in the order in which it came: one answer at least. One that is not
+/// `whole` leaves the others all of the grace, so that who withholds a part does not decide by being fast.
+pub(crate) async fn gather<T, F>(
+    asked: impl IntoIterator<Item = (Origin, F)>,
+    whole: impl Fn(&T) -> bool,
+) -> Result<Vec<Won<T>>, Vec<Failure>>
+where
+    F: Future<Output = Result<T, Why>>,
+{
     let begun = Instant::now();
     let mut running: FuturesUnordered<_> = asked
         .into_iter()
         .map(|(origin, answer)| async move { (origin, answer.await) })
         .collect();
-    let mut best: Option<Won<T>> = None;
+    let mut answers: Vec<Won<T>> = Vec::new();
     let mut failures = Vec::new();
     let mut until: Option<Instant> = None;
     loop {
@@ -41,17 +59,19 @@ where
             None => running.next().await,
             Some(until) => timeout_at(until, running.next()).await.unwrap_or_default(),
         };
-        let Some((origin, answer)) = next else {
-            return best.ok_or(failures);
-        };
-        match answer {
-            Err(why) => failures.push(Failure { origin, why }),
-            Ok(value) => {
+        match next {
+            None if answers.is_empty() => return Err(failures),
+            None => return Ok(answers),
+            Some((origin, Err(why))) => failures.push(Failure { origin, why }),
+            Some((origin, Ok(value))) => {
                 let now = Instant::now();
-                until.get_or_insert_with(|| now + (now - begun).min(GRACE_MAX));
-                if best.as_ref().is_none_or(|one| better(&value, &one.value)) {
-                    best = Some(Won { value, origin });
-                }
+                let grace = match whole(&value) {
+                    true => (now - begun).min(GRACE_MAX),
+                    false => GRACE_MAX,
+                };
+                let ends = now + grace;
+                until = Some(until.map_or(ends, |until| until.min(ends)));
+                answers.push(Won { value, origin });
             }
         }
     }
@@ -85,6 +105,20 @@ mod tests {
             Ok(won) => assert_eq!(Some(won.value), expected),
             Err(failures) => assert_eq!((None, failures.len()), (expected, failed)),
         }
+    }
+
+    #[tokio::test]
+    async fn who_withholds_a_part_does_not_decide_by_being_fast() {
+        let asked = [(0, None), (20, Some(7))].map(|(delay_ms, value)| {
+            let answer = async move {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                Ok(value)
+            };
+            (Origin::Other(delay_ms.to_string().into()), answer)
+        });
+        let answers = gather(asked, Option::is_some).await.expect("two answers");
+        let values: Vec<Option<u32>> = answers.iter().map(|one| one.value).collect();
+        assert_eq!(values, [None, Some(7)]);
     }
 
     #[tokio::test]

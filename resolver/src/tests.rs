@@ -66,6 +66,8 @@ pub(crate) struct Memory(Arc<Mutex<Told>>, Arc<Notify>);
 struct Told {
     records: HashMap<(KeyId, Option<Branch>), Vec<u8>>,
     proofs: HashMap<String, Vec<u8>>,
+    /// Proofs with records in them, where it gives both at once.
+    together: HashMap<String, Vec<u8>>,
     all: Option<Vec<u8>>,
     silent: bool,
     asked: usize,
@@ -85,6 +87,12 @@ impl Memory {
     pub(crate) fn prove(&self, label: &str, bundle: Vec<u8>) {
         let mut told = self.0.lock().expect("whole");
         told.proofs.insert(label.to_owned(), bundle);
+    }
+
+    /// Gives this proof, and what is in it, to who asks for a proof and a record at once.
+    pub(crate) fn prove_together(&self, label: &str, bundle: Vec<u8>) {
+        let mut told = self.0.lock().expect("whole");
+        told.together.insert(label.to_owned(), bundle);
     }
 
     /// Gives this record whoever is asked for.
@@ -132,6 +140,16 @@ impl Source for Memory {
                 return Ok(None);
             };
             self.answer(|told| told.proofs.get(label).cloned())
+        })
+    }
+
+    fn proof_with_record<'a>(&'a self, subject: &'a Subject, _epoch: u64) -> Option<Fetch<'a>> {
+        let Subject::Name(label) = subject else {
+            return None;
+        };
+        let together = self.0.lock().expect("whole").together.contains_key(label);
+        together.then(|| -> Fetch<'a> {
+            Box::pin(async move { self.answer(|told| told.together.get(label).cloned()) })
         })
     }
 

@@ -69,13 +69,17 @@ fn a_resolver_by_itself_asks_nodes_and_believes_its_genesis() {
     let resolver = world.place.started(command, "light");
     let address = text(&resolver.ready()["dns"]);
     let port = address.rsplit(':').next().expect("a port");
-    for name in ["hello.key", world.name.as_str()] {
-        assert_eq!(
-            dig(port, &[name, "A", "+short"]).trim(),
-            "192.0.2.1",
-            "{name}"
-        );
-    }
+    let check = |name: &str, proofs: usize, records: usize| {
+        let before = asked_for(&world);
+        let said = dig(port, &[name, "A", "+short"]);
+        assert_eq!(said.trim(), "192.0.2.1", "{name}");
+        let after = asked_for(&world);
+        let asked = (after.0 - before.0, after.1 - before.1);
+        assert_eq!(asked, (proofs, records), "{name}");
+    };
+    // Who holds it and what they published, in one round trip. What came so is kept as that of the name that is the holder's key.
+    check("hello.key", 1, 0);
+    check(&world.name, 0, 0);
     let denied = dig(port, &["nobody-has-this.key", "A"]);
     assert!(denied.contains("status: NXDOMAIN"), "{denied}");
     // What it kept outlives its sources.
@@ -88,6 +92,20 @@ fn a_resolver_by_itself_asks_nodes_and_believes_its_genesis() {
     );
     assert!(resolver.stop().success());
     assert!(world.place.path("light/light").is_dir());
+}
+
+/// How many proofs of names and how many records the node has given.
+fn asked_for(world: &World) -> (usize, usize) {
+    let (_, page) = crate::cli::nodes::get(&world.running, "/metrics");
+    let page = String::from_utf8(page).expect("text");
+    let count = |route: &str| {
+        let line = format!(
+            "dotkey_http_requests_total{{method=\"GET\",route=\"{route}\",status=\"200\"}} "
+        );
+        let count = page.lines().find_map(|one| one.strip_prefix(&line));
+        count.map_or(0, |count| count.parse().expect("a number"))
+    };
+    (count("/v1/names/{name}"), count("/v1/records/{key_id}"))
 }
 
 #[test]

@@ -135,6 +135,19 @@ impl Parameters {
         })
     }
 
+    /// Whether the record of who holds a name is to come with the proof.
+    pub(crate) fn with_record(&self) -> Result<bool, Problem> {
+        match self.get("with") {
+            None => Ok(false),
+            Some("record") => Ok(true),
+            Some(other) => Err(Problem::new(
+                problem::BAD_PARAMETER,
+                format!("{} does not come with a proof", quoted(other)),
+                "write `with=record` for the record of who holds the name, or leave it out",
+            )),
+        }
+    }
+
     pub(crate) fn key(&self) -> Result<Option<KeyId>, Problem> {
         self.get("key").map(key_id).transpose()
     }
@@ -363,6 +376,20 @@ mod tests {
         check("fresh=true&fresh=true", None);
         check("frehs=true", None);
         check("fresh=%ff", None);
+    }
+
+    #[test]
+    fn a_record_comes_with_a_proof_where_it_is_asked_for() {
+        let check = |query: &str, expected: Option<bool>| {
+            let uri: Uri = format!("/v1?{query}").parse().expect("a URI");
+            let with = Parameters::read(&uri, &["with"]).and_then(|given| given.with_record());
+            assert_eq!(with.ok(), expected, "{query}");
+        };
+        check("", Some(false));
+        check("with=record", Some(true));
+        check("with=", None);
+        check("with=records", None);
+        check("with=record&with=record", None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod bounds;
 mod browsers;
 mod client;
 mod events;
+mod names;
 mod node;
 mod openapi;
 mod records;

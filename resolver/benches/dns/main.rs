@@ -2,11 +2,12 @@
 //! and queries a second.
 //!
 //! All servers run at once and take turns under `dnsperf`; each figure is the median of its rounds. Their processor time is the
-//! system's count for their processes. `--quick` is for the gate: fewer servers, one short round. Nothing here fails: the reader of the
-//! lines judges.
+//! system's count for their processes. `--quick` is for the gate: fewer servers, one short round. `light` is the misses of a light client
+//! alone. Nothing here fails: the reader of the lines judges.
 
 mod bare;
 mod latency;
+mod light;
 mod load;
 mod names;
 mod peers;
@@ -63,6 +64,9 @@ fn main() {
     {
         return serve::run(rest);
     }
+    if arguments.iter().any(|one| one == "light") {
+        return light::misses();
+    }
     let is_quick = arguments.iter().any(|one| one == "--quick");
     let plan = match is_quick {
         true => Plan {
@@ -82,6 +86,7 @@ fn main() {
         udp(&plan, count);
     }
     streams(&plan);
+    light::misses();
     if !is_quick {
         latency::dead_upstream(Peers::start(true, 1_000).dotkey());
         memory();

@@ -13,6 +13,7 @@ use dotkey_proto::time::Timestamp;
 
 use super::{Inner, Resolver};
 use crate::bounded::Bounded;
+use crate::changes::Changes;
 use crate::flight::Flights;
 use crate::light::LightClient;
 use crate::source::{AddressError, Folder, Node, Source};
@@ -167,6 +168,7 @@ impl Builder {
             claims_changed: AtomicU64::new(0),
             claiming: Flights::new(),
             records: Mutex::new(Bounded::new(self.kept_bytes_max - claims_bytes)),
+            records_changed: Changes::new(),
             fetching: Flights::new(),
         })))
     }

@@ -31,6 +31,7 @@ pub use records::Held;
 pub use watch::Watch;
 
 use crate::bounded::Bounded;
+use crate::changes::{self, Changes};
 use crate::error::ResolveError;
 use crate::flight::Flights;
 use crate::light::LightClient;
@@ -65,10 +66,18 @@ struct Inner {
     claims: Mutex<Bounded<Arc<str>, Arc<Claim>>>,
     /// Grows with each change that is told: what was asked for before is not kept after.
     claims_changed: AtomicU64,
-    claiming: Flights<(Arc<str>, bool), Result<Arc<Claim>, ResolveError>>,
+    claiming: Flights<Claiming, Result<Arc<Claim>, ResolveError>>,
     records: Mutex<Bounded<Wanted, Arc<Held>>>,
-    fetching: Flights<(Wanted, Option<Anchor>), Result<Arc<Held>, ResolveError>>,
+    /// Of each identity's records: what was asked for before a change is told is not kept after, and nobody joins that flight.
+    records_changed: Changes,
+    fetching: Flights<Fetching, Result<Arc<Held>, ResolveError>>,
 }
+
+/// A question for a claim: the label, whether it is asked although one is kept, and which change was the last that was told before.
+type Claiming = (Arc<str>, bool, u64);
+
+/// The same for a record: which, and what it is verified against.
+type Fetching = (Wanted, Option<Anchor>, u64);
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +184,7 @@ impl Resolver {
 
     /// Lets go of what is kept of an identity's records, because somebody said that they changed: the next question asks again.
     pub fn forget(&self, key_id: &KeyId) {
+        self.0.records_changed.tell(changes::of_identity(key_id));
         lock(&self.0.records).retain(|wanted, _| wanted.key_id != *key_id);
     }
 
@@ -197,6 +207,7 @@ impl Resolver {
     /// Lets go of all that is kept.
     pub fn forget_all(&self) {
         self.0.claims_changed.fetch_add(1, Ordering::SeqCst);
+        self.0.records_changed.tell_all();
         lock(&self.0.records).retain(|_, _| false);
         lock(&self.0.claims).retain(|_, _| false);
     }

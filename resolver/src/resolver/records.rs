@@ -8,6 +8,7 @@ use dotkey_proto::time::Timestamp;
 use dotkey_proto::zone::Zone;
 
 use super::{Resolver, lock};
+use crate::changes;
 use crate::error::{Failure, ResolveError, Why};
 use crate::race::race;
 use crate::source::{Origin, Source, Wanted};
@@ -37,6 +38,20 @@ pub struct Held {
 }
 
 impl Held {
+    /// What came from a source just now.
+    pub(super) fn new(read: Read, origin: Origin, now: Timestamp, anchor: Option<Anchor>) -> Self {
+        let (record, zone) = read;
+        Self {
+            record,
+            zone,
+            origin,
+            fetched_at: now,
+            looked_at: now,
+            stale: false,
+            anchor,
+        }
+    }
+
     /// Whether the sources were asked since and none gave one that holds.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
@@ -61,6 +76,8 @@ impl Resolver {
             fresh: false,
             ..wanted.clone()
         };
+        let as_of = changes::of_identity(&wanted.key_id);
+        let as_of = self.0.records_changed.last_at(as_of);
         let now = self.now();
         let kept = lock(&self.0.records).get(&place).cloned();
         let kept = kept.filter(|held| held.holds(anchor, now));
@@ -70,7 +87,8 @@ impl Resolver {
         {
             return Ok(Arc::clone(held));
         }
-        let key = (wanted.clone(), anchor.copied());
+        // Who asks after a change was told does not wait for what was asked for before.
+        let key = (wanted.clone(), anchor.copied(), as_of);
         let asked = self.ask_record(wanted, anchor);
         let asked = self.0.fetching.join(key, asked).await;
         let held = match (asked, kept) {
@@ -81,18 +99,44 @@ impl Resolver {
                 ..(*kept).clone()
             }),
             (Err(error), None) => return Err(error),
-            // Never back behind what was seen here: of two that hold the newer one is the answer.
-            (Ok(held), Some(kept)) if held.record.cmp_age(&kept.record).is_lt() => Arc::new(Held {
-                fetched_at: held.fetched_at,
-                looked_at: held.looked_at,
-                stale: false,
-                ..(*kept).clone()
-            }),
             (Ok(held), _) => held,
         };
+        Ok(self.keep_record(place, held, as_of))
+    }
+
+    /// Whether a record is kept that needs not be asked for yet, whatever it was verified against.
+    pub(super) fn has_record(&self, place: &Wanted) -> bool {
+        let now = self.now();
+        let mut records = lock(&self.0.records);
+        let kept = records.get(place);
+        kept.is_some_and(|held| now.secs_since(held.looked_at) < RECORD_KEPT_SECS)
+    }
+
+    /// Keeps what the sources gave, unless a change was told after `as_of`, which it may be older than. Never back behind what was
+    /// seen here: of two that hold the newer one is kept, and is the answer.
+    pub(super) fn keep_record(&self, place: Wanted, found: Arc<Held>, as_of: u64) -> Arc<Held> {
+        let now = self.now();
+        let mut records = lock(&self.0.records);
+        let kept = records.get(&place);
+        let newer = kept.filter(|kept| {
+            kept.holds(found.anchor.as_ref(), now) && found.record.cmp_age(&kept.record).is_lt()
+        });
+        let held = match newer {
+            Some(kept) => Arc::new(Held {
+                fetched_at: found.fetched_at,
+                looked_at: found.looked_at,
+                stale: found.stale,
+                ..(**kept).clone()
+            }),
+            None => found,
+        };
         let bytes = held.record.as_bytes().len() * ZONE_BYTES_FACTOR;
-        lock(&self.0.records).insert(place, Arc::clone(&held), bytes);
-        Ok(held)
+        // Under the lock: a change is told before what is kept is let go of.
+        let at = changes::of_identity(&place.key_id);
+        if self.0.records_changed.none_since(as_of, &[at]) {
+            records.insert(place, Arc::clone(&held), bytes);
+        }
+        held
     }
 
     async fn ask_record(
@@ -113,20 +157,13 @@ impl Resolver {
                     branch: wanted.branch.clone(),
                     failures: failures.into(),
                 })?;
-        let (record, zone) = won.value;
-        Ok(Arc::new(Held {
-            record,
-            zone,
-            origin: won.origin,
-            fetched_at: self.now(),
-            looked_at: self.now(),
-            stale: false,
-            anchor: anchor.copied(),
-        }))
+        let held = Held::new(won.value, won.origin, self.now(), anchor.copied());
+        Ok(Arc::new(held))
     }
 }
 
-type Read = (Verified<Record>, Zone);
+/// A record and the zone in it.
+pub(super) type Read = (Verified<Record>, Zone);
 
 async fn ask_one(
     source: &dyn Source,
@@ -135,6 +172,16 @@ async fn ask_one(
     now: Timestamp,
 ) -> Result<Read, Why> {
     let bytes = source.record(wanted).await?.ok_or(Why::None)?;
+    read(bytes, wanted, anchor, now)
+}
+
+/// Bytes that should be a record, checked.
+pub(super) fn read(
+    bytes: Vec<u8>,
+    wanted: &Wanted,
+    anchor: Option<&Anchor>,
+    now: Timestamp,
+) -> Result<Read, Why> {
     let record = SignedRecord::new(bytes);
     let record = record.verify_for(wanted.key_id, wanted.branch.as_ref(), now, anchor);
     let record = record.map_err(|error| Why::Refused {

@@ -27,6 +27,9 @@ const _: () = assert!(
     "a question costs a bounded number of look-ups"
 );
 
+/// How often aliases may lead from ordinary names back to ours: each time costs as much as a question.
+const RETURNS_MAX: usize = 4;
+
 /// An answer, and what it depends on.
 pub(super) struct Ours {
     pub(super) answer: Answer,
@@ -34,6 +37,8 @@ pub(super) struct Ours {
     pub(super) told_at: Vec<u16>,
     /// Whether a change of any of it would be told there.
     pub(super) is_told: bool,
+    /// The name of ours that its aliases lead back to, by way of ordinary names.
+    pub(super) back: Option<WireName>,
 }
 
 impl Ours {
@@ -42,21 +47,22 @@ impl Ours {
             answer,
             told_at,
             is_told,
+            back: None,
         }
     }
 }
 
-/// What is answered to a question under our suffix.
-pub(super) async fn answer(service: &Service, key: &Key, rules: &Rules) -> Ours {
+/// What is answered to a question under our suffix, or to one that has led to the name `at` of ours.
+pub(super) async fn answer(service: &Service, key: &Key, mut at: WireName, rules: &Rules) -> Ours {
     let resolver = &service.resolver;
     let suffix = resolver.origin();
     let mut answer = Answer::new();
     let (mut told_at, mut is_told) = (Vec::new(), service.told_of_changes);
-    let mut at = key.name.clone();
     for _ in 0..ZONES_MAX {
         let Some(relative) = resolver.relative(&at) else {
-            abroad(service, rules, key, &at, &mut answer).await;
-            return Ours::new(answer, told_at, false);
+            let back = abroad(service, rules, key, &at, &mut answer).await;
+            let ours = Ours::new(answer, told_at, false);
+            return Ours { back, ..ours };
         };
         if relative.is_apex() {
             let top = apex::answer(suffix, key.rtype, service.signer.dnskey());
@@ -148,29 +154,39 @@ pub(super) fn sign(answer: Answer, signer: &Signer, dnssec: bool, now: Timestamp
     }
 }
 
-/// An alias of an ordinary name led to one of ours, whose part comes behind it. Each part has signatures of its own, so that the whole
-/// is not called verified. An alias that leads out again is followed; one that comes back after that ends the answer.
+/// Aliases of ordinary names led to one of ours, whose part comes behind what is said already; so on where it leads out and back
+/// again. Each part has signatures of its own, so that the whole is not called verified.
 pub(super) async fn behind(
     mut said: Said,
-    (at, key): (WireName, &Key),
+    (back, key): (WireName, &Key),
     service: &Service,
     rules: &Rules,
 ) -> (Said, Vec<u16>, bool) {
-    let key = Key {
-        name: at,
-        ..key.clone()
-    };
-    let Ours {
-        answer,
-        told_at,
-        is_told,
-    } = answer(service, &key, rules).await;
-    let ours = sign(answer, &service.signer, key.dnssec, service.resolver.now());
-    if ours.rcode == ResponseCode::ServFail {
-        said.answers.clear();
+    let (mut told_at, mut is_told) = (Vec::new(), true);
+    let mut been = vec![key.name.clone()];
+    let mut next = Some(back);
+    while let Some(at) = next {
+        if been.contains(&at) || been.len() > RETURNS_MAX {
+            let text =
+                "its aliases lead back to names of ours again and again; its owner must end that";
+            said = Said::failed(extended::OTHER, text);
+            break;
+        }
+        been.push(at.clone());
+        let ours = answer(service, key, at, rules).await;
+        told_at.extend(ours.told_at);
+        is_told &= ours.is_told;
+        next = ours.back;
+        let now = service.resolver.now();
+        let more = sign(ours.answer, &service.signer, key.dnssec, now);
+        if more.rcode == ResponseCode::ServFail {
+            said = more;
+            break;
+        }
+        said.answers.extend(more.answers);
+        said.authorities.extend(more.authorities);
+        (said.rcode, said.extended) = (more.rcode, more.extended);
     }
-    said.answers.extend(ours.answers);
-    (said.rcode, said.authorities, said.extended) = (ours.rcode, ours.authorities, ours.extended);
     (said.verified, said.whence) = (false, Whence::IntoOurs);
     (said, told_at, is_told)
 }
@@ -192,14 +208,22 @@ fn signed(
     all
 }
 
-/// An alias led to an ordinary name: what the upstream says of it comes behind our part. Without an upstream the client goes on by itself.
-async fn abroad(service: &Service, rules: &Rules, key: &Key, at: &WireName, answer: &mut Answer) {
-    let ordinary = &rules.ordinary;
+/// An alias led to an ordinary name: what the upstream says of it comes behind our part, up to the name of ours that it leads back to.
+/// Without an upstream the client goes on by itself.
+async fn abroad(
+    service: &Service,
+    rules: &Rules,
+    key: &Key,
+    at: &WireName,
+    answer: &mut Answer,
+) -> Option<WireName> {
+    let (ordinary, suffix) = (&rules.ordinary, service.resolver.origin());
     if !ordinary.reaches(at) {
-        return;
+        return None;
     }
     let said = ordinary.ask(&work::ordinary(key, at)).await;
-    let said = border::cut(said, at, service.resolver.origin());
+    let said = border::cut(said, at, suffix);
+    let back = border::into_ours(&said, at, suffix).filter(|_| key.rtype != RecordType::CNAME);
     answer.rcode = said.rcode;
     answer.extended = said.extended;
     answer.foreign = said.answers;
@@ -212,7 +236,9 @@ async fn abroad(service: &Service, rules: &Rules, key: &Key, at: &WireName, answ
     if answer.rcode == ResponseCode::ServFail {
         answer.answers.clear();
         answer.foreign.clear();
+        return None;
     }
+    back
 }
 
 /// Adds what was found at the end of the aliases.

@@ -9,8 +9,8 @@ use hickory_proto::op::ResponseCode;
 use tokio::time::timeout;
 
 use super::border;
-use super::changes::Changes;
-use super::ours::{self, Ours};
+use super::changes;
+use super::ours;
 use super::packet::{Kind, Made, Packet};
 use super::query::Key;
 use super::rules::Rules;
@@ -97,7 +97,7 @@ impl Service {
         let kept_secs = ttl.unwrap_or(FAILURE_KEPT_SECS);
         let mut made = Made {
             as_of,
-            told_at: Changes::places(told_at),
+            told_at: changes::places(told_at),
             ..self.made(key, kept_secs.min(learned.kept_secs_max))
         };
         if self.flushes.load(Ordering::Acquire) != flushes {
@@ -151,29 +151,38 @@ impl Service {
 
     async fn learn(&self, key: &Key, rules: &Rules) -> Learned {
         if self.kind(&key.name) == Kind::Ours {
-            let Ours {
-                answer,
-                told_at,
-                is_told,
-            } = ours::answer(self, key, rules).await;
+            let ours = ours::answer(self, key, key.name.clone(), rules).await;
             let now = self.resolver.now();
-            return Learned {
-                said: ours::sign(answer, &self.signer, key.dnssec, now),
-                told_at,
-                kept_secs_max: ours_kept_secs_max(is_told),
+            let said = ours::sign(ours.answer, &self.signer, key.dnssec, now);
+            let first = Learned {
+                said,
+                told_at: ours.told_at,
+                kept_secs_max: ours_kept_secs_max(ours.is_told),
+            };
+            return match ours.back {
+                None => first,
+                Some(back) => self.learn_behind(first, (back, key), rules).await,
             };
         }
         let said = rules.ordinary.ask(&ordinary(key, &key.name)).await;
         let said = border::cut(said, &key.name, self.resolver.origin());
-        let at = border::into_ours(&said, &key.name, self.resolver.origin());
-        let Some(at) = at.filter(|_| key.rtype != RecordType::CNAME) else {
+        let back = border::into_ours(&said, &key.name, self.resolver.origin());
+        let Some(back) = back.filter(|_| key.rtype != RecordType::CNAME) else {
             return Learned::abroad(said);
         };
-        let (said, told_at, is_told) = ours::behind(said, (at, key), self, rules).await;
+        let mut first = Learned::abroad(said);
+        // What an upstream denies of a name of ours is not its to deny.
+        first.said.authorities.clear();
+        self.learn_behind(first, (back, key), rules).await
+    }
+
+    /// What comes behind what is learned already, whose aliases lead to a name of ours.
+    async fn learn_behind(&self, first: Learned, back: (WireName, &Key), rules: &Rules) -> Learned {
+        let (said, told_at, is_told) = ours::behind(first.said, back, self, rules).await;
         Learned {
             said,
-            told_at,
-            kept_secs_max: ours_kept_secs_max(is_told),
+            told_at: [first.told_at, told_at].concat(),
+            kept_secs_max: first.kept_secs_max.min(ours_kept_secs_max(is_told)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One connection to a node's API, over HTTP/2 without TLS: many questions at once, each with a bound on its answer.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
@@ -24,6 +25,9 @@ pub(super) struct Connection {
     /// `host:port`.
     authority: Box<str>,
     sender: Mutex<Option<SendRequest<Empty<Bytes>>>>,
+    /// Whether the node at the other end of this connection gives a proof and a record only one by one. A node that is replaced by a
+    /// newer one is reached by another connection.
+    is_older: AtomicBool,
 }
 
 impl fmt::Debug for Connection {
@@ -37,7 +41,18 @@ impl Connection {
         Self {
             authority: authority.into(),
             sender: Mutex::new(None),
+            is_older: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the node is known to give a proof and a record only one by one.
+    pub(super) fn is_older(&self) -> bool {
+        self.is_older.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that it does, as long as this connection holds.
+    pub(super) fn note_older(&self) {
+        self.is_older.store(true, Ordering::Relaxed);
     }
 
     /// The bytes at a path; none where the node says that there is no record.
@@ -100,6 +115,7 @@ impl Connection {
         let (sender, connection) = made.map_err(unreachable)?;
         // It ends with the last sender, or when the node closes it; whoever asks then sees that in his own answer.
         tokio::spawn(async move { drop(connection.await) });
+        self.is_older.store(false, Ordering::Relaxed);
         *kept = Some(sender.clone());
         Ok(sender)
     }

@@ -35,6 +35,18 @@ pub struct Wanted {
     pub fresh: bool,
 }
 
+impl Wanted {
+    /// That of an identity's whole zone, from whoever has it at hand.
+    #[must_use]
+    pub fn whole(key_id: KeyId) -> Self {
+        Self {
+            key_id,
+            branch: None,
+            fresh: false,
+        }
+    }
+}
+
 /// Who gave an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -114,6 +126,13 @@ pub trait Source: Send + Sync {
     /// A bundle that proves what the ledger holds of a subject, with the handovers from `epoch` on. A source that follows no
     /// ledger has none.
     fn proof<'a>(&'a self, subject: &'a Subject, epoch: u64) -> Fetch<'a>;
+
+    /// What [`Source::proof`] gives, with the newest record of who holds the name in the same bundle: one round trip instead of two.
+    /// Nothing where the source cannot do that: it is asked for the one, then for the other. A bundle without a record says as much
+    /// as that the source has none at hand.
+    fn proof_with_record<'a>(&'a self, _subject: &'a Subject, _epoch: u64) -> Option<Fetch<'a>> {
+        None
+    }
 
     /// Ends when the source heard that a record of this identity changed. It is a hint: what follows is fetched and verified.
     /// A source that hears of nothing never ends it, and its records are looked at again from time to time.

@@ -14,6 +14,9 @@ use super::{Fetch, Hint, Origin, SOURCE_TIMEOUT, Source, SourceError, Wanted};
 /// Where a node's API is unless its URL says otherwise.
 const API_PORT: u16 = 5380;
 
+/// The code of the problem that a question has a parameter which the node does not know.
+const BAD_PARAMETER: &str = "bad-parameter";
+
 /// A node that is asked over HTTP.
 #[derive(Debug)]
 pub struct Node {
@@ -114,6 +117,26 @@ impl Source for Node {
             };
             self.get(&path, BUNDLE_BYTES_MAX).await
         })
+    }
+
+    fn proof_with_record<'a>(&'a self, subject: &'a Subject, epoch: u64) -> Option<Fetch<'a>> {
+        let Subject::Name(label) = subject else {
+            return None;
+        };
+        if self.connection.is_older() {
+            return None;
+        }
+        Some(Box::pin(async move {
+            let path = format!("/v1/names/{label}.key?epoch={epoch}&with=record");
+            match self.get(&path, BUNDLE_BYTES_MAX).await {
+                // It is refused, not ignored: an older node answers so.
+                Err(SourceError::Refused { code }) if code == BAD_PARAMETER => {
+                    self.connection.note_older();
+                    self.proof(subject, epoch).await
+                }
+                answer => answer,
+            }
+        }))
     }
 
     fn changed<'a>(&'a self, key_id: &'a KeyId) -> Hint<'a> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::nodes::{Running, get};
 use super::{GENESIS, Place, failed, text};
 
 #[test]
@@ -24,8 +25,9 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
         "not-found",
     );
     assert_eq!(told["state"], "held");
-    is_shown_without_a_record(&place);
+    is_shown_without_a_record(&place, &node);
     let published = publish("alice").ok().json();
+    comes_with_its_proof(&place, &node, &published["digest"]);
     assert_eq!(published["name"], "mysite.key");
     let resolve = ["resolve", "mysite.key", "--proof", "my.proof"];
     let answer = place.json(&resolve);
@@ -76,7 +78,8 @@ fn a_claimed_name_is_published_resolved_and_proved_offline() {
 }
 
 /// Who holds a name is shown, though it has no record.
-fn is_shown_without_a_record(place: &Place) {
+fn is_shown_without_a_record(place: &Place, node: &Running) {
+    comes_with_its_proof(place, node, &Value::Null);
     let run = place.run(&["resolve", "mysite.key"]);
     let mut run = run.fails(3, "no record for mysite.key");
     for part in [
@@ -87,6 +90,19 @@ fn is_shown_without_a_record(place: &Place) {
     ] {
         run = run.fails(3, part);
     }
+}
+
+/// A proof and a record in one answer of the node hold for who knows the genesis alone; the record is that with a digest, or none.
+fn comes_with_its_proof(place: &Place, node: &Running, digest: &Value) {
+    let (status, both) = get(node, "/v1/names/mysite.key?with=record");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&both));
+    place.write("both.proof", both);
+    let args = ["verify", "both.proof", "--name", "mysite.key", "--json"];
+    let verified = place.run_in("elsewhere", &[&args[..], &GENESIS].concat());
+    let verified = verified.ok().json();
+    let holder = place.key_id("alice").to_string();
+    assert_eq!(text(&verified["holder"]), holder);
+    assert_eq!(verified["record"]["digest"], *digest);
 }
 
 /// With the network gone: both proofs hold, and changed anywhere they are worth nothing.

@@ -1,6 +1,8 @@
 //! What a node keeps, carried elsewhere and saved from damage.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use super::{Place, refused};
@@ -40,6 +42,21 @@ fn a_backup_of_a_running_node_is_a_node_elsewhere() {
     assert_eq!(place.shown(&second, &name, &[]), record);
     let ids = [&node, &second].map(|node| place.status(node)["peer_id"].clone());
     assert_ne!(ids[0], ids[1], "a copy of the records is not the same node");
+}
+
+#[test]
+fn nobody_at_the_port_of_a_node_that_is_gone_is_shown_its_token() {
+    let place = Place::with_alice();
+    let node = place.start("data", &[]);
+    let address = node.api().trim_start_matches("http://").to_owned();
+    assert_eq!(node.kill(), "data");
+    assert!(place.path("data/api-token").exists() && place.path("data/run.json").exists());
+    let taken = TcpListener::bind(&address).expect("nobody has it any more");
+    let run = place.run(&["node", "backup", "copy"]);
+    run.fails(1, &format!("no node answers at http://{address}"));
+    taken.set_nonblocking(true).expect("a socket");
+    let came = taken.accept().map_err(|error| error.kind());
+    assert_eq!(came.map(drop), Err(ErrorKind::WouldBlock));
 }
 
 #[test]

@@ -1,21 +1,29 @@
-//! `GET /v1/names/{name}` and `GET /v1/identities/{key id}`: what the ledger holds, with all that it takes to believe it.
+//! `GET /v1/names/{name}` and `GET /v1/identities/{key id}`: what the ledger holds, with all that it takes to believe it; of a name
+//! also what its holder published, so that a light client has both in one round trip.
+
+use core::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use dotkey_proto::identity::KeyId;
-use dotkey_proto::ledger::{Account, Entry, Finding, Pin, Subject};
+use dotkey_proto::ledger::{Account, Entry, Finding, Pin, Proof, Subject, Tenure};
 use dotkey_proto::name::{Name, Root, Suffix};
 use dotkey_proto::time::Timestamp;
 use serde::Serialize;
 
 use super::{SharedState, ask, problems, tagged, until_next_block};
 use crate::api::problem::{self, Problem};
-use crate::api::request::{self, CBOR, JSON, Parameters, quoted};
+use crate::api::request::{self, CBOR, JSON, Parameters, Target, quoted};
+use crate::api::state::Shared;
+use crate::dht::core::Effort;
 use crate::hex::hex;
 use crate::ledger::rules::free_at;
 use crate::node::ledger::Ledger;
+
+/// How long a proof waits for the record that goes with it. Clients give a node 4 s: the proof alone must reach them by then.
+const RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// `GET /v1/names/{name}`.
 pub(crate) async fn name(
@@ -25,7 +33,14 @@ pub(crate) async fn name(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let label = label(path)?;
-    let epoch = Parameters::read(&uri, &["epoch"])?.epoch()?;
+    let parameters = Parameters::read(&uri, &["epoch", "with"])?;
+    let epoch = parameters.epoch()?;
+    if parameters.with_record()? {
+        // The view for people has no place for one.
+        let kind = request::accepted(&headers, &[CBOR])?;
+        let body = proof_with_record(&shared, label, epoch).await?;
+        return Ok(tagged(&headers, kind, "no-cache", body));
+    }
     let kind = request::accepted(&headers, &[CBOR, JSON])?;
     let now = (shared.door.config.clock)();
     let question = move |ledger: Ledger| {
@@ -99,6 +114,46 @@ fn proof(ledger: &Ledger, subject: &Subject, epoch: u64) -> Result<Vec<u8>, Prob
     Ok(bundle
         .map_err(|error| problems::unanswered(&error))?
         .encode())
+}
+
+/// The proof of a name, and what its holder published where that comes in time. Who gets the proof alone asks for the record by
+/// itself, and hears then why there is none.
+async fn proof_with_record(shared: &Shared, label: String, epoch: u64) -> Result<Vec<u8>, Problem> {
+    let now = (shared.door.config.clock)();
+    let question = move |ledger: Ledger| {
+        let bundle = ledger.prove(&Subject::Name(label), epoch);
+        let bundle = bundle.map_err(|error| problems::unanswered(&error))?;
+        let holder = holder(&ledger, &bundle.proof, now)?;
+        Ok((bundle, holder))
+    };
+    let (mut bundle, holder) = ask(shared, question).await?;
+    if let Some(key_id) = holder {
+        bundle.record = record_of(shared, key_id).await;
+    }
+    Ok(bundle.encode())
+}
+
+/// Who holds the name by the rule that a client goes by: a record beside a name that is free makes a bundle worthless.
+fn holder(ledger: &Ledger, proof: &Proof, now: Timestamp) -> Result<Option<KeyId>, Problem> {
+    let Finding::Held(value) = &proof.finding else {
+        return Ok(None);
+    };
+    let entry = Entry::decode(value).map_err(problems::malformed)?;
+    let parameters = &ledger.genesis().parameters;
+    Ok(Tenure::new(Some(&entry), parameters, proof.header.time, now).holder())
+}
+
+/// As `/v1/records/` gives it, where that answers in time.
+async fn record_of(shared: &Shared, key_id: KeyId) -> Option<Vec<u8>> {
+    let target = Target {
+        key_id,
+        branch: None,
+    };
+    let get = shared.node.get(target.position(), Effort::Usual);
+    let got = shared.ask_within(RECORD_WAIT, get).await.ok()?;
+    let now = (shared.door.config.clock)();
+    let record = got.record.filter(|record| record.expires() > now)?;
+    Some(record.as_bytes().to_vec())
 }
 
 fn json<T: Serialize>(view: &T) -> Vec<u8> {

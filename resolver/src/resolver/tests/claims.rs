@@ -8,11 +8,11 @@ use super::*;
 /// The time of most vectors.
 const VECTOR_SECS: u64 = 1_795_100_030;
 
-fn vector_time() -> Timestamp {
+pub(super) fn vector_time() -> Timestamp {
     Timestamp::from_secs(VECTOR_SECS).expect("in range")
 }
 
-fn vectors() -> Vec<Value> {
+pub(super) fn vectors() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/bundle.json");
     let file = std::fs::read_to_string(path).expect("the vectors of bundles");
     let mut file: Value = serde_json::from_str(&file).expect("JSON");
@@ -20,7 +20,7 @@ fn vectors() -> Vec<Value> {
     std::mem::take(all)
 }
 
-fn bytes(hex: &Value) -> Vec<u8> {
+pub(super) fn bytes(hex: &Value) -> Vec<u8> {
     let hex = hex.as_str().expect("text");
     let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
     (0..hex.len()).step_by(2).map(digits).collect()

@@ -1,4 +1,8 @@
 mod claims;
+#[cfg(feature = "server")]
+mod nodes;
+mod pushes;
+mod together;
 
 use super::*;
 use crate::tests::{Memory, branch_record, key_id, now, record, rtype, zone};

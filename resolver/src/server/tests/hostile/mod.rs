@@ -189,10 +189,14 @@ async fn aliases_into_our_suffix_end_at_the_border() {
             "www.example.net.".to_owned(),
             vec![alias.clone(), "A 192.0.2.1".to_owned()],
         ),
-        // Out and in again: who asks goes on by himself.
+        // Out and in again.
         (
             site("away."),
-            vec!["CNAME www.example.net.".to_owned(), alias],
+            vec![
+                "CNAME www.example.net.".to_owned(),
+                alias,
+                "A 192.0.2.1".to_owned(),
+            ],
         ),
     ] {
         let answer = ask(&service, &asked, "A", false).await;
@@ -234,6 +238,22 @@ async fn aliases_that_never_end_do() {
         vec![reply.to_vec().expect("it encodes")]
     })
     .await;
+    let leads_to = site("away.");
+    let leads_back = Liar::start(move |query, _| {
+        let mut reply = reply_to(query);
+        let asked = query.queries[0].name().clone();
+        reply.add_answer(alias(&asked, &leads_to));
+        vec![reply.to_vec().expect("it encodes")]
+    })
+    .await;
+    // Out and in again without end: nobody is given a part of that.
+    let service = leads_back.service();
+    for asked in [site("away."), "www.example.net.".to_owned()] {
+        let answer = ask(&service, &asked, "A", false).await;
+        assert_eq!(answer.metadata.response_code, FAILED, "{asked}");
+        assert!(answer.answers.is_empty(), "{answer}");
+    }
+    assert!(leads_back.asked().len() <= 8, "{:?}", leads_back.asked());
     for liar in [loops, goes_on] {
         let service = liar.service();
         let answer = ask(&service, "a.example.net.", "A", false).await;
