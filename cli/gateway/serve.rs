@@ -8,11 +8,11 @@ use dotkey_gateway::authority::{
 use dotkey_gateway::server::{Gateway, Links, Operated, Settings as GatewaySettings};
 use dotkey_gateway::site::{PrivateNames, Sites};
 use dotkey_gateway::tcp;
-use dotkey_registry::api::{BesideGateway, Way};
+use dotkey_registry::api::{Beside, BesideGateway, Way};
 use dotkey_resolver::Resolver;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 
 use super::Plan;
 use super::reload::Reload;
@@ -43,11 +43,21 @@ impl tcp::Observer for Logged {
     }
 }
 
-impl BesideGateway for Looked {
+impl Beside for Looked {
+    fn word(&self) -> &'static str {
+        "gateway"
+    }
+
     fn metrics(&self) -> String {
         self.0.metrics()
     }
 
+    fn reasons(&self) -> Vec<String> {
+        self.0.reasons()
+    }
+}
+
+impl BesideGateway for Looked {
     fn providers(&self, name: Option<&str>) -> Value {
         self.0.providers(name)
     }
@@ -157,7 +167,9 @@ impl Running {
             }
         };
         self.tasks.shutdown().await;
+        let operated = self.gateway.operated();
         tokio::join!(self.gateway.drain(), tcp);
+        block_in_place(|| operated.end_log());
     }
 }
 

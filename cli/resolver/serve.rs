@@ -1,10 +1,10 @@
 //! A resolver that runs, beside a node of this process or by itself: what it is put together from, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use dotkey_registry::api::Beside;
+use dotkey_registry::api::BesideResolver;
 use dotkey_registry::node::Node;
+use dotkey_resolver::linelog::END_WAIT;
 use dotkey_resolver::server::{Config, Handed, Listen, ListenError, Server, Service};
 use dotkey_resolver::{Builder, Resolver};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,9 +18,6 @@ use crate::exit::{CliError, Result};
 use crate::limits;
 use crate::node::{RunFile, system};
 
-/// Lines of the query log that wait are written within this; a disk that takes longer loses them.
-const LOG_REST: Duration = Duration::from_secs(1);
-
 /// A resolver that runs.
 pub(crate) struct Running {
     server: Server,
@@ -28,7 +25,7 @@ pub(crate) struct Running {
     tasks: JoinSet<()>,
     pub(super) resolver: Resolver,
     service: Arc<Service>,
-    operated: Arc<dyn Beside>,
+    operated: Arc<dyn BesideResolver>,
 }
 
 impl Running {
@@ -122,7 +119,7 @@ impl Running {
     }
 
     /// For the API.
-    pub(crate) fn operated(&self) -> Arc<dyn Beside> {
+    pub(crate) fn operated(&self) -> Arc<dyn BesideResolver> {
         Arc::clone(&self.operated)
     }
 
@@ -144,7 +141,7 @@ impl Running {
         self.server.stop().await;
         if let Some(log) = &self.service.rules().query_log {
             // It waits for a disk.
-            block_in_place(|| log.end(LOG_REST));
+            block_in_place(|| log.end(END_WAIT));
         }
     }
 }

@@ -1,12 +1,15 @@
 //! A visitor's request, as often as it has to be sent.
 
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 
 use super::body::Outgoing;
-use super::headers::{Arrived, to_provider};
+use super::forwarded::Arrived;
+use super::headers::to_provider;
 use super::lines::Open;
 use dotkey_proto::zone::{Provider, Scheme};
 
@@ -18,7 +21,7 @@ const KEPT_BODY_BYTES_MAX: u64 = 64 * 1024;
 pub struct Given {
     method: Method,
     /// What the provider is asked for, below its URL's own path.
-    path: Box<str>,
+    path: PathAndQuery,
     headers: HeaderMap,
     body: Replay,
 }
@@ -41,8 +44,8 @@ impl Given {
     /// The visitor's connection broke while a body was read that has to be kept.
     pub async fn new(
         request: Request<Incoming>,
-        path: &str,
-        host: &str,
+        path: PathAndQuery,
+        host: &HeaderValue,
         arrived: &Arrived,
     ) -> Result<Self, hyper::Error> {
         let (parts, body) = request.into_parts();
@@ -50,7 +53,7 @@ impl Given {
         let body = Replay::of(&parts.method, body).await?;
         Ok(Self {
             method: parts.method,
-            path: path.into(),
+            path,
             headers,
             body,
         })
@@ -115,7 +118,12 @@ impl Given {
             *request.version_mut() = Version::HTTP_2;
             absolute(provider, request.headers_mut(), path)
         } else {
-            path.parse().unwrap_or_else(|_| Uri::from_static("/"))
+            // Of a GET hyper leaves a body of unknown length out, unless it is told how to frame it.
+            if request.body().is_streamed() && request.body().size_hint().exact().is_none() {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+            }
+            path.into()
         };
         request
     }
@@ -123,28 +131,27 @@ impl Given {
     /// The parts that a protocol which takes the connection over begins with.
     pub(super) fn opening(&self, provider: &Provider) -> (Method, Uri, HeaderMap) {
         let path = path_at(provider, &self.path);
-        let uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
-        (self.method.clone(), uri, self.headers.clone())
+        (self.method.clone(), path.into(), self.headers.clone())
     }
 
-    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+    /// Its header, as every provider gets it.
+    pub const fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 }
 
 /// The path of a provider's URL, then that of the request.
-fn path_at(provider: &Provider, path: &str) -> String {
-    let base = provider
-        .url
-        .parts()
-        .path
-        .unwrap_or("")
-        .trim_end_matches('/');
-    format!("{base}{path}")
+fn path_at(provider: &Provider, path: &PathAndQuery) -> PathAndQuery {
+    let base = provider.url.parts().path.unwrap_or("");
+    match base.trim_end_matches('/') {
+        "" => path.clone(),
+        base => PathAndQuery::try_from(format!("{base}{path}"))
+            .unwrap_or_else(|_| PathAndQuery::from_static("/")),
+    }
 }
 
 /// HTTP/2 names the host in its own field.
-fn absolute(provider: &Provider, headers: &mut HeaderMap, path: String) -> Uri {
+fn absolute(provider: &Provider, headers: &mut HeaderMap, path: PathAndQuery) -> Uri {
     let host = headers.remove(http::header::HOST);
     let host = host
         .as_ref()

@@ -1,24 +1,29 @@
 //! A resource that requests are carried to: its pool, its connections, and one request's way through them.
 
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::{Pins, Provider, Resource};
-use http::Response;
+use dotkey_proto::zone::{Provider, Resource};
+use http::{Response, StatusCode};
+use smallvec::SmallVec;
 
-use super::attempt::{Attempt, is_worth_another};
+use super::attempt::{Attempt, is_done};
 use super::body::Carried;
 use super::connect::Way;
 use super::hedge::{one, two};
 use super::lines::Lines;
 use super::request::Given;
-use crate::choose::{Choice, MemberId, NoProvider, Pool, Wish};
+use crate::choose::{Choice, Failure, MemberId, NoProvider, Pool, Wish};
 
 /// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
 pub(super) const TRIES_MAX: usize = 6;
+
+/// Whom one request was given to.
+pub(super) type Asked = SmallVec<[MemberId; TRIES_MAX]>;
 
 /// A resource that requests are carried to.
 pub struct Served {
@@ -33,13 +38,31 @@ pub struct Served {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Try {
     /// Who was asked.
-    pub provider: Box<str>,
+    pub provider: Arc<Provider>,
     /// How long that took.
     pub took: Duration,
-    /// What it came to, in words.
-    pub came_to: String,
+    /// What it came to.
+    pub came_to: CameTo,
     /// Whether another one was being asked already.
     pub hedge: bool,
+}
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameTo {
+    /// An answer with this status.
+    Status(StatusCode),
+    /// None, and why.
+    Nothing(Failure, Box<str>),
+}
+
+impl fmt::Display for CameTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {}", status.as_u16()),
+            Self::Nothing(_, why) => f.write_str(why),
+        }
+    }
 }
 
 /// What one request was given to.
@@ -75,19 +98,20 @@ impl Served {
     /// The resource, seen from `region`.
     #[must_use]
     pub fn new(resource: &Resource, region: Option<&str>, may_be_private: bool, seed: u64) -> Self {
+        let pool = Pool::new(Duration::ZERO, resource, region, seed);
         Self {
-            pool: Mutex::new(Pool::new(Duration::ZERO, resource, region, seed)),
+            pins_wanted: AtomicBool::new(pool.terms().pins_required),
+            pool: Mutex::new(pool),
             lines: Mutex::default(),
             began: Instant::now(),
             may_be_private,
-            pins_wanted: AtomicBool::new(pins_wanted(resource)),
         }
     }
 
     /// The record has changed. Connections to providers that stay as they are stay too.
     pub fn update(&self, resource: &Resource) {
         self.pool().update(self.now(), resource);
-        let wanted = pins_wanted(resource);
+        let wanted = self.pool().terms().pins_required;
         let before = self.pins_wanted.swap(wanted, Relaxed);
         let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,29 +198,35 @@ impl Served {
     ) -> Result<Response<Carried>, Undone> {
         let whole = self.begin();
         let deadline = whole.map(|whole| Instant::now() + whole);
-        let mut tried = Vec::new();
+        let mut tried = Asked::new();
+        // One that says that its provider is not there: it is passed on when nobody else says more.
+        let mut kept = None;
         loop {
-            let choice = self.next(wish, &tried)?;
+            let choice = match (self.next(wish, &tried), kept.take()) {
+                (Ok(choice), before) => {
+                    kept = before;
+                    choice
+                }
+                (Err(_), Some(answer)) => return Ok(answer),
+                (Err(undone), None) => return Err(undone),
+            };
             tried.push(choice.member);
-            let mut ended = if given.may_be_hedged() {
-                two(self, choice, &given, wish, &mut tried).await
+            let last = if given.may_be_hedged() {
+                two(self, choice, &given, wish, &mut tried, spent).await
             } else {
                 let body = given.take_body();
-                vec![one(Attempt::new(self, choice), &given, body, false).await]
+                one(Attempt::new(self, choice), &given, body, false, spent).await
             };
-            let last = ended.pop().expect("a try has an end");
-            spent
-                .tries
-                .extend(ended.into_iter().map(|earlier| earlier.report));
-            let good = last.is_good();
-            spent.tries.push(last.report);
             let may_try = spent.tries.len() < TRIES_MAX;
-            match last.result {
-                Ok(mut answer) if good || !may_try || !self.may_repeat(&given) => {
+            match last {
+                Ok(mut answer) if is_done(&answer) || !may_try || !self.may_repeat(&given) => {
                     answer.body_mut().end_by(deadline);
                     return Ok(answer);
                 }
-                Ok(answer) => debug_assert!(is_worth_another(answer.status())),
+                Ok(mut answer) => {
+                    answer.body_mut().end_by(deadline);
+                    kept = Some(answer);
+                }
                 Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {
@@ -204,7 +234,7 @@ impl Served {
                     }
                     self.may_go_on(&given, failed.sent)?;
                     if !may_try {
-                        return Err(Undone::Failed);
+                        return kept.ok_or(Undone::Failed);
                     }
                 }
             }
@@ -249,10 +279,4 @@ impl Served {
 /// Whether connections to a provider, as one record has it, serve for it as another has it.
 fn is_spoken_to_alike(one: &Provider, other: &Provider) -> bool {
     one.pins == other.pins && one.protocol == other.protocol
-}
-
-/// Whether the record demands pins of every provider of the resource.
-fn pins_wanted(resource: &Resource) -> bool {
-    let policy = resource.policy.as_ref();
-    policy.and_then(|policy| policy.pins) == Some(Pins::Required)
 }

@@ -1,27 +1,26 @@
 //! The way of one request, in order. Each step has a file of its own.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
 
-use dotkey_resolver::ResolveError;
-use http::header::{ACCEPT, HeaderValue, LOCATION};
-use http::{Method, Request, Response, StatusCode};
+use http::header::ACCEPT;
+use http::uri::PathAndQuery;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 
 use super::arrival::Visitor;
 use super::guard;
 use super::links::Links;
-use super::log::AccessLog;
+use super::locate::Located;
+use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
 use super::page::Problem;
-use super::scoped::Place;
+use super::scoped::Passage;
 use super::stickiness::Client;
 use super::trace::{Numbers, Trace};
-use crate::carry::{Arrived, Carried, Given, Served, Spent, Undone, upgrade_wanted};
-use crate::choose::{NoProvider, Wish};
-use crate::request::{RequestError, RequestKey, Suffixes};
-use crate::site::{Site, Sites, Target};
+use crate::carry::{Arrived, CameTo, Carried, Given, Served, Spent, Undone, upgrade_wanted};
+use crate::choose::{Failure, NoProvider, Wish};
+use crate::request::Suffixes;
+use crate::site::{Sites, Target};
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -33,33 +32,10 @@ pub(super) struct Shared {
     pub(super) numbers: Numbers,
 }
 
-/// Which name a request is for, and what its provider is asked for.
-pub(super) struct Located {
-    pub(super) site: Arc<Site>,
-    pub(super) path: String,
-    pub(super) place: Place,
-}
-
-/// What is noted of a request when its answer has ended.
-struct Noted {
-    at: SystemTime,
-    begun: Instant,
-    visitor: Visitor,
-    method: Method,
-    host: Box<str>,
-    path: String,
-    version: http::Version,
-    name: Option<Box<str>>,
-    resource: Option<Box<str>>,
-    spent: Spent,
-    problem: Option<&'static str>,
-    trace: Option<Trace>,
-}
-
 /// Answers a request.
 pub(super) async fn handle(
     shared: Arc<Shared>,
-    visitor: Visitor,
+    visitor: Arc<Visitor>,
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request);
@@ -85,7 +61,12 @@ pub(super) async fn handle(
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Some(log) = log {
-            log.write(noted.line(status, took, ended));
+            log.note(Answered {
+                noted,
+                status,
+                took,
+                ended,
+            });
         }
     }));
     answer
@@ -106,41 +87,41 @@ impl Shared {
                 refused.why,
             )
         })?;
-        let host = noted.host.clone();
         // Before the name is resolved: what a name is does not depend on who asks.
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-            .to_owned();
-        let Located { site, path, place } = self.locate(&host, &target).await?;
+        let target = noted.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let host = noted.host.clone();
+        let host = host.to_str().unwrap_or_default();
+        let Located { site, path, place } = self.locate(host, target).await?;
         noted.name = Some(site.name.clone());
-        if let Some(moved) = slash(&request, &path, &place) {
+        if let Some(moved) = place.slash(&noted.uri, &path) {
             return Ok(moved);
         }
         let state = site.state();
         let entry = state
-            .entry(&path)
-            .ok_or_else(|| no_resource(&site.name, &path))?;
+            .entry(path.as_str())
+            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
-            peer: noted.visitor.address.ip(),
-            secure: noted.visitor.shown.is_some(),
-            host,
+            peer: noted.visitor.peer.clone(),
+            host: noted.host.clone(),
+            prefix: place.prefix(),
         };
-        let client = Client::of(served.pool().terms(), request.headers(), arrived.peer);
+        let address = arrived.peer.address();
+        let client = Client::of(served.pool().terms(), request.headers(), address);
         let wish = Wish {
             sticky: client.key.as_deref(),
             token: client.token.as_deref(),
             tried: &[],
         };
-        noted.trace = Some(Trace::go_on(request.headers_mut(), &self.numbers));
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-        let given = Given::new(request, &path, &site.name, &arrived).await;
-        let given = given.map_err(|_| broken_off())?;
+        let given = Given::new(request, path, &site.host, &arrived).await;
+        let mut given = given.map_err(|_| broken_off())?;
+        // After what the visitor's `Connection` names is gone: our own field is not among it.
+        noted.trace = Some(Trace::go_on(given.headers_mut(), &self.numbers));
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
                 served
@@ -151,87 +132,20 @@ impl Shared {
         };
         let mut answer =
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
-        place.apply(answer.headers_mut());
         if let Some(last) = noted.spent.tries.last() {
-            client.remember(&last.provider, arrived.secure, answer.headers_mut());
+            let secure = arrived.peer.is_secure();
+            let passage = Passage {
+                place: &place,
+                name: &site.name,
+                provider: &last.provider,
+                host,
+                secure,
+            };
+            passage.apply(answer.headers_mut());
+            client.remember(&last.provider.id, secure, answer.headers_mut());
         }
         Ok(answer)
     }
-
-    /// Which name a request is for.
-    pub(super) async fn locate(&self, host: &str, target: &str) -> Result<Located, Problem> {
-        let key =
-            RequestKey::read(host, target, &self.suffixes).map_err(|error| bad_key(&error))?;
-        let suffix = &self.suffixes.own;
-        let (name, path, place) = match key {
-            RequestKey::Name { host } => (host, target.to_owned(), String::new()),
-            RequestKey::Bridge { name } => {
-                (format!("{name}.{suffix}"), target.to_owned(), String::new())
-            }
-            RequestKey::Domain { host } => match self.links.find(&host).await {
-                Some(link) => (link.name.into(), target.to_owned(), String::new()),
-                None => return Err(no_link(&host)),
-            },
-            RequestKey::Path {
-                scope,
-                namespace,
-                rest,
-            } => self.scoped(host, scope, namespace, rest).await,
-        };
-        let site = self
-            .sites
-            .find(&name)
-            .await
-            .map_err(|error| unresolved(&name, &error))?;
-        Ok(Located {
-            site,
-            path,
-            place: Place(place),
-        })
-    }
-
-    /// On a domain that is linked to a name, a scope is inside of that name; elsewhere it is a name of its own.
-    async fn scoped(
-        &self,
-        host: &str,
-        scope: String,
-        namespace: Option<String>,
-        rest: String,
-    ) -> (String, String, String) {
-        let suffix = &self.suffixes.own;
-        let link = match RequestKey::read(host, "/", &self.suffixes) {
-            Ok(RequestKey::Domain { host }) => self.links.find(&host).await,
-            _ => None,
-        };
-        let place = format!("/@{scope}");
-        match (link, namespace) {
-            (Some(link), None) => (format!("{scope}.{}", link.name), rest, place),
-            (Some(link), Some(first)) => (
-                format!("{scope}.{}", link.name),
-                format!("/{first}{}", rest.trim_end_matches('/')),
-                place,
-            ),
-            (None, None) => (format!("{scope}.{suffix}"), rest, place),
-            (None, Some(namespace)) => (
-                format!("{namespace}.{scope}.{suffix}"),
-                rest,
-                format!("{place}/{namespace}"),
-            ),
-        }
-    }
-}
-
-/// Relative links of a page at `/@scope/namespace` would miss its place: with a slash at the end they find it.
-fn slash(request: &Request<Incoming>, path: &str, place: &Place) -> Option<Response<Carried>> {
-    let bare = path == "/" || path.starts_with("/?");
-    if place.0.is_empty() || !bare || request.uri().path().ends_with('/') {
-        return None;
-    }
-    let mut answer = Response::new(Carried::whole(bytes::Bytes::new()));
-    *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    let location = HeaderValue::from_str(&format!("{}{path}", place.0)).ok()?;
-    answer.headers_mut().insert(LOCATION, location);
-    Some(answer)
 }
 
 fn providers<'a>(target: &'a Target, name: &str) -> Result<&'a Arc<Served>, Problem> {
@@ -263,56 +177,6 @@ fn no_resource(name: &str, path: &str) -> Problem {
     )
 }
 
-fn no_link(host: &str) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "no-link",
-        format!("{host} is linked to no name"),
-        format!(
-            "If it is yours, publish the TXT record `_dotkey.{host}` with the text `dotkey=mysite.key`."
-        ),
-    )
-}
-
-fn bad_key(error: &RequestError) -> Problem {
-    let status = match error {
-        RequestError::Address { .. } => StatusCode::NOT_FOUND,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Problem::new(
-        status,
-        "name",
-        "This request names no site",
-        format!("{error}."),
-    )
-}
-
-fn unresolved(name: &str, error: &ResolveError) -> Problem {
-    let (status, code, title) = match error {
-        ResolveError::Name(_) | ResolveError::OtherSuffix(_) => (
-            StatusCode::BAD_REQUEST,
-            "name",
-            format!("{name} is no name"),
-        ),
-        ResolveError::NoSuchKey(_) => (
-            StatusCode::NOT_FOUND,
-            "no-key",
-            format!("{name} is nobody's key"),
-        ),
-        ResolveError::Unclaimed(_) => (
-            StatusCode::NOT_FOUND,
-            "unclaimed",
-            format!("Nobody holds {name}"),
-        ),
-        _ => (
-            StatusCode::BAD_GATEWAY,
-            "unresolved",
-            format!("{name} could not be verified"),
-        ),
-    };
-    Problem::new(status, code, title, format!("{error}."))
-}
-
 fn broken_off() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
@@ -326,97 +190,35 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
     if *undone == Undone::Visitor {
         return broken_off();
     }
+    let late = spent
+        .tries
+        .iter()
+        .all(|one| matches!(one.came_to, CameTo::Nothing(Failure::Silent, _)));
+    let failed = match late {
+        true => StatusCode::GATEWAY_TIMEOUT,
+        false => StatusCode::BAD_GATEWAY,
+    };
     let (status, code) = match undone {
         Undone::Nobody(NoProvider::Full) => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
-        Undone::Unrepeatable => (StatusCode::BAD_GATEWAY, "unrepeatable"),
+        Undone::Unrepeatable => (failed, "unrepeatable"),
         Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
-        Undone::Nobody(NoProvider::Tried) | Undone::Failed => {
-            let late = spent
-                .tries
-                .iter()
-                .all(|one| one.came_to.starts_with("no answer within"));
-            let status = if late {
-                StatusCode::GATEWAY_TIMEOUT
-            } else {
-                StatusCode::BAD_GATEWAY
-            };
-            (status, "no-provider")
-        }
+        Undone::Nobody(NoProvider::Tried) | Undone::Failed => (failed, "no-provider"),
     };
     let title = match undone {
         Undone::Nobody(NoProvider::Full) => format!("Every provider of {name} is at its limit"),
         _ => format!("No provider of {name} answered"),
     };
-    let what = undone.to_string();
+    let next = match undone {
+        Undone::Unrepeatable => "It may have been done: look before you send it again",
+        _ => "Try again in a moment",
+    };
     Problem::new(
         status,
         code,
         title,
         format!(
-            "The name and its record are fine: {what}. Try again in a moment; `dotkey route explain` shows what the gateway thinks of each provider."
+            "The name and its record are fine: {undone}. {next}; `dotkey route explain` shows what the gateway thinks of each provider."
         ),
     )
-}
-
-impl Noted {
-    fn new(visitor: Visitor, request: &Request<Incoming>) -> Self {
-        let field = request
-            .headers()
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let host = request
-            .uri()
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .or(field);
-        Self {
-            at: SystemTime::now(),
-            begun: Instant::now(),
-            visitor,
-            method: request.method().clone(),
-            host: host.unwrap_or_default().into(),
-            path: request.uri().path().to_owned(),
-            version: request.version(),
-            name: None,
-            resource: None,
-            spent: Spent::default(),
-            problem: None,
-            trace: None,
-        }
-    }
-
-    fn line(&self, status: u16, took: core::time::Duration, ended: crate::carry::Ended) -> String {
-        let at = self
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let tries = self.spent.tries.iter().map(|one| {
-            json!({
-                "provider": one.provider,
-                "took_ms": one.took.as_secs_f64() * 1000.0,
-                "came_to": one.came_to,
-                "hedge": one.hedge,
-            })
-        });
-        let line = json!({
-            "at": at.as_secs_f64(),
-            "client": self.visitor.address.ip().to_canonical().to_string(),
-            "tls": self.visitor.shown.is_some(),
-            "version": format!("{:?}", self.version),
-            "method": self.method.as_str(),
-            "host": self.host,
-            "path": self.path,
-            "name": self.name,
-            "resource": self.resource,
-            "status": status,
-            "bytes": ended.bytes,
-            "whole": ended.whole,
-            "took_ms": took.as_secs_f64() * 1000.0,
-            "tries": tries.collect::<Vec<_>>(),
-            "problem": self.problem,
-            "trace": self.trace.map(|trace| trace.to_string()),
-        });
-        format!("{line}\n")
-    }
 }

@@ -59,9 +59,9 @@ impl Problem {
     fn json(&self) -> String {
         let tried = |one: &Try| {
             json!({
-                "provider": one.provider,
+                "provider": one.provider.id,
                 "took_ms": one.took.as_millis() as u64,
-                "came_to": one.came_to,
+                "came_to": one.came_to.to_string(),
             })
         };
         let tries: Vec<_> = self.tries.iter().map(tried).collect();
@@ -81,8 +81,8 @@ impl Problem {
         let row = |one: &Try| {
             format!(
                 "<tr><td>{}</td><td>{}</td><td>{} ms</td></tr>",
-                escaped(&one.provider),
-                escaped(&one.came_to),
+                escaped(&one.provider.id),
+                escaped(&one.came_to.to_string()),
                 one.took.as_millis()
             )
         };
@@ -129,8 +129,13 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::sync::Arc;
+
+    use dotkey_proto::zone::{Provider, Url};
 
     use super::*;
+    use crate::carry::CameTo;
+    use crate::choose::Failure;
 
     #[test]
     fn a_person_gets_a_page_and_a_program_json() {
@@ -140,10 +145,11 @@ mod tests {
             "<b>No</b>",
             "Try again.",
         );
+        let url = Url::parse("http://192.0.2.1").expect("a URL");
         problem.tries.push(Try {
-            provider: "a".into(),
+            provider: Arc::new(Provider::new("a", url)),
             took: Duration::from_millis(7),
-            came_to: "no connection & more".into(),
+            came_to: CameTo::Nothing(Failure::Connect, "no connection & more".into()),
             hedge: false,
         });
         let html = problem.html();
