@@ -48,8 +48,8 @@ impl Beside for Looked {
         "gateway"
     }
 
-    fn metrics(&self) -> String {
-        self.0.metrics()
+    fn metrics(&self, names: bool) -> String {
+        self.0.metrics(names)
     }
 
     fn reasons(&self) -> Vec<String> {

@@ -136,7 +136,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn asked(&self, given: &Given, body: Outgoing) -> Tried {
-        let (limit, first_byte) = self.served.patience();
+        let (limit, first_byte) = self.served.patience(given.deadline());
         let lines = self.served.lines(&self.choice);
         let open = match lines.open(limit, given.is_idempotent()).await {
             Ok(open) => open,

@@ -47,7 +47,7 @@ pub(super) enum ConnectError {
     #[error("no TLS: {0}")]
     Tls(#[source] io::Error),
     #[error(
-        "the record demands pins (`pins = \"required\"`), and this provider has none, or no TLS"
+        "the record demands a pinned key, and this provider has no pin, or no TLS to show a key in"
     )]
     Unpinned,
 }
@@ -75,7 +75,11 @@ impl Way {
     pub(super) fn new(provider: Arc<Provider>, may_be_private: bool, pins_wanted: bool) -> Self {
         let secure = provider.url.parts().scheme == Scheme::Https;
         let tls = secure.then(|| TlsConnector::from(Arc::new(config(&provider))));
-        let refused = pins_wanted && (provider.pins.is_empty() || !secure);
+        // A key can be shown over TLS alone.
+        let refused = match secure {
+            true => pins_wanted && provider.pins.is_empty(),
+            false => pins_wanted || !provider.pins.is_empty(),
+        };
         Self {
             provider,
             tls,

@@ -1,5 +1,7 @@
 //! A visitor's request, as often as it has to be sent.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::header::TRANSFER_ENCODING;
 use http::uri::PathAndQuery;
@@ -24,6 +26,7 @@ pub struct Given {
     path: PathAndQuery,
     headers: HeaderMap,
     body: Replay,
+    deadline: Option<Instant>,
 }
 
 /// A body, and whether it can be sent again.
@@ -56,7 +59,17 @@ impl Given {
             path,
             headers,
             body,
+            deadline: None,
         })
+    }
+
+    /// When an answer has to be there, the last byte of it too.
+    pub(super) const fn end_by(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// Whether HTTP calls it safe to send it again after a provider may have acted on it (RFC 9110 section 9.2.2).

@@ -142,7 +142,7 @@ impl Shared {
                 secure,
             };
             passage.apply(answer.headers_mut());
-            client.remember(&last.provider.id, secure, answer.headers_mut());
+            client.remember(&last.provider.id, &place.0, secure, answer.headers_mut());
         }
         Ok(answer)
     }
@@ -202,6 +202,7 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
         Undone::Nobody(NoProvider::Full) => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
         Undone::Unrepeatable => (failed, "unrepeatable"),
+        Undone::TooLate => (StatusCode::GATEWAY_TIMEOUT, "no-provider"),
         Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
         Undone::Nobody(NoProvider::Tried) | Undone::Failed => (failed, "no-provider"),
     };

@@ -16,7 +16,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::arrival::{Moving, Visitor};
@@ -29,10 +29,14 @@ use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;
 use crate::request::Suffixes;
+use crate::seats::{Seats, Share};
 use crate::site::{PrivateNames, Sites};
 
-/// Connections of visitors that are open at once; who comes then waits to be accepted.
+/// Connections of visitors that are open at once, at each address that is listened at. More are closed.
 const CONNECTIONS_MAX: usize = 16_384;
+
+/// A visitor, or a network of 64 bits, has at most this many times those that are still free: two thirds, where it is alone.
+const SHARE: Share = Share::OfFree(2);
 
 /// A visitor has so long for a request's head, and to send another one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -174,9 +178,9 @@ impl Operated {
         route.map_err(|problem: page::Problem| format!("{}: {}", problem.title, problem.detail))
     }
 
-    /// What was counted, as OpenMetrics text without an end.
+    /// What was counted, as OpenMetrics text without an end; with `names`, also of each provider of each name.
     #[must_use]
-    pub fn metrics(&self) -> String {
+    pub fn metrics(&self, names: bool) -> String {
         let log = self
             .shared
             .log
@@ -188,9 +192,8 @@ impl Operated {
             .iter()
             .flat_map(|tls| tls.refusals().counts())
             .collect();
-        self.shared
-            .metrics
-            .write(&self.shared.sites, logged, refused)
+        let sites = names.then_some(&*self.shared.sites);
+        self.shared.metrics.write(sites, logged, refused)
     }
 
     /// What someone should look at; nothing where all is well.
@@ -240,11 +243,10 @@ async fn listen(
     tls: Option<Arc<TlsAcceptor>>,
     mut drained: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Seats::new(CONNECTIONS_MAX, SHARE);
     let graceful = GracefulShutdown::new();
     let server = server();
     loop {
-        let permit = room.clone().acquire_owned().await.expect("never closed");
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = drained.wait_for(|drained| *drained) => break,
@@ -254,11 +256,15 @@ async fn listen(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        let Some(seat) = seats.take(address.ip()) else {
+            shared.metrics.problem("no-room");
+            continue;
+        };
         stream.set_nodelay(true).ok();
         let (server, watcher) = (server.clone(), graceful.watcher());
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _seat = seat;
             let _counted = Counted::new(&shared);
             let visitor = |shown: Option<&str>| {
                 let peer = Peer::new(address.ip(), shown.is_some());

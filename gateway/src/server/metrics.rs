@@ -51,10 +51,10 @@ impl Metrics {
         *problems.entry(word).or_default() += 1;
     }
 
-    /// All of it, and what the pools of the names that are ready have counted.
+    /// All of it, and what the pools of the names that are ready have counted, where `sites` are given.
     pub(super) fn write(
         &self,
-        sites: &Sites,
+        sites: Option<&Sites>,
         logged: Counts,
         tls_refused: Vec<(&str, u64)>,
     ) -> String {
@@ -105,7 +105,9 @@ impl Metrics {
             let labels = format!("{{result=\"{result}\"}}");
             page.line("access_log_lines_total", &labels, count);
         }
-        write_pools(&mut page, sites);
+        if let Some(sites) = sites {
+            write_pools(&mut page, sites);
+        }
         page.text
     }
 
@@ -285,7 +287,7 @@ mod tests {
             .build()
             .expect("a resolver");
         let sites = Sites::new(resolver, PrivateNames::default(), None);
-        let page = Metrics::default().write(&sites, Counts::default(), Vec::new());
+        let page = Metrics::default().write(Some(&sites), Counts::default(), Vec::new());
         assert_eq!(shown(&page), documented());
     }
 
@@ -304,7 +306,7 @@ mod tests {
             dropped: 2,
             ..Counts::default()
         };
-        let page = metrics.write(&sites, logged, vec![("no-name", 3)]);
+        let page = metrics.write(Some(&sites), logged, vec![("no-name", 3)]);
         for line in [
             "requests_total{status=\"2xx\"} 1",
             "requests_total{status=\"5xx\"} 1",

@@ -14,7 +14,6 @@ mod events;
 pub mod hello;
 mod listener;
 mod pipe;
-mod seats;
 pub mod shards;
 mod sni;
 pub mod standing;
