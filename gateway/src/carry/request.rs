@@ -13,7 +13,10 @@ use super::body::Outgoing;
 use super::forwarded::Arrived;
 use super::headers::to_provider;
 use super::lines::Open;
+use super::progress::STALLED;
+use super::served::Undone;
 use dotkey_proto::zone::{Provider, Scheme};
+use tokio::time::timeout;
 
 /// The body of a request that may be sent again is kept while it is at most this long.
 const KEPT_BODY_BYTES_MAX: u64 = 64 * 1024;
@@ -44,13 +47,13 @@ impl Given {
     /// A visitor's request for `path` of the resource, which the provider knows by `host`.
     ///
     /// # Errors
-    /// The visitor's connection broke while a body was read that has to be kept.
+    /// The visitor's connection broke, or stalled, while a body was read that has to be kept.
     pub async fn new(
         request: Request<Incoming>,
         path: PathAndQuery,
         host: &HeaderValue,
         arrived: &Arrived,
-    ) -> Result<Self, hyper::Error> {
+    ) -> Result<Self, Undone> {
         let (parts, body) = request.into_parts();
         let headers = to_provider(parts.headers, arrived, host);
         let body = Replay::of(&parts.method, body).await?;
@@ -95,7 +98,7 @@ impl Given {
         match &mut self.body {
             Replay::Empty => Outgoing::Empty,
             Replay::Whole(bytes) => Outgoing::Whole(bytes.clone()),
-            Replay::Once(body) => body.take().map_or(Outgoing::Empty, Outgoing::Streamed),
+            Replay::Once(body) => body.take().map_or(Outgoing::Empty, Outgoing::streamed),
         }
     }
 
@@ -111,7 +114,7 @@ impl Given {
 
     /// A body that came back: not a byte of it has left.
     pub(super) fn give_back(&mut self, body: Outgoing) {
-        if let (Replay::Once(place), Outgoing::Streamed(body)) = (&mut self.body, body) {
+        if let (Replay::Once(place), Outgoing::Streamed(body, _)) = (&mut self.body, body) {
             *place = Some(body);
         }
     }
@@ -132,7 +135,7 @@ impl Given {
             absolute(provider, request.headers_mut(), path)
         } else {
             // Of a GET hyper leaves a body of unknown length out, unless it is told how to frame it.
-            if request.body().is_streamed() && request.body().size_hint().exact().is_none() {
+            if request.body().progress().is_some() && request.body().size_hint().exact().is_none() {
                 let chunked = HeaderValue::from_static("chunked");
                 request.headers_mut().insert(TRANSFER_ENCODING, chunked);
             }
@@ -184,7 +187,7 @@ fn absolute(provider: &Provider, headers: &mut HeaderMap, path: PathAndQuery) ->
 }
 
 impl Replay {
-    async fn of(method: &Method, body: Incoming) -> Result<Self, hyper::Error> {
+    async fn of(method: &Method, body: Incoming) -> Result<Self, Undone> {
         if body.is_end_stream() {
             return Ok(Self::Empty);
         }
@@ -196,10 +199,11 @@ impl Replay {
             return Ok(Self::Once(Some(body)));
         }
         let limited = Limited::new(body, KEPT_BODY_BYTES_MAX as usize);
-        match limited.collect().await {
-            Ok(collected) => Ok(Self::Whole(collected.to_bytes())),
+        match timeout(STALLED, limited.collect()).await {
+            Ok(Ok(collected)) => Ok(Self::Whole(collected.to_bytes())),
             // It announced its length, which is why it is not the limit.
-            Err(error) => Err(*error.downcast().expect("hyper's own error")),
+            Ok(Err(_)) => Err(Undone::Visitor),
+            Err(_) => Err(Undone::Stalled),
         }
     }
 }

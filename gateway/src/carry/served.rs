@@ -94,6 +94,9 @@ pub enum Undone {
     /// The visitor's request broke off, or its body is no HTTP.
     #[error("the request's body broke off, or is framed wrongly")]
     Visitor,
+    /// The visitor's body did not come.
+    #[error("nothing more of the request's body came for a minute")]
+    Stalled,
     /// It took longer than the record allows.
     #[error("that took longer than the record's `timeouts.whole` allows")]
     TooLate,
@@ -255,8 +258,10 @@ impl Served {
                     answer.body_mut().end_by(deadline);
                     kept = Some(answer);
                 }
-                Err(failed) if failed.visitor => return Err(Undone::Visitor),
-                Err(failed) => {
+                Err(mut failed) => {
+                    if let Some(undone) = failed.visitor.take() {
+                        return Err(undone);
+                    }
                     if let Some(body) = failed.body {
                         given.give_back(body);
                     }

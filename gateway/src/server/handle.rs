@@ -119,7 +119,8 @@ impl Shared {
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, path, &site.host, &arrived).await;
-        let mut given = given.map_err(|_| broken_off())?;
+        let mut given =
+            given.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         // After what the visitor's `Connection` names is gone: our own field is not among it.
         noted.trace = Some(Trace::go_on(given.headers_mut(), &self.numbers));
         let carried = match upgrade.zip(upgraded) {
@@ -186,9 +187,20 @@ fn broken_off() -> Problem {
     )
 }
 
+fn stalled() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "stalled",
+        "The request stalled",
+        "Nothing more of its body came for a minute: send it again.",
+    )
+}
+
 fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
-    if *undone == Undone::Visitor {
-        return broken_off();
+    match undone {
+        Undone::Visitor => return broken_off(),
+        Undone::Stalled => return stalled(),
+        _ => {}
     }
     let late = spent
         .tries
@@ -203,7 +215,7 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
         Undone::Unrepeatable => (failed, "unrepeatable"),
         Undone::TooLate => (StatusCode::GATEWAY_TIMEOUT, "no-provider"),
-        Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
+        Undone::Visitor | Undone::Stalled => (StatusCode::BAD_REQUEST, "visitor"),
         Undone::Nobody(NoProvider::Tried) | Undone::Failed => (failed, "no-provider"),
     };
     let title = match undone {

@@ -344,8 +344,13 @@ async fn serve<S>(
     let stream = TokioIo::new(Moving::new(stream));
     let connection = server.serve_connection_with_upgrades(stream, service);
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
-    if watcher.watch(connection.into_owned()).await.is_err() {
-        shared.metrics.problem("connection");
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        let error = error.downcast_ref::<hyper::Error>();
+        shared.metrics.problem(match error {
+            Some(error) if error.is_parse() => "malformed",
+            Some(error) if error.is_timeout() => "slow",
+            _ => "connection",
+        });
     }
 }
 

@@ -300,11 +300,7 @@ impl Chain {
         inner.offers.pass(block.header.time);
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
-        if !inner.is_swept && window > inner.base {
-            let swept = sweep::step(&self.disk, inner.base)?;
-            inner.is_swept = swept.is_empty();
-            writes.extend(swept);
-        }
+        writes.extend(inner.sweep(&self.disk, window)?);
         writes.extend(block_writes(
             &block.header,
             certificate,

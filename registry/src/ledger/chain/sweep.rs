@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 
+use super::Inner;
 use crate::ledger::disk::{Disk, Write, unreadable};
 use crate::ledger::state::StateError;
 use crate::store::Column;
@@ -25,8 +26,20 @@ pub(super) fn begin() -> Write {
     Write::put(Column::Node, SWEEP_CELL, [0])
 }
 
-/// What a block removes below the base; nothing when all is gone.
-pub(super) fn step(disk: &Disk, base: u64) -> Result<Vec<Write>, StateError> {
+impl Inner {
+    /// What a block removes below the base, once the window of those that may still read there has passed.
+    pub(super) fn sweep(&mut self, disk: &Disk, window: u64) -> Result<Vec<Write>, StateError> {
+        if self.is_swept || window <= self.base {
+            return Ok(Vec::new());
+        }
+        let writes = step(disk, self.base)?;
+        self.is_swept = writes.is_empty();
+        Ok(writes)
+    }
+}
+
+/// What one block removes; nothing when all is gone.
+fn step(disk: &Disk, base: u64) -> Result<Vec<Write>, StateError> {
     let cell = disk.store.get(Column::Node, SWEEP_CELL);
     let Some(cell) = cell.map_err(unreadable)? else {
         return Ok(Vec::new());
