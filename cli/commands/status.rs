@@ -189,7 +189,7 @@ fn following(ledger: &Value) -> Option<String> {
             count("percent").unwrap_or_default()
         ),
         "following" if following["unserved"].as_bool() == Some(true) => {
-            "stands still: no peer has the next block; connect to one that has more, or start with a new data folder".to_owned()
+            "stands still: no peer has the next block; it takes a later state over when one is offered, else connect to another node".to_owned()
         }
         "following" => match highest.saturating_sub(own) {
             // Nobody has a newer one, which is no news where none is made.

@@ -19,6 +19,8 @@ pub struct Worker {
     write: Option<Write>,
     trusted: Trusted,
     import: Option<Import>,
+    /// Whether something may be there of a state that is taken over.
+    has_begun: bool,
     clock: Option<Clock>,
     /// When the validators of now were last heard of; nothing where the genesis is all that is known.
     heard: Option<Timestamp>,
@@ -34,6 +36,8 @@ impl Worker {
         let tip = chain.tip();
         Self {
             heard: (tip.height > 0).then_some(tip.time),
+            // Whatever cannot be read is looked at again where it matters.
+            has_begun: !matches!(chain.import_begun(), Ok(None)),
             chain,
             write: None,
             trusted,
@@ -76,11 +80,38 @@ impl Worker {
         }
     }
 
+    /// Believes the validators of the chain's own epoch, where that is further on; unless it has last heard of them too long ago.
+    fn trust_the_chain(&mut self) -> Result<(), Fault> {
+        if let Some(clock) = &self.clock {
+            verify::trust(self.heard, clock()).map_err(Fault::Halt)?;
+        }
+        let tip = self.chain.tip();
+        let epoch = self.chain.charter().epoch(tip.height + 1);
+        if epoch <= self.trusted.epoch {
+            return Ok(());
+        }
+        let validators = self.chain.validators(epoch).map_err(|error| halt(&error))?;
+        if let Some(validators) = validators {
+            self.trusted = Trusted {
+                network: self.trusted.network,
+                epoch,
+                since: tip.time,
+                validators,
+            };
+        }
+        Ok(())
+    }
+
     fn walk(&mut self, handovers: &[Vec<u8>]) -> Result<Done, Fault> {
+        self.trust_the_chain()?;
         let mut walked = Vec::new();
         let mut trusted = self.trusted.clone();
         for bytes in handovers {
             let handover = Handover::decode(bytes).map_err(|error| peer(&error))?;
+            // Asked for before the chain came so far.
+            if handover.header.epoch < trusted.epoch {
+                continue;
+            }
             trusted = trusted.follow(&handover).map_err(|error| peer(&error))?;
             walked.push(handover);
         }
@@ -94,10 +125,9 @@ impl Worker {
     }
 
     fn blocks(&mut self, blocks: Vec<Block>) -> Result<Done, Fault> {
+        self.trust_the_chain()?;
+        self.forget_import()?;
         let tip = self.chain.tip();
-        if let Some(clock) = &self.clock {
-            verify::trust(self.heard, clock()).map_err(Fault::Halt)?;
-        }
         let epoch = self.chain.charter().epoch(tip.height + 1);
         let validators = self.chain.validators(epoch).map_err(|error| halt(&error))?;
         let validators =
@@ -135,13 +165,28 @@ impl Worker {
         }
     }
 
+    /// Removes what a state that is taken over no more has left, before a block is written.
+    fn forget_import(&mut self) -> Result<(), Fault> {
+        self.import = None;
+        if self.has_begun {
+            let forgotten = self.chain.forget_import();
+            forgotten.map_err(|error| halt(&error))?;
+            self.has_begun = false;
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, header: Header, certificate: Certificate) -> Result<Done, Fault> {
+        // What it still has to write is written.
+        self.import = None;
+        self.trust_the_chain()?;
         let begun = self.chain.import_begun().map_err(|error| halt(&error))?;
         // What was begun was verified then.
         if begun.is_none_or(|(begun, _)| begun != header) {
             self.check_offer(&header, &certificate)?;
         }
         let height = header.height;
+        self.has_begun = true;
         let import = self.chain.import(header, certificate);
         let import = import.map_err(|error| cut_short(&error))?;
         let next = import.next();
@@ -153,6 +198,9 @@ impl Worker {
         let trusted = &self.trusted;
         if header.network != trusted.network {
             return Err(Fault::Peer("its offer is of another network".to_owned()));
+        }
+        if header.height <= self.chain.tip().height {
+            return Err(Fault::Peer("its offer is no newer than the tip".to_owned()));
         }
         if header.epoch < trusted.epoch {
             return Err(Fault::Peer(
@@ -181,6 +229,8 @@ impl Worker {
         if let Some(import) = self.import.take() {
             let adopted = self.chain.adopt(import);
             adopted.map_err(|error| cut_short(&error))?;
+            self.has_begun = false;
+            self.heard = self.clock.as_ref().map(|clock| clock()).or(self.heard);
         }
         Ok(self.written())
     }

@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use borsh::BorshDeserialize;
 use jmt::storage::{LeafNode, NibblePath, Node, NodeKey, TreeReader};
@@ -53,6 +54,7 @@ pub(super) struct Disk {
     pub(super) store: Arc<Store>,
     recent: Arc<Recent>,
     nodes: Arc<RecentNodes>,
+    base: Arc<AtomicU64>,
 }
 
 impl Disk {
@@ -61,6 +63,20 @@ impl Disk {
             store,
             recent: Arc::default(),
             nodes: Arc::default(),
+            base: Arc::default(),
+        }
+    }
+
+    /// The state of a version was taken over whole: what is older is part of neither it nor a newer one.
+    pub(super) fn rise(&self, base: Version) {
+        self.base.store(base, Ordering::Release);
+    }
+
+    /// The oldest version whose values are part of the state of this one.
+    fn oldest_of(&self, version: Version) -> Version {
+        match self.base.load(Ordering::Acquire) {
+            base if base <= version => base,
+            _ => 0,
         }
     }
 
@@ -99,7 +115,7 @@ impl Disk {
             return Ok(Some(known));
         }
         let found = self.versioned(version, place)?;
-        let known = found.clone().unwrap_or((0, None));
+        let known = found.clone().unwrap_or((self.oldest_of(version), None));
         self.recent.add(version, *place, known);
         Ok(found)
     }
@@ -111,11 +127,12 @@ impl Disk {
         place: &[u8; 32],
     ) -> Result<Option<Versioned>, StoreError> {
         let key = value_key(version, place);
+        let oldest = self.oldest_of(version);
         self.store
             .first(Column::StateValues, &key, |key, value| {
                 let (at, version) = split_value_key(key)?;
                 let value = value.split_first().map(|(_, value)| value.to_vec());
-                (at == place).then_some((version, value))
+                (at == place && version >= oldest).then_some((version, value))
             })
             .map(Option::flatten)
     }
@@ -154,7 +171,7 @@ impl Disk {
                 break;
             };
             if let Some((old, value)) = self.known(before, place)?
-                && (old, &value) != (0, &None)
+                && (value.is_some() || old > self.oldest_of(before))
             {
                 stale.add(Stale::Value, &value_key(old, place));
             }

@@ -1,5 +1,6 @@
 //! A state that is taken over: in chunks of any length, cut short anywhere, with bad ones between, it is the state or nothing.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use dotkey_proto::ledger::{Action, Certificate, Entry, Header, Subject, name_lea
 use dotkey_registry::ledger::state::Seat;
 use dotkey_registry::ledger::tree::StateTree;
 use dotkey_registry::ledger::{Chain, ChainError, Chunk, Import, VERSIONS_KEPT, rules};
+use dotkey_registry::store::{Column, Store};
 use jmt::mock::MockTreeStore;
 use jmt::{JellyfishMerkleIterator, KeyHash};
 use proptest::prelude::*;
@@ -17,6 +19,7 @@ use super::network::{Network, certify};
 use super::world::{BEGAN, DAY, Person, time};
 
 /// A state with so many names, as a network has it after a block that is far on, and what gives chunks of it.
+#[derive(Clone)]
 pub(crate) struct Source {
     tree: Arc<MockTreeStore>,
     pub(crate) header: Header,
@@ -66,6 +69,12 @@ impl Source {
     }
 
     pub(crate) fn chunk(&self, from: [u8; 32], leaves: usize) -> Chunk {
+        let chunk = self.chunk_at(from, leaves);
+        chunk.expect("something is left")
+    }
+
+    /// Nothing where no leaf is left from a place on.
+    pub(crate) fn chunk_at(&self, from: [u8; 32], leaves: usize) -> Option<Chunk> {
         let all = JellyfishMerkleIterator::new(Arc::clone(&self.tree), HEIGHT, KeyHash(from));
         let leaves: Vec<_> = all
             .expect("it reads")
@@ -75,10 +84,10 @@ impl Source {
                     .expect("it reads")
             })
             .collect();
-        let (last, _) = leaves.last().expect("something is left");
+        let (last, _) = leaves.last()?;
         let proof = StateTree::new(&*self.tree).get_range_proof(KeyHash(*last), HEIGHT);
         let proof = borsh::to_vec(&proof.expect("a proof")).expect("memory");
-        Chunk { leaves, proof }
+        Some(Chunk { leaves, proof })
     }
 
     fn begin(&self, chain: &Chain) -> Import {
@@ -210,17 +219,153 @@ fn a_state_is_adopted_whole_and_once() {
         refused.to_string().contains("chunks are missing"),
         "{refused}"
     );
+    // A block meanwhile: what is taken over goes on, but not by who began before.
+    let mut import = source.begin(&node.chain);
+    import
+        .add(source.chunk(import.next(), 1_000))
+        .expect("it is sound");
     node.block(&[]);
-    let refused = node
-        .chain
-        .import(source.header.clone(), source.certificate.clone())
-        .map(drop);
-    let refused = refused.expect_err("it has blocks");
-    assert!(refused.to_string().contains("has blocks"), "{refused}");
+    let refused = node.chain.adopt(import).expect_err("it has a block");
+    assert!(refused.to_string().contains("meanwhile"), "{refused}");
+    let mut import = source.begin(&node.chain);
+    import
+        .add(source.chunk(import.next(), 1_000))
+        .expect("it is sound");
+    node.chain.adopt(import).expect("it is whole");
+    let again = (source.header.clone(), source.certificate.clone());
+    let refused = node.chain.import(again.0, again.1).map(drop);
+    let refused = refused.expect_err("it has that block");
+    assert!(refused.to_string().contains("already"), "{refused}");
+}
+
+/// What a chain says of two names, one of which only its old state has: `eightlet`, and one of the source's.
+fn told(chain: &Chain) -> [bool; 2] {
+    let names = ["eightlet", "name-1"];
+    names.map(|label| chain.entry(label).expect("it reads").is_some())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_chain_with_blocks_has_its_old_state_or_the_new_one(steps in prop::collection::vec(any_step(), 0..12), after in 0..3_usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut node = Node::new(folder.path());
+        node.take(&Person::new(1), "eightlet");
+        let old = node.chain.tip();
+        let source = Source::new(&node.network, &node.chain, 150);
+        let Node { network, mut chain, .. } = node;
+        let mut import = source.begin(&chain);
+        for step in steps {
+            match step {
+                _ if import.is_whole() => break,
+                Step::Take(leaves) => import.add(source.chunk(import.next(), leaves)).expect("it is sound"),
+                Step::Bad(leaves, change) => {
+                    let mut bad = source.chunk(import.next(), leaves);
+                    let good = bad.clone();
+                    CHANGES[change](&mut bad);
+                    if bad != good {
+                        refuse(&mut import, bad);
+                    }
+                }
+                Step::Restart => {
+                    drop((import, chain));
+                    chain = open(folder.path(), &network).expect("it opens");
+                    import = source.begin(&chain);
+                }
+            }
+            prop_assert_eq!(chain.tip(), old.clone());
+            prop_assert_eq!(told(&chain), [true, false], "the old state, whole");
+            chain.audit(usize::MAX).expect("it is whole");
+        }
+        let is_given_up = after == 0;
+        if is_given_up {
+            drop(import);
+            chain.forget_import().expect("it is removed");
+            prop_assert_eq!(chain.import_begun(), Ok(None));
+        } else {
+            while !import.is_whole() {
+                import.add(source.chunk(import.next(), 50)).expect("it is sound");
+            }
+            chain.adopt(import).expect("it is whole");
+        }
+        if after == 2 {
+            drop(chain);
+            chain = open(folder.path(), &network).expect("it opens");
+        }
+        prop_assert_eq!(told(&chain), [is_given_up, !is_given_up]);
+        let tip = if is_given_up { old } else { source.header.clone() };
+        prop_assert_eq!(chain.tip(), tip);
+        chain.audit(usize::MAX).expect("it is whole");
+    }
+}
+
+/// The keys of values and nodes that lie on the disk below a version.
+fn below(folder: &Path, version: u64) -> usize {
+    let store = Store::open(folder).expect("a store");
+    let mut count = 0;
+    for (column, is_down) in [(Column::StateNodes, false), (Column::StateValues, true)] {
+        let scanned = store.scan(column, &[], |key, _| {
+            let last = key.last_chunk().copied().map_or(0, u64::from_be_bytes);
+            let of = if is_down { u64::MAX - last } else { last };
+            count += usize::from(of < version);
+            ControlFlow::Continue(())
+        });
+        scanned.expect("it reads");
+    }
+    count
+}
+
+#[test]
+fn what_lies_below_the_base_is_found_by_nobody_and_goes_with_the_blocks() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let mut node = Node::new(folders[0].path());
+    let alice = Person::new(1);
+    node.take(&alice, "eightlet");
+    // The other one has the name as well, and is away while it is released.
+    let second = open_second(folders[1].path());
+    follow(&node.chain, &second);
+    let label = "eightlet".to_owned();
+    let release = node.transaction(&alice, Action::Release { label });
+    let header = node.block(&[release]);
+    let certificate = certify(&node.network, &header);
+    take_over(&node.chain, &second, (header, certificate));
+    assert_eq!(second.entry("eightlet"), Ok(None), "it is in the old state");
+    let base = second.base();
+    drop(second);
+    assert!(below(folders[1].path(), base) > 0);
+    let second = open_second(folders[1].path());
+    assert_eq!(second.entry("eightlet"), Ok(None));
+    for number in 0..VERSIONS_KEPT + 8 {
+        // Its account changes too, so that values of both states are replaced.
+        let transactions = match number {
+            3 => vec![node.transaction(
+                &alice,
+                Action::Commit {
+                    commitment: [7; 32],
+                },
+            )],
+            _ => Vec::new(),
+        };
+        let (header, body) = node.propose(&transactions);
+        node.finalise(&header);
+        second.execute(&header, &body).expect("the same state");
+        let certificate = certify(&node.network, &header);
+        let done = second.finalise(&header.digest(), Some(&certificate));
+        done.expect("it is written");
+        assert_eq!(second.entry("eightlet"), Ok(None));
+    }
+    second.audit(usize::MAX).expect("it is whole");
+    drop(second);
+    assert_eq!(below(folders[1].path(), base), 0, "all of it is gone");
 }
 
 fn follow(there: &Chain, here: &Chain) {
     let (header, certificate) = there.offer().expect("it reads").expect("one is certified");
+    take_over(there, here, (header, certificate));
+}
+
+fn take_over(there: &Chain, here: &Chain, (header, certificate): (Header, Certificate)) {
     let mut import = here.import(header.clone(), certificate).expect("it begins");
     while !import.is_whole() {
         let chunk = there.chunk(header.height, import.next());

@@ -14,6 +14,7 @@ mod nat;
 mod neighbours;
 mod published;
 mod several;
+mod twins;
 mod validators;
 
 use std::fs::File;

@@ -137,7 +137,7 @@ impl<'a> Network<'a> {
         found.expect("some nonce has a stamp").encode()
     }
 
-    fn sign(&mut self, node: &Running, action: Action) -> SignedTransaction {
+    pub(super) fn sign(&mut self, node: &Running, action: Action) -> SignedTransaction {
         let subject = Subject::Identity(self.key_id());
         let proof = eventually("it proves", || self.proved(node, &subject));
         let nonce = proof.account().map_or(0, |account| account.nonce);
@@ -218,7 +218,7 @@ impl<'a> Network<'a> {
     }
 }
 
-fn post(node: &Running, transaction: &[u8]) -> (u16, Value) {
+pub(super) fn post(node: &Running, transaction: &[u8]) -> (u16, Value) {
     let sent = agent()
         .post(format!("{}/v1/transactions", node.api()))
         .content_type("application/cbor")

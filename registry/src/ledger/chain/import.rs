@@ -1,19 +1,18 @@
-//! A state that is taken over from other nodes, while the chain stands at its first block.
+//! A state that is taken over from other nodes, while the chain stands at an older block.
 //!
 //! Each chunk is proved against the header before it is written, and is written in one batch with what was taken so far ([`Frontier`]), while the next is
-//! proved: a process that is killed goes on behind the last chunk that was written. The tree's nodes are of the version of that block, so nothing reads them
-//! before the chain's tip is there, and the tip comes in one batch with the last chunk.
-
-use std::ops::ControlFlow;
+//! proved: a process that is killed goes on behind the last chunk that was written. Nodes and values are of the version of that block, so nothing reads them
+//! before the chain's tip is there, and the tip comes in one batch with the last chunk: until then the chain has its old state, and from then on the new one.
 
 use dotkey_proto::cbor::{Reader, Writer};
 use dotkey_proto::ledger::{Certificate, Header, LedgerError};
 use dotkey_proto::limits::BLOCK_BYTES_MAX;
 
 use super::scribe::Scribe;
-use super::{BASE_CELL, Chain, ChainError, TIP_CELL, reads, tip_of};
+use super::snapshot::Offers;
+use super::{BASE_CELL, Chain, ChainError, TIP_CELL, reads, sweep, tip_of};
 use crate::ledger::chunk::Chunk;
-use crate::ledger::disk::{Disk, Write, unreadable, value_write};
+use crate::ledger::disk::{Disk, Write, value_write};
 use crate::ledger::frontier::{Frontier, Grown};
 use crate::ledger::state::{Changes, StateError};
 use crate::store::Column;
@@ -21,11 +20,10 @@ use crate::store::Column;
 /// The cell of [`Column::Node`] that has the block whose state is being taken over, and how far it is.
 const IMPORT_CELL: &[u8] = b"ledger-import";
 
-/// Keys that are looked at between two writes when a state that was cut short is removed.
-const CLEARED_AT_A_TIME: usize = 4096;
-
 /// A state that is being taken over.
 pub struct Import {
+    /// Where the chain stands meanwhile.
+    tip: u64,
     header: Header,
     certificate: Certificate,
     frontier: Frontier,
@@ -45,13 +43,14 @@ impl Chain {
     }
 
     /// Begins to take over the state after a block whose header and certificate were verified, or goes on where that was cut short. What is there of
-    /// another block's is removed.
+    /// another block's is removed. The chain takes no blocks until it is adopted or forgotten.
     ///
     /// # Errors
-    /// A chain that has blocks already, or a store that cannot be read or written.
+    /// A chain that has that block already, or a store that cannot be read or written.
     pub fn import(&self, header: Header, certificate: Certificate) -> Result<Import, ChainError> {
-        if self.tip().height > 0 {
-            let why = "this node has blocks already".to_owned();
+        let tip = self.tip().height;
+        if tip >= header.height {
+            let why = format!("this node has block {tip} already");
             return Err(ChainError::Snapshot(why));
         }
         let disk = self.disk.clone();
@@ -59,14 +58,12 @@ impl Chain {
         let frontier = match begun {
             Some((_, _, frontier)) => frontier,
             None => {
-                // First the cell: without it nobody would go on with what is half removed.
-                disk.write(&[Write::delete(Column::Node, IMPORT_CELL)])?;
-                clear(&disk, Column::StateNodes)?;
-                clear(&disk, Column::StateValues)?;
+                sweep::clear(&disk, tip, IMPORT_CELL)?;
                 Frontier::default()
             }
         };
         Ok(Import {
+            tip,
             header,
             certificate,
             frontier,
@@ -75,12 +72,25 @@ impl Chain {
         })
     }
 
-    /// Makes a state that is whole this chain's: its tip is then the block that the state is of.
+    /// Removes what is there of a state that is taken over no more. Nothing may be taking it over.
     ///
     /// # Errors
-    /// A state that is not whole, a chain that has blocks meanwhile, or a store that cannot be written.
+    /// A store that cannot be read or written.
+    pub fn forget_import(&self) -> Result<(), ChainError> {
+        let begun = self.disk.store.get(Column::Node, IMPORT_CELL)?;
+        match begun {
+            Some(_) => Ok(sweep::clear(&self.disk, self.tip().height, IMPORT_CELL)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a state that is whole this chain's: its tip is then the block that the state is of, and what is older goes with the blocks that come.
+    ///
+    /// # Errors
+    /// A state that is not whole, a chain that took blocks meanwhile, or a store that cannot be written.
     pub fn adopt(&self, import: Import) -> Result<(), ChainError> {
         let Import {
+            tip,
             header,
             certificate,
             frontier,
@@ -92,8 +102,8 @@ impl Chain {
             return Err(ChainError::Snapshot(why));
         }
         let mut inner = self.inner();
-        if inner.tip.header.height > 0 {
-            let why = "this node has blocks already".to_owned();
+        if inner.tip.header.height != tip {
+            let why = "this node took blocks meanwhile".to_owned();
             return Err(ChainError::Snapshot(why));
         }
         let height = header.height.to_be_bytes();
@@ -103,14 +113,18 @@ impl Chain {
             Write::put(Column::Node, TIP_CELL, height),
             Write::put(Column::Node, BASE_CELL, height),
             Write::delete(Column::Node, IMPORT_CELL),
+            sweep::begin(),
         ]);
         scribe.finish()?;
         // On disk when it returns, and with it all that was written before.
         self.disk.write(&end)?;
+        self.disk.rise(header.height);
         self.disk.written(header.height, &Changes::new());
         inner.base = header.height;
         inner.tip = tip_of(&self.disk, header)?;
         inner.executed.clear();
+        inner.offers = Offers::default();
+        inner.is_swept = false;
         let height = inner.tip.header.height;
         drop(inner);
         self.complete_voters()?;
@@ -184,37 +198,4 @@ fn read_cell(disk: &Disk) -> Result<Option<(Header, Certificate, Frontier)>, Cha
         source,
     })?;
     Ok(Some(cell))
-}
-
-/// Removes all but the first block's.
-fn clear(disk: &Disk, column: Column) -> Result<(), StateError> {
-    let mut from = Vec::new();
-    loop {
-        let (mut writes, mut seen, start) = (Vec::new(), 0, from.clone());
-        let visit = |key: &[u8], _: &[u8]| {
-            if !is_of_the_first_block(column, key) {
-                writes.push(Write::delete(column, key));
-            }
-            seen += 1;
-            from = [key, &[0]].concat();
-            match seen < CLEARED_AT_A_TIME {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        };
-        disk.store.scan(column, &start, visit).map_err(unreadable)?;
-        disk.write_later(&writes).map_err(unreadable)?;
-        if seen < CLEARED_AT_A_TIME {
-            return Ok(());
-        }
-    }
-}
-
-/// Both kinds of keys end with the version, that of values counted down.
-fn is_of_the_first_block(column: Column, key: &[u8]) -> bool {
-    let first = match column {
-        Column::StateValues => u64::MAX,
-        _ => 0,
-    };
-    key.ends_with(&first.to_be_bytes())
 }

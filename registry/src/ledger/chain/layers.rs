@@ -49,6 +49,21 @@ impl View for Layers {
     }
 }
 
+/// A state with changes that are not in it yet.
+pub(super) struct Changed<'a> {
+    pub(super) below: &'a Layers,
+    pub(super) changes: &'a Changes,
+}
+
+impl View for Changed<'_> {
+    fn leaf(&self, place: &[u8; 32]) -> Result<Option<Vec<u8>>, StateError> {
+        match self.changes.get(place) {
+            Some(value) => Ok(value.clone()),
+            None => self.below.leaf(place),
+        }
+    }
+}
+
 impl Layers {
     /// A node's bytes by its key.
     pub(super) fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {

@@ -12,6 +12,7 @@ mod layers;
 mod reads;
 mod scribe;
 mod snapshot;
+mod sweep;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use dotkey_proto::time::Timestamp;
 use super::disk::Disk;
 use super::referee::{Judge, Registrar};
 use super::rules::{self, Bench, Context, Fault, Known, Receipt, Session, Setback};
-use super::state::{self, Changes, StateError, View};
+use super::state::{self, Changes};
 use super::update::Update;
 use super::{Charter, Memo};
 use crate::store::{Column, Store};
@@ -34,7 +35,7 @@ use begin::{
     TIP_CELL, block_writes, first_block, read_base, read_tip, tip_of, validator_set,
     validators_digest,
 };
-use layers::{Executed, Layers, Unfinished};
+use layers::{Changed, Executed, Layers, Unfinished};
 use snapshot::Offers;
 use tokio::sync::watch;
 
@@ -71,6 +72,8 @@ struct Inner {
     executed: Unfinished,
     /// The first block whose state was ever here, besides the genesis: those after it can be given to others.
     base: u64,
+    /// Whether nothing lies below the base any more.
+    is_swept: bool,
     offers: Offers,
 }
 
@@ -91,6 +94,8 @@ impl Chain {
         let charter = Charter::of(genesis);
         let disk = Disk::new(store);
         let (first, update, changes) = first_block(&charter, genesis)?;
+        let base = read_base(&disk)?;
+        disk.rise(base);
         let tip = match disk.store.get(Column::Node, TIP_CELL)? {
             Some(cell) => read_tip(&disk, &first, &cell)?,
             None => {
@@ -101,7 +106,7 @@ impl Chain {
             }
         };
         disk.written(tip.header.height, &Changes::new());
-        let base = read_base(&disk)?;
+        sweep::finish(&disk, tip.header.height)?;
         let chain = Self {
             memo: Memo::default(),
             registrar: Registrar { judge },
@@ -113,6 +118,7 @@ impl Chain {
                 tip,
                 executed: BTreeMap::new(),
                 base,
+                is_swept: base == 0,
                 offers: Offers::default(),
             }),
             charter,
@@ -294,6 +300,7 @@ impl Chain {
         inner.offers.pass(block.header.time);
         let window = (height + 1).saturating_sub(VERSIONS_KEPT);
         writes.extend(self.disk.prune(inner.offers.oldest(window))?);
+        writes.extend(inner.sweep(&self.disk, window)?);
         writes.extend(block_writes(
             &block.header,
             certificate,
@@ -447,21 +454,6 @@ pub struct Proposal {
     pub transactions: Bytes,
     /// Those that were not taken, by their digests, and why.
     pub refused: Vec<([u8; 32], super::Refusal)>,
-}
-
-/// A state with changes that are not in it yet.
-struct Changed<'a> {
-    below: &'a Layers,
-    changes: &'a Changes,
-}
-
-impl View for Changed<'_> {
-    fn leaf(&self, place: &[u8; 32]) -> Result<Option<Vec<u8>>, StateError> {
-        match self.changes.get(place) {
-            Some(value) => Ok(value.clone()),
-            None => self.below.leaf(place),
-        }
-    }
 }
 
 fn context_of(header: &Header) -> Context {

@@ -111,7 +111,7 @@ impl LedgerStatus {
             warnings.push(format!("the ledger waits: {why}"));
         } else if self.following.as_ref().is_some_and(|one| one.unserved) {
             warnings.push(
-                "the ledger stands still: no peer has the next block, for all began with a later state; join a node that has more with --join, or start with a new --data folder, which takes a later state over"
+                "the ledger stands still: no peer has the next block, for all began with a later state; it takes one of these over by itself when it is offered: join another node with --join where that lasts"
                     .to_owned(),
             );
         } else if let Some(age) = &self.age_seconds.filter(|age| *age > AGE_SECONDS_MAX)

@@ -2,4 +2,5 @@
 
 mod catching_up;
 mod lies;
+mod states;
 mod world;

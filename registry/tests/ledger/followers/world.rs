@@ -82,6 +82,8 @@ pub(crate) struct World {
     pub(crate) blamed: BTreeMap<Peer, Vec<Offence>>,
     /// Who was asked what, in order.
     pub(crate) asked: Vec<(Peer, Question)>,
+    /// Behind the last chunk of a state that was taken: what is before it is never asked for again.
+    taken: [u8; 32],
 }
 
 impl World {
@@ -103,6 +105,7 @@ impl World {
             numbered: 0,
             blamed: BTreeMap::new(),
             asked: Vec::new(),
+            taken: [0; 32],
         }
     }
 
@@ -184,7 +187,12 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Worked(result) => self.feed(Input::Worked(result)),
+            Event::Worked(result) => {
+                if let Ok(Done::Begun { next, .. } | Done::Taken { next }) = &result {
+                    self.taken = *next;
+                }
+                self.feed(Input::Worked(result));
+            }
             Event::Answered(asked, Answer::After(_, response)) => {
                 // As it comes from the network.
                 let response = Response::decode(&response.encode()).expect("it decodes");
@@ -245,6 +253,9 @@ impl World {
     }
 
     fn ask(&mut self, asked: Asked, to: Peer, question: Question) {
+        if let Question::Chunk { from, .. } = &question {
+            assert!(*from >= self.taken, "it is written already");
+        }
         self.asked.push((to, question.clone()));
         if let Question::Tip { above } = question {
             let until_ms = self.now_ms + TIP_WAIT_MS;

@@ -185,7 +185,7 @@ impl Following {
             tracing::warn!(
                 height,
                 highest,
-                "no peer has the next block of the ledger: all began with a later state. Connect to one that has more, or start with a new data folder"
+                "no peer has the next block of the ledger: all began with a later state, and one of these is taken over when it is offered. Connect to another node where that lasts"
             );
         } else {
             tracing::info!(?stage, height, highest, peers, "the ledger is followed");

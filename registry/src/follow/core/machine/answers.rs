@@ -61,20 +61,16 @@ impl Core {
                     certificate,
                 },
             ) => {
-                self.offers.push((header, certificate, to));
+                // Who is behind has an older one, which is no offence.
+                if self.is_worth(now_ms, header.height) {
+                    self.offers.push((header, certificate, to));
+                }
                 true
             }
             (Question::Chunk { from, .. }, Response::Chunk(Some(chunk))) => {
-                match chunk.leaves.last().filter(|_| chunk.leaves[0].0 >= from) {
-                    Some((last, _)) => {
-                        let more = !chunk.says_it_is_the_last();
-                        self.next_place = more.then(|| after(*last));
-                        self.queue.push_back((Work::Chunk(chunk), Some(to)));
-                        true
-                    }
-                    None => false,
-                }
+                self.ahead.take(from, chunk, to)
             }
+            (Question::Chunk { from, .. }, Response::Chunk(None)) => self.ahead.end(from, to),
             _ => false,
         };
         if !fits {
@@ -195,7 +191,11 @@ impl Core {
                     self.forget_guide(&from);
                     self.blame(now_ms, from, Offence::FalseLedger);
                 }
-                self.again();
+                match self.stage {
+                    // What the others gave of it may still be good.
+                    Stage::Importing { .. } => self.ahead.refused(),
+                    _ => self.again(),
+                }
             }
         }
     }
@@ -219,18 +219,12 @@ impl Core {
                 self.sources.may_hold();
                 self.enter(now_ms, Stage::Importing { height });
             }
-            Done::Taken { next } => self.written_place = next,
+            Done::Taken { next } => {
+                self.written_place = next;
+                if let Some(liar) = self.ahead.verified(next) {
+                    self.blame(now_ms, liar, Offence::FalseLedger);
+                }
+            }
         }
     }
-}
-
-/// The place behind one.
-fn after(mut place: [u8; 32]) -> [u8; 32] {
-    for byte in place.iter_mut().rev() {
-        *byte = byte.wrapping_add(1);
-        if *byte != 0 {
-            break;
-        }
-    }
-    place
 }

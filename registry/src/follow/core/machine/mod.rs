@@ -1,6 +1,8 @@
 //! The machine: what is asked, and what waits to be worked on. What follows from either is in [`answers`].
 
+mod ahead;
 mod answers;
+mod worth;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,15 +13,16 @@ use crate::dht::peer::Peer;
 use crate::follow::core::sources::{Source, Sources};
 use crate::follow::core::{ANSWER_MS_MAX, Action, Asked, Input, TIP_MS_MAX, Work};
 use crate::follow::message::Question;
+use ahead::{Ahead, Place};
 
 /// Answers that wait to be worked on or are: one is fetched while another is written.
 const QUEUE_MAX: usize = 2;
 
-/// A node at its first block that is behind by more takes a state over: executing so many blocks takes a second or a few.
-const BLOCKS_WORTH: u64 = 1024;
-
 /// So long the watched peers have to say what they have before it is decided how to catch up.
 const SETTLE_MS: u64 = 3_000;
+
+/// So long a node that has blocks walks towards a state.
+const WALK_MS_MAX: u64 = 30_000;
 
 /// So long offers are waited for once there is one.
 const OFFERS_MS: u64 = 3_000;
@@ -124,8 +127,12 @@ pub struct Core {
     working: Option<Option<Peer>>,
     /// The next block or place to ask for, after what waits.
     next_block: u64,
-    next_place: Option<[u8; 32]>,
-    written_place: [u8; 32],
+    /// The chunks of the state that is taken over, and how far it is written.
+    ahead: Ahead,
+    written_place: Place,
+    /// Since when nobody has the next block, and when a state may be looked for instead.
+    unserved_since_ms: Option<u64>,
+    state_due_ms: u64,
     offers: Vec<(Header, Certificate, Peer)>,
     /// Who has to show the handovers to its offer.
     guide: Option<Peer>,
@@ -162,14 +169,16 @@ impl Core {
             queue: VecDeque::new(),
             working: None,
             next_block: height + 1,
-            next_place: None,
+            ahead: Ahead::default(),
             written_place: [0; 32],
+            unserved_since_ms: None,
+            state_due_ms: 0,
             offers: Vec::new(),
             guide: None,
             halted: None,
             actions: Vec::new(),
         };
-        if let Some((header, certificate)) = begun.filter(|_| height == 0) {
+        if let Some((header, certificate)) = begun.filter(|(header, _)| header.height > height) {
             core.stage = Stage::Choosing;
             core.queue.push_back((
                 Work::Begin {
@@ -206,9 +215,6 @@ impl Core {
     /// How far it is.
     #[must_use]
     pub fn progress(&self, now_ms: u64) -> Progress {
-        let highest = self.sources.highest(now_ms).max(self.height);
-        let next = self.height + 1;
-        let serves = |source: &Source| source.claim.is_some_and(|(_, after)| after < next);
         let [first, second, ..] = self.written_place;
         let percent = u32::from(u16::from_be_bytes([first, second])) * 100 / (1 << 16);
         let taking_over = matches!(self.stage, Stage::Importing { .. });
@@ -216,10 +222,8 @@ impl Core {
             stage: self.stage,
             percent: taking_over.then_some(percent as u8),
             peers: self.sources.len(),
-            highest,
-            unserved: highest > self.height
-                && self.stage == Stage::Following
-                && !self.sources.any(now_ms, serves),
+            highest: self.sources.highest(now_ms).max(self.height),
+            unserved: self.stage == Stage::Following && self.is_unserved(now_ms),
             halted: self.halted.clone(),
         }
     }
@@ -235,24 +239,28 @@ impl Core {
         self.round += 1;
         self.queue.clear();
         self.next_block = self.height + 1;
-        self.next_place = Some(self.written_place);
+        self.ahead = Ahead::at(self.written_place);
     }
 
     fn decide(&mut self, now_ms: u64) {
         let waited = now_ms.saturating_sub(self.since_ms);
-        match self.stage {
+        let stage = self.stage;
+        match stage {
             Stage::Looking => {
-                let highest = self.sources.highest(now_ms);
                 let settled = waited >= SETTLE_MS || self.sources.have_spoken(now_ms);
-                if highest > self.height && settled {
-                    let far = highest - self.height > BLOCKS_WORTH;
-                    let stage = if far {
-                        Stage::Walking
-                    } else {
-                        Stage::Following
-                    };
-                    self.enter(now_ms, stage);
+                if self.sources.highest(now_ms) > self.height && settled {
+                    match self.is_far(now_ms) {
+                        true => self.look_for_state(now_ms),
+                        false => self.enter(now_ms, Stage::Following),
+                    }
                 }
+            }
+            Stage::Following if self.needs_state(now_ms) => self.look_for_state(now_ms),
+            // Blocks may be had where the way to a state is not.
+            Stage::Walking
+                if self.height > 0 && waited >= WALK_MS_MAX && self.working.is_none() =>
+            {
+                self.enter(now_ms, Stage::Following);
             }
             Stage::Choosing if self.working.is_none() && self.queue.is_empty() => {
                 let waiting = self.in_flight(|question| matches!(question, Question::Offer));
@@ -330,15 +338,16 @@ impl Core {
                     }
                 }
             }
-            Stage::Importing { height } if busy == 0 && waiting < QUEUE_MAX => {
+            Stage::Importing { height } => {
                 let holder = |source: &Source| source.lacks_until_ms <= now_ms;
-                if let Some(from) = self.next_place
+                while let Some(from) = self.ahead.open(&self.places_asked())
                     && let Some(peer) = self.sources.choose(now_ms, holder)
                 {
+                    self.ahead.ask(from);
                     self.send(now_ms, peer, Question::Chunk { height, from });
                 }
             }
-            Stage::Following if busy == 0 && waiting < QUEUE_MAX => {
+            Stage::Following if busy == 0 && waiting < QUEUE_MAX && !self.is_far(now_ms) => {
                 let from = self.next_block;
                 let has = |source: &Source| {
                     let claimed = source.claim;
@@ -350,6 +359,16 @@ impl Core {
             }
             _ => {}
         }
+    }
+
+    /// Where the chunks begin that are asked for.
+    fn places_asked(&self) -> Vec<Place> {
+        let mine = self.pending.values().filter(|one| one.round == self.round);
+        let places = mine.filter_map(|one| match one.question {
+            Question::Chunk { from, .. } => Some(from),
+            _ => None,
+        });
+        places.collect()
     }
 
     fn send(&mut self, now_ms: u64, to: Peer, question: Question) {
@@ -382,9 +401,14 @@ impl Core {
     }
 
     fn hand_out(&mut self) {
-        if self.working.is_none()
-            && let Some((work, from)) = self.queue.pop_front()
-        {
+        if self.working.is_some() {
+            return;
+        }
+        let next = self.queue.pop_front().or_else(|| {
+            let (chunk, from) = self.ahead.hand_out()?;
+            Some((Work::Chunk(chunk), Some(from)))
+        });
+        if let Some((work, from)) = next {
             self.working = Some(from);
             self.actions.push(Action::Work(Box::new(work)));
         }
