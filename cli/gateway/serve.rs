@@ -97,6 +97,7 @@ impl Running {
                 http: plan.http,
                 https,
                 suffixes: plan.suffixes.clone(),
+                traces: plan.traces.clone(),
             },
             sites,
             links,

@@ -5,6 +5,7 @@ mod failover;
 mod operated;
 mod parsed;
 mod servers;
+mod traced;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,9 +29,15 @@ struct World {
 
 impl World {
     fn new(providers: &[(&str, &Server)], policy: &str) -> Self {
+        Self::with(providers, policy, &[])
+    }
+
+    /// One with these variables besides.
+    fn with(providers: &[(&str, &Server)], policy: &str, variables: &[(&str, &str)]) -> Self {
         let place = Place::with_alice();
         let mut command = place.command(&["up", "--ports", "auto", "--json"]);
         command.env("DOTKEY_GATEWAY_PRIVATE_NAMES", "*");
+        command.envs(variables.iter().copied());
         let running = place.started(command, "data");
         let name = place.name_of("alice");
         let world = Self {

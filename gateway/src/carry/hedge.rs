@@ -60,14 +60,14 @@ pub(super) async fn two(
     wish: Wish<'_>,
     tried: &mut Vec<MemberId>,
 ) -> Vec<Tried> {
-    let first = Attempt::new(served, choice);
+    let first = Attempt::new(served, choice, given, false);
     let Some(after) = served.hedge_after() else {
         return vec![one(first, given, Outgoing::Empty, false).await];
     };
     let mut start = |failed: bool| {
         let choice = served.second(wish, tried, failed)?;
         tried.push(choice.member);
-        let second = Attempt::new(served, choice);
+        let second = Attempt::new(served, choice, given, true);
         Some(Box::pin(one(second, given, Outgoing::Empty, true)))
     };
     let mut first = pin!(one(first, given, Outgoing::Empty, false));

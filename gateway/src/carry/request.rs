@@ -1,5 +1,7 @@
 //! A visitor's request, as often as it has to be sent.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Limited};
@@ -8,6 +10,7 @@ use hyper::body::{Body, Incoming};
 use super::body::Outgoing;
 use super::headers::{Arrived, to_provider};
 use super::lines::Open;
+use crate::traces::{Traced, TryTraced};
 use dotkey_proto::zone::{Provider, Scheme};
 
 /// The body of a request that may be sent again is kept while it is at most this long.
@@ -21,6 +24,7 @@ pub struct Given {
     path: Box<str>,
     headers: HeaderMap,
     body: Replay,
+    traced: Option<Arc<Traced>>,
 }
 
 /// A body, and whether it can be sent again.
@@ -39,11 +43,12 @@ impl Given {
     ///
     /// # Errors
     /// The visitor's connection broke while a body was read that has to be kept.
-    pub async fn new(
+    pub(crate) async fn new(
         request: Request<Incoming>,
         path: &str,
         host: &str,
         arrived: &Arrived,
+        traced: Option<Arc<Traced>>,
     ) -> Result<Self, hyper::Error> {
         let (parts, body) = request.into_parts();
         let headers = to_provider(parts.headers, arrived, host);
@@ -53,7 +58,14 @@ impl Given {
             path: path.into(),
             headers,
             body,
+            traced,
         })
+    }
+
+    /// The span of a try, where somebody wants it.
+    pub(super) fn try_at(&self, provider: &Provider, hedge: bool) -> Option<TryTraced> {
+        let traced = self.traced.as_ref()?;
+        Some(traced.try_at(&provider.id, hedge))
     }
 
     /// Whether HTTP calls it safe to send it again after a provider may have acted on it (RFC 9110 section 9.2.2).

@@ -182,7 +182,15 @@ impl Served {
                 two(self, choice, &given, wish, &mut tried).await
             } else {
                 let body = given.take_body();
-                vec![one(Attempt::new(self, choice), &given, body, false).await]
+                vec![
+                    one(
+                        Attempt::new(self, choice, &given, false),
+                        &given,
+                        body,
+                        false,
+                    )
+                    .await,
+                ]
             };
             let last = ended.pop().expect("a try has an end");
             spent

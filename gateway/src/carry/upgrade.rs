@@ -12,7 +12,7 @@ use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
 use super::served::{Served, Spent, TRIES_MAX, Try, Undone};
-use crate::choose::{Choice, Ending, Failure, Wish};
+use crate::choose::{Ending, Failure, Wish};
 
 /// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
 #[must_use]
@@ -50,8 +50,8 @@ impl Served {
         loop {
             let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
-            let mut attempt = Attempt::new(self, choice);
-            let opened = self.open_upgrade(&attempt.choice, &given).await;
+            let mut attempt = Attempt::new(self, choice, &given, false);
+            let opened = self.open_upgrade(&attempt, &given).await;
             let (ending, came_to) = match &opened {
                 Ok(answer) => {
                     let status = answer.status();
@@ -60,6 +60,12 @@ impl Served {
                 Err((failure, why, _)) => (Ending::Failed(*failure), why.clone()),
             };
             attempt.end(ending);
+            if let Some(traced) = &mut attempt.traced {
+                match &opened {
+                    Ok(answer) => traced.answered(answer.status().as_u16()),
+                    Err((failure, why, _)) => traced.failed(failure.word(), why),
+                }
+            }
             spent.tries.push(Try {
                 provider: attempt.choice.provider.id.clone(),
                 took: attempt.took(),
@@ -77,11 +83,11 @@ impl Served {
 
     async fn open_upgrade(
         &self,
-        choice: &Choice,
+        attempt: &Attempt<'_>,
         given: &Given,
     ) -> Result<Response<hyper::body::Incoming>, (Failure, String, bool)> {
         let (limit, first_byte) = self.patience();
-        let lines = self.lines(choice);
+        let lines = self.lines(&attempt.choice);
         let wire = lines.take_over(limit).await;
         let wire = wire.map_err(|error| (error.failure(), error.to_string(), false))?;
         let broken = |error: hyper::Error| (Failure::Broken, error.to_string(), true);
@@ -89,7 +95,10 @@ impl Served {
             .await
             .map_err(broken)?;
         tokio::spawn(connection.with_upgrades());
-        let (method, uri, headers) = given.opening(&choice.provider);
+        let (method, uri, mut headers) = given.opening(&attempt.choice.provider);
+        if let Some(traced) = &attempt.traced {
+            traced.pass_on(&mut headers);
+        }
         let mut request = Request::new(Outgoing::Empty);
         (
             *request.method_mut(),

@@ -17,11 +17,11 @@ use super::metrics::Metrics;
 use super::page::Problem;
 use super::scoped::Place;
 use super::stickiness::Client;
-use super::trace::{Numbers, Trace};
 use crate::carry::{Arrived, Carried, Given, Served, Spent, Undone, upgrade_wanted};
 use crate::choose::{NoProvider, Wish};
 use crate::request::{RequestError, RequestKey, Suffixes};
 use crate::site::{Site, Sites, Target};
+use crate::traces::{Trace, Traced, Traces};
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) links: Arc<dyn Links>,
     pub(super) metrics: Metrics,
     pub(super) log: RwLock<Option<Arc<AccessLog>>>,
-    pub(super) numbers: Numbers,
+    pub(super) traces: Arc<Traces>,
 }
 
 /// Which name a request is for, and what its provider is asked for.
@@ -53,7 +53,8 @@ struct Noted {
     resource: Option<Box<str>>,
     spent: Spent,
     problem: Option<&'static str>,
-    trace: Option<Trace>,
+    trace: Trace,
+    traced: Option<Arc<Traced>>,
 }
 
 /// Answers a request.
@@ -62,7 +63,7 @@ pub(super) async fn handle(
     visitor: Visitor,
     request: Request<Incoming>,
 ) -> Response<Carried> {
-    let mut noted = Noted::new(visitor, &request);
+    let mut noted = Noted::new(visitor, &request, &shared.traces);
     let accept = request.headers().get(ACCEPT).cloned();
     let mut answer = match shared.carry(request, &mut noted).await {
         Ok(answer) => answer,
@@ -79,6 +80,9 @@ pub(super) async fn handle(
         shared
             .metrics
             .answered(status, took, ended.bytes, ended.broken);
+        if let Some(traced) = &noted.traced {
+            traced.answered(status, noted.problem, ended.broken);
+        }
         let log = shared
             .log
             .read()
@@ -135,11 +139,12 @@ impl Shared {
             token: client.token.as_deref(),
             tried: &[],
         };
-        noted.trace = Some(Trace::go_on(request.headers_mut(), &self.numbers));
+        noted.trace.pass_on(request.headers_mut());
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-        let given = Given::new(request, &path, &site.name, &arrived).await;
+        let traced = noted.traced.clone();
+        let given = Given::new(request, &path, &site.name, &arrived, traced).await;
         let given = given.map_err(|_| broken_off())?;
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
@@ -360,7 +365,7 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
 }
 
 impl Noted {
-    fn new(visitor: Visitor, request: &Request<Incoming>) -> Self {
+    fn new(visitor: Visitor, request: &Request<Incoming>, traces: &Arc<Traces>) -> Self {
         let field = request
             .headers()
             .get(http::header::HOST)
@@ -370,8 +375,10 @@ impl Noted {
             .authority()
             .map(http::uri::Authority::as_str)
             .or(field);
+        let at = SystemTime::now();
+        let trace = traces.begin(request.headers());
         Self {
-            at: SystemTime::now(),
+            at,
             begun: Instant::now(),
             visitor,
             method: request.method().clone(),
@@ -382,7 +389,8 @@ impl Noted {
             resource: None,
             spent: Spent::default(),
             problem: None,
-            trace: None,
+            trace,
+            traced: traces.keep(trace, at, request.method()),
         }
     }
 
@@ -415,8 +423,17 @@ impl Noted {
             "took_ms": took.as_secs_f64() * 1000.0,
             "tries": tries.collect::<Vec<_>>(),
             "problem": self.problem,
-            "trace": self.trace.map(|trace| trace.to_string()),
+            "trace": self.trace.to_string(),
         });
         format!("{line}\n")
+    }
+}
+
+/// However a request ends, its span says what it was for.
+impl Drop for Noted {
+    fn drop(&mut self) {
+        if let Some(traced) = &self.traced {
+            traced.is_for(self.name.as_deref(), self.resource.as_deref());
+        }
     }
 }

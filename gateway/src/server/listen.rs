@@ -23,11 +23,11 @@ use super::handle::{Shared, handle};
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
-use super::trace::Numbers;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::request::Suffixes;
 use crate::site::{PrivateNames, Sites};
+use crate::traces::{self, Traces};
 
 /// Connections of visitors that are open at once; who comes then waits to be accepted.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -45,7 +45,12 @@ const STREAMS_MAX: u32 = 128;
 const RESETS_MAX: usize = 20;
 
 /// Requests that are under way when the gateway is drained have so long to end.
-pub(super) const DRAIN_MAX: Duration = Duration::from_secs(4);
+pub(super) const DRAIN_MAX: Duration = Duration::from_millis(3_500);
+
+const _: () = assert!(
+    DRAIN_MAX.as_millis() + traces::DRAIN_MAX.as_millis() < 4_000,
+    "the program gives what is beside its node four seconds to stop"
+);
 
 /// After an error of accepting, such as too many open files: trying at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -59,6 +64,8 @@ pub struct Settings {
     pub https: Option<(SocketAddr, Arc<TlsAcceptor>)>,
     /// The suffixes that it serves.
     pub suffixes: Suffixes,
+    /// Where spans of requests go.
+    pub traces: Option<traces::Settings>,
 }
 
 /// A gateway that runs.
@@ -88,7 +95,7 @@ impl Gateway {
             links,
             metrics: Metrics::default(),
             log: RwLock::new(log.map(Arc::new)),
-            numbers: Numbers::new(),
+            traces: Traces::new(settings.traces),
         });
         let (drain, drained) = watch::channel(false);
         let mut listeners = Vec::new();
@@ -135,6 +142,8 @@ impl Gateway {
         for listener in self.listeners {
             listener.await.ok();
         }
+        // Last, with what those had to tell.
+        self.shared.traces.drain().await;
     }
 
     /// What runs, for who looks after it.
@@ -184,7 +193,10 @@ impl Operated {
             .iter()
             .flat_map(|tls| tls.refusals().counts())
             .collect();
-        self.shared.metrics.write(&self.shared.sites, lost, refused)
+        let spans = self.shared.traces.counted();
+        self.shared
+            .metrics
+            .write(&self.shared.sites, lost, refused, spans)
     }
 
     /// Writes to another log from now on, or to none.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::explain::{for_each_provider, for_each_resource};
 use crate::choose::Explained;
 use crate::site::Sites;
+use crate::traces::Counted;
 
 /// Upper bounds of the histogram of durations, in seconds.
 const BOUNDS: [f64; 12] = [
@@ -55,6 +56,7 @@ impl Metrics {
         sites: &Sites,
         log_lost: u64,
         tls_refused: Vec<(&str, u64)>,
+        spans: Counted,
     ) -> String {
         let mut page = Page::default();
         page.gauge("connections", "Connections of visitors that are open.");
@@ -97,6 +99,15 @@ impl Metrics {
         }
         page.counter("access_log_lost", "Lines that the access log left out.");
         page.line("access_log_lost_total", "", log_lost);
+        page.counter("spans", "Spans of requests, by what became of them.");
+        for (result, count) in [
+            ("sent", spans.sent),
+            ("dropped", spans.dropped),
+            ("failed", spans.failed),
+            ("refused", spans.refused),
+        ] {
+            page.line("spans_total", &format!("{{result=\"{result}\"}}"), count);
+        }
         write_pools(&mut page, sites);
         page.text
     }
@@ -277,7 +288,7 @@ mod tests {
             .build()
             .expect("a resolver");
         let sites = Sites::new(resolver, PrivateNames::default(), None);
-        let page = Metrics::default().write(&sites, 0, Vec::new());
+        let page = Metrics::default().write(&sites, 0, Vec::new(), Counted::default());
         assert_eq!(shown(&page), documented());
     }
 
@@ -292,7 +303,11 @@ mod tests {
         metrics.answered(200, Duration::from_millis(3), 7, false);
         metrics.answered(502, Duration::from_secs(100), 5, true);
         metrics.problem("framing");
-        let page = metrics.write(&sites, 2, vec![("no-name", 3)]);
+        let spans = Counted {
+            dropped: 4,
+            ..Counted::default()
+        };
+        let page = metrics.write(&sites, 2, vec![("no-name", 3)], spans);
         for line in [
             "requests_total{status=\"2xx\"} 1",
             "requests_total{status=\"5xx\"} 1",
@@ -304,6 +319,7 @@ mod tests {
             "problems_total{why=\"framing\"} 1",
             "tls_refused_total{why=\"no-name\"} 3",
             "access_log_lost_total 2",
+            "spans_total{result=\"dropped\"} 4",
         ] {
             assert!(
                 page.contains(&format!("\ndotkey_gateway_{line}\n")),

@@ -15,7 +15,6 @@ mod metrics;
 mod page;
 mod scoped;
 mod stickiness;
-mod trace;
 
 pub use links::{Link, Links, NoLinks};
 pub use listen::{Gateway, Operated, Settings};
