@@ -12,7 +12,7 @@ use dotkey_registry::api::{BesideGateway, Way};
 use dotkey_resolver::Resolver;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 
 use super::Plan;
 use super::reload::Reload;
@@ -158,7 +158,9 @@ impl Running {
             }
         };
         self.tasks.shutdown().await;
+        let operated = self.gateway.operated();
         tokio::join!(self.gateway.drain(), tcp);
+        block_in_place(|| operated.end_log());
     }
 }
 

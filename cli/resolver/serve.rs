@@ -1,10 +1,10 @@
 //! A resolver that runs, beside a node of this process or by itself: what it is put together from, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dotkey_registry::api::Beside;
 use dotkey_registry::node::Node;
+use dotkey_resolver::linelog::END_WAIT;
 use dotkey_resolver::server::{Config, Handed, Listen, ListenError, Server, Service};
 use dotkey_resolver::{Builder, Resolver};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,9 +17,6 @@ use crate::config::Settings;
 use crate::exit::{CliError, Result};
 use crate::limits;
 use crate::node::{RunFile, system};
-
-/// Lines of the query log that wait are written within this; a disk that takes longer loses them.
-const LOG_REST: Duration = Duration::from_secs(1);
 
 /// A resolver that runs.
 pub(crate) struct Running {
@@ -144,7 +141,7 @@ impl Running {
         self.server.stop().await;
         if let Some(log) = &self.service.rules().query_log {
             // It waits for a disk.
-            block_in_place(|| log.end(LOG_REST));
+            block_in_place(|| log.end(END_WAIT));
         }
     }
 }

@@ -25,6 +25,8 @@ pub mod answer;
 #[cfg(feature = "server")]
 pub mod edns;
 #[cfg(feature = "server")]
+pub mod linelog;
+#[cfg(feature = "server")]
 pub mod ordinary;
 #[cfg(feature = "server")]
 pub mod rebinding;

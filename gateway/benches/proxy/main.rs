@@ -3,7 +3,8 @@
 //!
 //! HAProxy, nginx, Caddy and dotkey stand before the same providers on loopback, all at once, and take turns; each figure is the
 //! median of its rounds. Their processor time is the system's count for their processes. `--quick` is for the gate: the cost of
-//! HTTP/1.1 beside HAProxy, and the kill and the freeze. Nothing here fails: the reader of the lines judges.
+//! HTTP/1.1 beside HAProxy, and the kill and the freeze. The words `cost`, `failure`, `slow` and `idle` choose parts of it. Nothing here
+//! fails: the reader of the lines judges.
 
 mod cost;
 mod failure;
@@ -20,6 +21,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
+
+/// What can be measured, in this order.
+const PARTS: [&str; 4] = ["cost", "failure", "slow", "idle"];
 
 /// How often each contender has its turn, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +49,22 @@ fn main() {
             is_quick,
         },
     };
-    cost::show(plan);
-    failure::show(&runtime, plan);
-    if !is_quick {
-        slow::show(&runtime, plan);
-        idle::show(&runtime);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let chosen: Vec<&str> = PARTS
+        .into_iter()
+        .filter(|part| words.iter().any(|word| word == part))
+        .collect();
+    let is_chosen = |part| match chosen.is_empty() {
+        true => !is_quick || part == "cost" || part == "failure",
+        false => chosen.contains(&part),
+    };
+    for part in PARTS.into_iter().filter(|part| is_chosen(part)) {
+        match part {
+            "cost" => cost::show(plan),
+            "failure" => failure::show(&runtime, plan),
+            "slow" => slow::show(&runtime, plan),
+            _ => idle::show(&runtime),
+        }
     }
 }
 

@@ -209,12 +209,13 @@ pub(super) fn ending_of(status: StatusCode) -> Ending {
     }
 }
 
-/// Whether another provider may do better: this one says that it, or who is behind it, is not there.
-pub(super) fn is_worth_another(status: StatusCode) -> bool {
+/// Whether an answer is the visitor's, rather than one that says that the provider, or who is behind it, is not there: then another may
+/// do better.
+pub(super) fn is_done<B>(answer: &Response<B>) -> bool {
     let away = [
         StatusCode::BAD_GATEWAY,
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT,
     ];
-    away.contains(&status)
+    !away.contains(&answer.status())
 }

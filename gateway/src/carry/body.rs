@@ -88,7 +88,7 @@ pub struct Carried {
     line: Option<InUse>,
     deadline: Option<Pin<Box<Sleep>>>,
     bytes: u64,
-    at_end: Vec<AtEnd>,
+    at_end: Option<AtEnd>,
 }
 
 enum Source {
@@ -106,7 +106,7 @@ impl Carried {
             line: None,
             deadline: None,
             bytes: 0,
-            at_end: Vec::new(),
+            at_end: None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Carried {
     }
 
     pub(crate) fn at_end(&mut self, told: AtEnd) {
-        self.at_end.push(told);
+        self.at_end = Some(told);
     }
 
     fn finish(&mut self, whole: bool, broken: bool) {
@@ -133,7 +133,7 @@ impl Carried {
             line.give_back();
         }
         let bytes = self.bytes;
-        for told in self.at_end.drain(..) {
+        if let Some(told) = self.at_end.take() {
             told(Ended {
                 bytes,
                 whole,

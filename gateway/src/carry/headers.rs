@@ -1,44 +1,25 @@
 //! Header fields on their way: what belongs to one connection stays there, and what is said of the visitor is said by us alone.
 
-use core::net::IpAddr;
-
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName,
-    HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 
-/// What a request says of who came and by which way.
-#[derive(Clone, Debug)]
-pub struct Arrived {
-    /// The visitor's address.
-    pub peer: IpAddr,
-    /// Whether it came over TLS.
-    pub secure: bool,
-    /// The host that it asked for.
-    pub host: Box<str>,
-}
+use super::forwarded::{self, Arrived};
 
 /// Headers of a request. More are answered with 431. It is hyper's own bound: up to it a request's head is read without an allocation.
 pub const ARRIVED_HEADERS: usize = 100;
 
 /// RFC 9110 section 7.6.1, and what older software treats so.
-const OF_ONE_CONNECTION: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "http2-settings",
-    "upgrade",
-];
-
-const FORWARDED_BY_US: [&str; 6] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-real-ip",
+static OF_ONE_CONNECTION: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("http2-settings"),
+    UPGRADE,
+    TRANSFER_ENCODING, // Framing is made anew on each side.
 ];
 
 /// How gateways name themselves to each other.
@@ -69,14 +50,17 @@ pub(super) fn leave_connection(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in OF_ONE_CONNECTION {
+    for name in &OF_ONE_CONNECTION {
         headers.remove(name);
     }
-    headers.remove(TRANSFER_ENCODING); // Framing is made anew on each side.
 }
 
 /// The fields of a visitor's request as a provider gets them.
-pub(super) fn to_provider(mut headers: HeaderMap, arrived: &Arrived, host: &str) -> HeaderMap {
+pub(super) fn to_provider(
+    mut headers: HeaderMap,
+    arrived: &Arrived,
+    host: &HeaderValue,
+) -> HeaderMap {
     let trailers = headers
         .get(TE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
@@ -89,34 +73,9 @@ pub(super) fn to_provider(mut headers: HeaderMap, arrived: &Arrived, host: &str)
     headers.remove(CONTENT_LENGTH);
     headers.remove(TRAILER);
     join_cookies(&mut headers);
-    for name in FORWARDED_BY_US {
-        headers.remove(name);
-    }
-    let peer = arrived.peer.to_canonical();
-    let proto = if arrived.secure { "https" } else { "http" };
-    let quoted = match peer {
-        IpAddr::V4(peer) => peer.to_string(),
-        IpAddr::V6(peer) => format!("\"[{peer}]\""),
-    };
-    let forwarded = format!("for={quoted};host=\"{}\";proto={proto}", arrived.host);
-    set(&mut headers, FORWARDED, &forwarded);
-    set(
-        &mut headers,
-        HeaderName::from_static("x-forwarded-for"),
-        &peer.to_string(),
-    );
-    set(
-        &mut headers,
-        HeaderName::from_static("x-forwarded-host"),
-        &arrived.host,
-    );
-    set(
-        &mut headers,
-        HeaderName::from_static("x-forwarded-proto"),
-        proto,
-    );
+    forwarded::say(&mut headers, arrived);
     headers.append(VIA, HeaderValue::from_static("1.1 dotkey"));
-    set(&mut headers, HOST, host);
+    headers.insert(HOST, host.clone());
     headers
 }
 
@@ -135,26 +94,17 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    match HeaderValue::from_str(value) {
-        Ok(value) => {
-            headers.insert(name, value);
-        }
-        Err(_) => {
-            headers.remove(name);
-        }
-    }
-}
-
 /// The fields of a provider's answer as a visitor gets them.
 pub(super) fn to_visitor(headers: &mut HeaderMap) {
     leave_connection(headers);
-    headers.remove(UPGRADE);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::carry::Peer;
 
     fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
         let field = |(name, value): &(&'static str, &str)| {
@@ -168,11 +118,10 @@ mod tests {
 
     fn given(fields: &[(&'static str, &str)], peer: &str) -> Vec<String> {
         let arrived = Arrived {
-            peer: peer.parse().expect("an address"),
-            secure: true,
-            host: "mysite.key".into(),
+            peer: Arc::new(Peer::new(peer.parse().expect("an address"), true)),
+            host: HeaderValue::from_static("mysite.key"),
         };
-        let headers = to_provider(map(fields), &arrived, "mysite.key");
+        let headers = to_provider(map(fields), &arrived, &arrived.host);
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().expect("text"))
         };

@@ -6,41 +6,42 @@ use futures_util::future::{Either, select};
 use http::Response;
 use tokio::time::sleep;
 
-use super::attempt::{Attempt, Failed, is_worth_another};
+use super::attempt::{Attempt, Failed, is_done};
 use super::body::{Carried, Outgoing};
 use super::request::Given;
-use super::served::{Served, Try};
-use crate::choose::{Choice, MemberId, Wish};
+use super::served::{Asked, CameTo, Served, Spent, Try};
+use crate::choose::{Choice, Wish};
 
 /// A provider that has not answered after so many times the hedge's delay counts as one that failed: the budget of retries pays too.
 const LOOKS_FAILED: u32 = 4;
 
 /// A try's end.
-pub(super) struct Tried {
-    pub(super) report: Try,
-    pub(super) result: Result<Response<Carried>, Failed>,
-}
-
-impl Tried {
-    pub(super) fn is_good(&self) -> bool {
-        self.result
-            .as_ref()
-            .is_ok_and(|answer| !is_worth_another(answer.status()))
-    }
-}
+pub(super) type Tried = Result<Response<Carried>, Failed>;
 
 /// Asks the provider of an attempt. That is made before there is anything to wait for: a request that is dropped before it began has
 /// an end as well.
 pub(super) async fn one(
+    attempt: Attempt<'_>,
+    given: &Given,
+    body: Outgoing,
+    hedge: bool,
+    spent: &mut Spent,
+) -> Tried {
+    let (report, tried) = asked(attempt, given, body, hedge).await;
+    spent.tries.push(report);
+    tried
+}
+
+async fn asked(
     mut attempt: Attempt<'_>,
     given: &Given,
     body: Outgoing,
     hedge: bool,
-) -> Tried {
-    let result = attempt.ask(given, body).await;
-    let came_to = match &result {
-        Ok(answer) => format!("status {}", answer.status().as_u16()),
-        Err(failed) => failed.why.clone(),
+) -> (Try, Tried) {
+    let tried = attempt.ask(given, body).await;
+    let came_to = match &tried {
+        Ok(answer) => CameTo::Status(answer.status()),
+        Err(failed) => CameTo::Nothing(failed.failure, failed.why.as_str().into()),
     };
     let report = Try {
         provider: attempt.choice.provider.id.clone(),
@@ -48,55 +49,59 @@ pub(super) async fn one(
         came_to,
         hedge,
     };
-    Tried { report, result }
+    (report, tried)
 }
 
-/// Asks one provider, and when it is slow a second one beside it; when that fails, yet another. The last of what comes back is what
-/// counts; it is the good one, if any is.
+/// Asks one provider, and when it is slow a second one beside it; when that fails, yet another. What comes back is the good one, if any
+/// is.
 pub(super) async fn two(
     served: &Served,
     choice: Choice,
     given: &Given,
     wish: Wish<'_>,
-    tried: &mut Vec<MemberId>,
-) -> Vec<Tried> {
+    tried: &mut Asked,
+    spent: &mut Spent,
+) -> Tried {
     let first = Attempt::new(served, choice, given, false);
     let Some(after) = served.hedge_after() else {
-        return vec![one(first, given, Outgoing::Empty, false).await];
+        return one(first, given, Outgoing::Empty, false, spent).await;
     };
     let mut start = |failed: bool| {
         let choice = served.second(wish, tried, failed)?;
         tried.push(choice.member);
         let second = Attempt::new(served, choice, given, true);
-        Some(Box::pin(one(second, given, Outgoing::Empty, true)))
+        Some(Box::pin(asked(second, given, Outgoing::Empty, true)))
     };
-    let mut first = pin!(one(first, given, Outgoing::Empty, false));
-    let (mut second, mut ended, mut looks) = (None, Vec::new(), 0);
+    let mut first = pin!(asked(first, given, Outgoing::Empty, false));
+    let (mut second, mut looks) = (None, 0);
     loop {
         let Some(beside) = &mut second else {
-            if let Either::Left((last, _)) = select(first.as_mut(), pin!(sleep(after))).await {
-                ended.push(last);
-                return ended;
+            if let Either::Left(((report, last), _)) =
+                select(first.as_mut(), pin!(sleep(after))).await
+            {
+                spent.tries.push(report);
+                return last;
             }
             looks += 1;
             // Until the next look the budget may have grown; and who is silent for so long has as good as failed.
             second = start(looks >= LOOKS_FAILED);
             continue;
         };
-        let (last, is_first) = match select(first.as_mut(), beside).await {
+        let ((report, last), is_first) = match select(first.as_mut(), beside).await {
             Either::Left((last, _)) => (last, true),
             Either::Right((last, _)) => (last, false),
         };
-        let good = last.is_good();
-        ended.push(last);
-        if good {
-            return ended;
+        spent.tries.push(report);
+        if last.as_ref().is_ok_and(is_done) {
+            return last;
         }
         if is_first {
-            if let Some(beside) = second {
-                ended.push(beside.await);
-            }
-            return ended;
+            let Some(beside) = second else {
+                return last;
+            };
+            let (report, last) = beside.await;
+            spent.tries.push(report);
+            return last;
         }
         // The second failed while the first is slow: that is no reason to wait for it.
         second = start(true);

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 
 use super::body::Outgoing;
-use super::headers::{Arrived, to_provider};
+use super::forwarded::Arrived;
+use super::headers::to_provider;
 use super::lines::Open;
 use crate::traces::{Traced, TryTraced};
 use dotkey_proto::zone::{Provider, Scheme};
@@ -21,7 +23,7 @@ const KEPT_BODY_BYTES_MAX: u64 = 64 * 1024;
 pub struct Given {
     method: Method,
     /// What the provider is asked for, below its URL's own path.
-    path: Box<str>,
+    path: PathAndQuery,
     headers: HeaderMap,
     body: Replay,
     traced: Option<Arc<Traced>>,
@@ -45,8 +47,8 @@ impl Given {
     /// The visitor's connection broke while a body was read that has to be kept.
     pub(crate) async fn new(
         request: Request<Incoming>,
-        path: &str,
-        host: &str,
+        path: PathAndQuery,
+        host: &HeaderValue,
         arrived: &Arrived,
         traced: Option<Arc<Traced>>,
     ) -> Result<Self, hyper::Error> {
@@ -55,7 +57,7 @@ impl Given {
         let body = Replay::of(&parts.method, body).await?;
         Ok(Self {
             method: parts.method,
-            path: path.into(),
+            path,
             headers,
             body,
             traced,
@@ -127,7 +129,7 @@ impl Given {
             *request.version_mut() = Version::HTTP_2;
             absolute(provider, request.headers_mut(), path)
         } else {
-            path.parse().unwrap_or_else(|_| Uri::from_static("/"))
+            path.into()
         };
         request
     }
@@ -135,8 +137,7 @@ impl Given {
     /// The parts that a protocol which takes the connection over begins with.
     pub(super) fn opening(&self, provider: &Provider) -> (Method, Uri, HeaderMap) {
         let path = path_at(provider, &self.path);
-        let uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
-        (self.method.clone(), uri, self.headers.clone())
+        (self.method.clone(), path.into(), self.headers.clone())
     }
 
     pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
@@ -145,18 +146,17 @@ impl Given {
 }
 
 /// The path of a provider's URL, then that of the request.
-fn path_at(provider: &Provider, path: &str) -> String {
-    let base = provider
-        .url
-        .parts()
-        .path
-        .unwrap_or("")
-        .trim_end_matches('/');
-    format!("{base}{path}")
+fn path_at(provider: &Provider, path: &PathAndQuery) -> PathAndQuery {
+    let base = provider.url.parts().path.unwrap_or("");
+    match base.trim_end_matches('/') {
+        "" => path.clone(),
+        base => PathAndQuery::try_from(format!("{base}{path}"))
+            .unwrap_or_else(|_| PathAndQuery::from_static("/")),
+    }
 }
 
 /// HTTP/2 names the host in its own field.
-fn absolute(provider: &Provider, headers: &mut HeaderMap, path: String) -> Uri {
+fn absolute(provider: &Provider, headers: &mut HeaderMap, path: PathAndQuery) -> Uri {
     let host = headers.remove(http::header::HOST);
     let host = host
         .as_ref()

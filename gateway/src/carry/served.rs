@@ -1,5 +1,6 @@
 //! A resource that requests are carried to: its pool, its connections, and one request's way through them.
 
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -7,18 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use dotkey_proto::zone::{Pins, Provider, Resource};
-use http::Response;
+use http::{Response, StatusCode};
+use smallvec::SmallVec;
 
-use super::attempt::{Attempt, is_worth_another};
+use super::attempt::{Attempt, is_done};
 use super::body::Carried;
 use super::connect::Way;
 use super::hedge::{one, two};
 use super::lines::Lines;
 use super::request::Given;
-use crate::choose::{Choice, MemberId, NoProvider, Pool, Wish};
+use crate::choose::{Choice, Failure, MemberId, NoProvider, Pool, Wish};
 
 /// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
 pub(super) const TRIES_MAX: usize = 6;
+
+/// Whom one request was given to.
+pub(super) type Asked = SmallVec<[MemberId; TRIES_MAX]>;
 
 /// A resource that requests are carried to.
 pub struct Served {
@@ -36,10 +41,28 @@ pub struct Try {
     pub provider: Box<str>,
     /// How long that took.
     pub took: Duration,
-    /// What it came to, in words.
-    pub came_to: String,
+    /// What it came to.
+    pub came_to: CameTo,
     /// Whether another one was being asked already.
     pub hedge: bool,
+}
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameTo {
+    /// An answer with this status.
+    Status(StatusCode),
+    /// None, and why.
+    Nothing(Failure, Box<str>),
+}
+
+impl fmt::Display for CameTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {}", status.as_u16()),
+            Self::Nothing(_, why) => f.write_str(why),
+        }
+    }
 }
 
 /// What one request was given to.
@@ -174,37 +197,24 @@ impl Served {
     ) -> Result<Response<Carried>, Undone> {
         let whole = self.begin();
         let deadline = whole.map(|whole| Instant::now() + whole);
-        let mut tried = Vec::new();
+        let mut tried = Asked::new();
         loop {
             let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
-            let mut ended = if given.may_be_hedged() {
-                two(self, choice, &given, wish, &mut tried).await
+            let last = if given.may_be_hedged() {
+                two(self, choice, &given, wish, &mut tried, spent).await
             } else {
                 let body = given.take_body();
-                vec![
-                    one(
-                        Attempt::new(self, choice, &given, false),
-                        &given,
-                        body,
-                        false,
-                    )
-                    .await,
-                ]
+                let first = Attempt::new(self, choice, &given, false);
+                one(first, &given, body, false, spent).await
             };
-            let last = ended.pop().expect("a try has an end");
-            spent
-                .tries
-                .extend(ended.into_iter().map(|earlier| earlier.report));
-            let good = last.is_good();
-            spent.tries.push(last.report);
             let may_try = spent.tries.len() < TRIES_MAX;
-            match last.result {
-                Ok(mut answer) if good || !may_try || !self.may_repeat(&given) => {
+            match last {
+                Ok(mut answer) if is_done(&answer) || !may_try || !self.may_repeat(&given) => {
                     answer.body_mut().end_by(deadline);
                     return Ok(answer);
                 }
-                Ok(answer) => debug_assert!(is_worth_another(answer.status())),
+                Ok(_) => {}
                 Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {

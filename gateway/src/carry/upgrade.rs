@@ -11,7 +11,7 @@ use super::attempt::{Attempt, ending_of};
 use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
-use super::served::{Served, Spent, TRIES_MAX, Try, Undone};
+use super::served::{Asked, CameTo, Served, Spent, TRIES_MAX, Try, Undone};
 use crate::choose::{Ending, Failure, Wish};
 
 /// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
@@ -46,7 +46,7 @@ impl Served {
         let headers = given.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);
-        let mut tried = Vec::new();
+        let mut tried = Asked::new();
         loop {
             let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
@@ -55,9 +55,12 @@ impl Served {
             let (ending, came_to) = match &opened {
                 Ok(answer) => {
                     let status = answer.status();
-                    (ending_of(status), format!("status {}", status.as_u16()))
+                    (ending_of(status), CameTo::Status(status))
                 }
-                Err((failure, why, _)) => (Ending::Failed(*failure), why.clone()),
+                Err((failure, why, _)) => {
+                    let nothing = CameTo::Nothing(*failure, why.as_str().into());
+                    (Ending::Failed(*failure), nothing)
+                }
             };
             attempt.end(ending);
             if let Some(traced) = &mut attempt.traced {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use dotkey_proto::zone::Balance;
+use smallvec::SmallVec;
 
 use super::dice::Dice;
 use super::member::Member;
@@ -17,8 +18,8 @@ const EXPLORE_AFTER: Duration = Duration::from_secs(10);
 /// A far provider gets a request when the near one would take this many times as long.
 const SPILL: f64 = 3.0;
 
-/// The candidates of one request, as places in the pool's list. At most as many as a resource has providers.
-pub(super) type Places = Vec<usize>;
+/// The candidates of one request, as places in the pool's list. At most as many as a resource has providers; few have more than this.
+pub(super) type Places = SmallVec<[usize; 8]>;
 
 /// What a pick depends on.
 pub(super) struct Pick<'a> {
@@ -64,7 +65,8 @@ impl Pick<'_> {
         let nearest = places.iter().map(|place| members[*place].distance).min();
         let (near, far): (Places, Places) = places
             .iter()
-            .partition(|place| Some(members[**place].distance) == nearest);
+            .copied()
+            .partition(|place: &usize| Some(members[*place].distance) == nearest);
         let near = self.of_two(members, &near, dice);
         if far.is_empty() {
             return near;

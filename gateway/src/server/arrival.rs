@@ -1,21 +1,23 @@
 //! A visitor's connection: bytes that must move, and what is known of who sends them.
 
-use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use crate::carry::Peer;
 
 /// A visitor that takes nothing for so long is gone, or never meant to read.
 const STALLED: Duration = Duration::from_secs(60);
 
 /// Who is at the other end, and how it came.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Visitor {
-    pub(super) address: SocketAddr,
+    pub(super) peer: Arc<Peer>,
     /// The name of the certificate that it was shown, over TLS.
     pub(super) shown: Option<Box<str>>,
 }

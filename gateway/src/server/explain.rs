@@ -1,5 +1,6 @@
 //! What a gateway does and why, for people and programs: the providers of each name, and the way of one request.
 
+use http::uri::PathAndQuery;
 use serde_json::{Value, json};
 
 use super::handle::{Located, Shared};
@@ -136,7 +137,11 @@ fn why(one: &Explained) -> String {
 }
 
 /// The way that a request for a URL would take: `GET /v1/gateway/route`.
-pub(super) async fn route(shared: &Shared, host: &str, path: &str) -> Result<Value, Problem> {
+pub(super) async fn route(
+    shared: &Shared,
+    host: &str,
+    path: PathAndQuery,
+) -> Result<Value, Problem> {
     let Located {
         site, path, place, ..
     } = shared.locate(host, path).await?;
@@ -153,7 +158,7 @@ pub(super) async fn route(shared: &Shared, host: &str, path: &str) -> Result<Val
     let mut shown = json!({
         "name": site.name,
         "place": place.0,
-        "path": path,
+        "path": path.as_str(),
         "record": {
             "key_id": record.key_id().to_string(),
             "sequence": record.sequence(),
@@ -164,7 +169,7 @@ pub(super) async fn route(shared: &Shared, host: &str, path: &str) -> Result<Val
             "steps": steps.collect::<Vec<Value>>(),
         },
     });
-    let Some(entry) = state.entry(&path) else {
+    let Some(entry) = state.entry(path.as_str()) else {
         shown["resource"] = Value::Null;
         shown["others"] = state
             .entries

@@ -1,27 +1,26 @@
 //! The way of one request, in order. Each step has a file of its own.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
 
 use dotkey_resolver::ResolveError;
 use http::header::{ACCEPT, HeaderValue, LOCATION};
-use http::{Method, Request, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 
 use super::arrival::Visitor;
 use super::guard;
 use super::links::Links;
-use super::log::AccessLog;
+use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
 use super::page::Problem;
 use super::scoped::Place;
 use super::stickiness::Client;
-use crate::carry::{Arrived, Carried, Given, Served, Spent, Undone, upgrade_wanted};
-use crate::choose::{NoProvider, Wish};
+use crate::carry::{Arrived, CameTo, Carried, Given, Served, Spent, Undone, upgrade_wanted};
+use crate::choose::{Failure, NoProvider, Wish};
 use crate::request::{RequestError, RequestKey, Suffixes};
 use crate::site::{Site, Sites, Target};
-use crate::traces::{Trace, Traced, Traces};
+use crate::traces::Traces;
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -36,31 +35,14 @@ pub(super) struct Shared {
 /// Which name a request is for, and what its provider is asked for.
 pub(super) struct Located {
     pub(super) site: Arc<Site>,
-    pub(super) path: String,
+    pub(super) path: PathAndQuery,
     pub(super) place: Place,
-}
-
-/// What is noted of a request when its answer has ended.
-struct Noted {
-    at: SystemTime,
-    begun: Instant,
-    visitor: Visitor,
-    method: Method,
-    host: Box<str>,
-    path: String,
-    version: http::Version,
-    name: Option<Box<str>>,
-    resource: Option<Box<str>>,
-    spent: Spent,
-    problem: Option<&'static str>,
-    trace: Trace,
-    traced: Option<Arc<Traced>>,
 }
 
 /// Answers a request.
 pub(super) async fn handle(
     shared: Arc<Shared>,
-    visitor: Visitor,
+    visitor: Arc<Visitor>,
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request, &shared.traces);
@@ -80,16 +62,19 @@ pub(super) async fn handle(
         shared
             .metrics
             .answered(status, took, ended.bytes, ended.broken);
-        if let Some(traced) = &noted.traced {
-            traced.answered(status, noted.problem, ended.broken);
-        }
+        noted.tell(status, ended.broken);
         let log = shared
             .log
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Some(log) = log {
-            log.write(noted.line(status, took, ended));
+            log.note(Answered {
+                noted,
+                status,
+                took,
+                ended,
+            });
         }
     }));
     answer
@@ -110,30 +95,27 @@ impl Shared {
                 refused.why,
             )
         })?;
-        let host = noted.host.clone();
         // Before the name is resolved: what a name is does not depend on who asks.
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-            .to_owned();
-        let Located { site, path, place } = self.locate(&host, &target).await?;
+        let target = noted.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let host = noted.host.to_str().unwrap_or_default();
+        let Located { site, path, place } = self.locate(host, target).await?;
         noted.name = Some(site.name.clone());
-        if let Some(moved) = slash(&request, &path, &place) {
+        if let Some(moved) = slash(&request, path.as_str(), &place) {
             return Ok(moved);
         }
         let state = site.state();
         let entry = state
-            .entry(&path)
-            .ok_or_else(|| no_resource(&site.name, &path))?;
+            .entry(path.as_str())
+            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
-            peer: noted.visitor.address.ip(),
-            secure: noted.visitor.shown.is_some(),
-            host,
+            peer: noted.visitor.peer.clone(),
+            host: noted.host.clone(),
         };
-        let client = Client::of(served.pool().terms(), request.headers(), arrived.peer);
+        let address = arrived.peer.address();
+        let client = Client::of(served.pool().terms(), request.headers(), address);
         let wish = Wish {
             sticky: client.key.as_deref(),
             token: client.token.as_deref(),
@@ -144,7 +126,7 @@ impl Shared {
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let traced = noted.traced.clone();
-        let given = Given::new(request, &path, &site.name, &arrived, traced).await;
+        let given = Given::new(request, path, &site.host, &arrived, traced).await;
         let given = given.map_err(|_| broken_off())?;
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
@@ -158,30 +140,41 @@ impl Shared {
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         place.apply(answer.headers_mut());
         if let Some(last) = noted.spent.tries.last() {
-            client.remember(&last.provider, arrived.secure, answer.headers_mut());
+            client.remember(
+                &last.provider,
+                arrived.peer.is_secure(),
+                answer.headers_mut(),
+            );
         }
         Ok(answer)
     }
 
     /// Which name a request is for.
-    pub(super) async fn locate(&self, host: &str, target: &str) -> Result<Located, Problem> {
-        let key =
-            RequestKey::read(host, target, &self.suffixes).map_err(|error| bad_key(&error))?;
+    pub(super) async fn locate(
+        &self,
+        host: &str,
+        target: PathAndQuery,
+    ) -> Result<Located, Problem> {
+        let key = RequestKey::read(host, target.as_str(), &self.suffixes)
+            .map_err(|error| bad_key(&error))?;
         let suffix = &self.suffixes.own;
         let (name, path, place) = match key {
-            RequestKey::Name { host } => (host, target.to_owned(), String::new()),
-            RequestKey::Bridge { name } => {
-                (format!("{name}.{suffix}"), target.to_owned(), String::new())
-            }
+            RequestKey::Name { host } => (host, target, String::new()),
+            RequestKey::Bridge { name } => (format!("{name}.{suffix}"), target, String::new()),
             RequestKey::Domain { host } => match self.links.find(&host).await {
-                Some(link) => (link.name.into(), target.to_owned(), String::new()),
+                Some(link) => (link.name.into(), target, String::new()),
                 None => return Err(no_link(&host)),
             },
             RequestKey::Path {
                 scope,
                 namespace,
                 rest,
-            } => self.scoped(host, scope, namespace, rest).await,
+            } => {
+                let (name, path, place) = self.scoped(host, scope, namespace, rest).await;
+                let path = PathAndQuery::try_from(path.as_str())
+                    .map_err(|_| bad_key(&RequestError::BadPath { part: path }))?;
+                (name, path, place)
+            }
         };
         let site = self
             .sites
@@ -340,7 +333,7 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
             let late = spent
                 .tries
                 .iter()
-                .all(|one| one.came_to.starts_with("no answer within"));
+                .all(|one| matches!(one.came_to, CameTo::Nothing(Failure::Silent, _)));
             let status = if late {
                 StatusCode::GATEWAY_TIMEOUT
             } else {
@@ -362,78 +355,4 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
             "The name and its record are fine: {what}. Try again in a moment; `dotkey route explain` shows what the gateway thinks of each provider."
         ),
     )
-}
-
-impl Noted {
-    fn new(visitor: Visitor, request: &Request<Incoming>, traces: &Arc<Traces>) -> Self {
-        let field = request
-            .headers()
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let host = request
-            .uri()
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .or(field);
-        let at = SystemTime::now();
-        let trace = traces.begin(request.headers());
-        Self {
-            at,
-            begun: Instant::now(),
-            visitor,
-            method: request.method().clone(),
-            host: host.unwrap_or_default().into(),
-            path: request.uri().path().to_owned(),
-            version: request.version(),
-            name: None,
-            resource: None,
-            spent: Spent::default(),
-            problem: None,
-            trace,
-            traced: traces.keep(trace, at, request.method()),
-        }
-    }
-
-    fn line(&self, status: u16, took: core::time::Duration, ended: crate::carry::Ended) -> String {
-        let at = self
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let tries = self.spent.tries.iter().map(|one| {
-            json!({
-                "provider": one.provider,
-                "took_ms": one.took.as_secs_f64() * 1000.0,
-                "came_to": one.came_to,
-                "hedge": one.hedge,
-            })
-        });
-        let line = json!({
-            "at": at.as_secs_f64(),
-            "client": self.visitor.address.ip().to_canonical().to_string(),
-            "tls": self.visitor.shown.is_some(),
-            "version": format!("{:?}", self.version),
-            "method": self.method.as_str(),
-            "host": self.host,
-            "path": self.path,
-            "name": self.name,
-            "resource": self.resource,
-            "status": status,
-            "bytes": ended.bytes,
-            "whole": ended.whole,
-            "took_ms": took.as_secs_f64() * 1000.0,
-            "tries": tries.collect::<Vec<_>>(),
-            "problem": self.problem,
-            "trace": self.trace.to_string(),
-        });
-        format!("{line}\n")
-    }
-}
-
-/// However a request ends, its span says what it was for.
-impl Drop for Noted {
-    fn drop(&mut self) {
-        if let Some(traced) = &self.traced {
-            traced.is_for(self.name.as_deref(), self.resource.as_deref());
-        }
-    }
 }

@@ -7,7 +7,8 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dotkey_proto::name::Name;
-use dotkey_resolver::{ResolveError, Resolver};
+use dotkey_resolver::{ResolveError, Resolver, linelog};
+use http::uri::PathAndQuery;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,6 +26,7 @@ use super::log::AccessLog;
 use super::metrics::Metrics;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
+use crate::carry::Peer;
 use crate::request::Suffixes;
 use crate::site::{PrivateNames, Sites};
 use crate::traces::{self, Traces};
@@ -175,6 +177,8 @@ impl Operated {
     /// # Errors
     /// Why there is none, as a sentence.
     pub async fn route(&self, host: &str, path: &str) -> Result<Value, String> {
+        let path = PathAndQuery::try_from(path)
+            .map_err(|error| format!("{path} is no path of a URL: {error}"))?;
         let route = explain::route(&self.shared, host, path).await;
         route.map_err(|problem: page::Problem| format!("{}: {}", problem.title, problem.detail))
     }
@@ -187,7 +191,7 @@ impl Operated {
             .log
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let lost = log.as_ref().map_or(0, |log| log.lost());
+        let logged = log.as_ref().map(|log| log.counts()).unwrap_or_default();
         let refused = self
             .tls
             .iter()
@@ -196,7 +200,7 @@ impl Operated {
         let spans = self.shared.traces.counted();
         self.shared
             .metrics
-            .write(&self.shared.sites, lost, refused, spans)
+            .write(&self.shared.sites, logged, refused, spans)
     }
 
     /// Writes to another log from now on, or to none.
@@ -206,6 +210,19 @@ impl Operated {
             .log
             .write()
             .unwrap_or_else(PoisonError::into_inner) = log.map(Arc::new);
+    }
+
+    /// Writes the lines of the log that wait, for the end of the process. It waits for a disk, up to [`linelog::END_WAIT`].
+    pub fn end_log(&self) {
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(log) = log {
+            log.end(linelog::END_WAIT);
+        }
     }
 
     /// Lets the records of other names lead to private addresses from now on.
@@ -240,18 +257,22 @@ async fn listen(
         tokio::spawn(async move {
             let _permit = permit;
             let _counted = Counted::new(&shared);
-            let mut visitor = Visitor {
-                address,
-                shown: None,
+            let visitor = |shown: Option<&str>| {
+                let peer = Peer::new(address.ip(), shown.is_some());
+                Arc::new(Visitor {
+                    peer: Arc::new(peer),
+                    shown: shown.map(Into::into),
+                })
             };
             let Some(tls) = tls else {
+                let visitor = visitor(None);
                 return serve(shared.clone(), server, watcher, visitor, stream).await;
             };
             let resolver = shared.sites.resolver().clone();
             let ask = |name: Name| answer(resolver.clone(), name);
             // Why it was refused is counted by the acceptor.
             if let Ok(stream) = tls.accept(stream, &ask).await {
-                visitor.shown = stream.get_ref().1.server_name().map(Into::into);
+                let visitor = visitor(stream.get_ref().1.server_name());
                 serve(shared.clone(), server, watcher, visitor, stream).await;
             }
         });
@@ -300,7 +321,7 @@ async fn serve<S>(
     shared: Arc<Shared>,
     server: auto::Builder<TokioExecutor>,
     watcher: hyper_util::server::graceful::Watcher,
-    visitor: Visitor,
+    visitor: Arc<Visitor>,
     stream: S,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

@@ -1,130 +1,137 @@
 //! The access log: for each request a line of JSON. Off unless somebody wants it.
 //!
-//! Answers never wait for it: a line goes to a thread of its own through a queue that is bounded, and where the queue is full the line is left
-//! out and counted.
+//! Here, and nowhere else, addresses of visitors are kept.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::Path;
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread;
+use std::time::{Instant, SystemTime};
 
-/// Lines that wait for the disk: some four megabytes.
-const LINES_MAX: usize = 8192;
+use dotkey_resolver::linelog::{Event, LineLog, time};
+use http::{HeaderValue, Method, Request, Uri};
+use serde_json::{Value, json};
 
-/// For its owner alone: it says who asked what.
-#[cfg(unix)]
-const MODE: u32 = 0o600;
+use super::arrival::Visitor;
+use crate::carry::{Ended, Spent};
+use crate::traces::{Trace, Traced, Traces};
 
-/// A log that is open. It ends, all lines written, with the last that holds it.
+/// An access log that is open.
+pub type AccessLog = LineLog<Answered>;
+
+/// What is noted of a request until its answer has ended.
 #[derive(Debug)]
-pub struct AccessLog {
-    lines: Option<SyncSender<String>>,
-    lost: Arc<AtomicU64>,
-    writer: Option<thread::JoinHandle<()>>,
+pub(super) struct Noted {
+    pub(super) at: SystemTime,
+    pub(super) begun: Instant,
+    pub(super) visitor: Arc<Visitor>,
+    pub(super) method: Method,
+    /// As the visitor wrote it; empty where it named none.
+    pub(super) host: HeaderValue,
+    pub(super) uri: Uri,
+    pub(super) version: http::Version,
+    pub(super) name: Option<Box<str>>,
+    pub(super) resource: Option<Box<str>>,
+    pub(super) spent: Spent,
+    pub(super) problem: Option<&'static str>,
+    pub(super) trace: Trace,
+    /// Until the answer has ended: a span is not to wait for the log.
+    pub(super) traced: Option<Arc<Traced>>,
 }
 
-impl AccessLog {
-    /// Appends to a file, which is made where there is none.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn to_file(path: &Path) -> io::Result<Self> {
-        let mut open = OpenOptions::new();
-        open.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut open, MODE);
-        Self::begin(open.open(path)?)
-    }
-
-    /// Writes to standard output.
-    ///
-    /// # Errors
-    /// There is no thread for it.
-    pub fn to_stdout() -> io::Result<Self> {
-        Self::begin(io::stdout())
-    }
-
-    fn begin(to: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, waiting) = sync_channel(LINES_MAX);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = lost.clone();
-        let writer = thread::Builder::new().name("access-log".to_owned());
-        let writer = writer.spawn(move || write(to, &waiting, &counted))?;
-        Ok(Self {
-            lines: Some(lines),
-            lost,
-            writer: Some(writer),
-        })
-    }
-
-    pub(super) fn write(&self, line: String) {
-        let lines = self.lines.as_ref().expect("open until it is dropped");
-        if lines.try_send(line).is_err() {
-            self.lost.fetch_add(1, Relaxed);
+impl Noted {
+    pub(super) fn new<B>(
+        visitor: Arc<Visitor>,
+        request: &Request<B>,
+        traces: &Arc<Traces>,
+    ) -> Self {
+        let host = match request.uri().authority() {
+            Some(host) => HeaderValue::from_str(host.as_str()).ok(),
+            None => request.headers().get(http::header::HOST).cloned(),
+        };
+        let at = SystemTime::now();
+        let trace = traces.begin(request.headers());
+        Self {
+            at,
+            begun: Instant::now(),
+            visitor,
+            method: request.method().clone(),
+            host: host.unwrap_or_else(|| HeaderValue::from_static("")),
+            uri: request.uri().clone(),
+            version: request.version(),
+            name: None,
+            resource: None,
+            spent: Spent::default(),
+            problem: None,
+            trace,
+            traced: traces.keep(trace, at, request.method()),
         }
     }
 
-    /// Lines that were left out: the queue was full, or the system did not take them.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Relaxed)
+    /// The request's span is whole.
+    pub(super) fn tell(&mut self, status: u16, cut_short: bool) {
+        if let Some(traced) = &self.traced {
+            traced.answered(status, self.problem, cut_short);
+        }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        if let Some(traced) = self.traced.take() {
+            traced.is_for(self.name.as_deref(), self.resource.as_deref());
+        }
     }
 }
 
-impl Drop for AccessLog {
+/// However a request ends, its span says what it was for.
+impl Drop for Noted {
     fn drop(&mut self) {
-        self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            writer.join().ok();
-        }
+        self.let_go();
     }
 }
 
-fn write(mut to: impl Write, waiting: &Receiver<String>, lost: &AtomicU64) {
-    let mut batch = String::new();
-    while let Ok(first) = waiting.recv() {
-        batch.push_str(&first);
-        let mut count = 1;
-        loop {
-            match waiting.try_recv() {
-                Ok(line) if count < LINES_MAX => {
-                    batch.push_str(&line);
-                    count += 1;
-                }
-                Ok(line) => {
-                    batch.push_str(&line);
-                    count += 1;
-                    break;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
-        }
-        if to
-            .write_all(batch.as_bytes())
-            .and_then(|()| to.flush())
-            .is_err()
-        {
-            lost.fetch_add(count as u64, Relaxed);
-        }
-        batch.clear();
-    }
+/// A request whose answer has ended.
+#[derive(Debug)]
+pub struct Answered {
+    pub(super) noted: Noted,
+    pub(super) status: u16,
+    pub(super) took: Duration,
+    pub(super) ended: Ended,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Event for Answered {
+    const THREAD: &'static str = "access-log";
 
-    #[test]
-    fn each_line_is_written_before_the_log_is_gone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("access.log");
-        let log = AccessLog::to_file(&path).expect("opened");
-        (0..1000).for_each(|line| log.write(format!("{line}\n")));
-        assert_eq!(log.lost(), 0);
-        drop(log);
-        let written = std::fs::read_to_string(&path).expect("readable");
-        assert_eq!(written.lines().count(), 1000);
+    fn json(&self) -> Value {
+        let Self {
+            noted,
+            status,
+            took,
+            ended,
+        } = self;
+        let tries = noted.spent.tries.iter().map(|one| {
+            json!({
+                "provider": one.provider,
+                "took_ms": one.took.as_secs_f64() * 1000.0,
+                "came_to": one.came_to.to_string(),
+                "hedge": one.hedge,
+            })
+        });
+        json!({
+            "time": time(noted.at),
+            "client": noted.visitor.peer.address().to_string(),
+            "tls": noted.visitor.shown.is_some(),
+            "version": format!("{:?}", noted.version),
+            "method": noted.method.as_str(),
+            "host": noted.host.to_str().unwrap_or_default(),
+            "path": noted.uri.path(),
+            "name": noted.name,
+            "resource": noted.resource,
+            "status": status,
+            "bytes": ended.bytes,
+            "whole": ended.whole,
+            "took_ms": took.as_secs_f64() * 1000.0,
+            "tries": tries.collect::<Vec<_>>(),
+            "problem": noted.problem,
+            "trace": noted.trace.to_string(),
+        })
     }
 }

@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use dotkey_resolver::linelog::Counts;
+
 use super::explain::{for_each_provider, for_each_resource};
 use crate::choose::Explained;
 use crate::site::Sites;
@@ -54,7 +56,7 @@ impl Metrics {
     pub(super) fn write(
         &self,
         sites: &Sites,
-        log_lost: u64,
+        logged: Counts,
         tls_refused: Vec<(&str, u64)>,
         spans: Counted,
     ) -> String {
@@ -97,8 +99,14 @@ impl Metrics {
         for (why, count) in tls_refused {
             page.line("tls_refused_total", &format!("{{why=\"{why}\"}}"), count);
         }
-        page.counter("access_log_lost", "Lines that the access log left out.");
-        page.line("access_log_lost_total", "", log_lost);
+        page.counter(
+            "access_log_lines",
+            "Lines of the access log since it was opened.",
+        );
+        for (result, count) in logged.by_result() {
+            let labels = format!("{{result=\"{result}\"}}");
+            page.line("access_log_lines_total", &labels, count);
+        }
         page.counter("spans", "Spans of requests, by what became of them.");
         for (result, count) in [
             ("sent", spans.sent),
@@ -288,7 +296,8 @@ mod tests {
             .build()
             .expect("a resolver");
         let sites = Sites::new(resolver, PrivateNames::default(), None);
-        let page = Metrics::default().write(&sites, 0, Vec::new(), Counted::default());
+        let (logged, spans) = (Counts::default(), Counted::default());
+        let page = Metrics::default().write(&sites, logged, Vec::new(), spans);
         assert_eq!(shown(&page), documented());
     }
 
@@ -303,11 +312,15 @@ mod tests {
         metrics.answered(200, Duration::from_millis(3), 7, false);
         metrics.answered(502, Duration::from_secs(100), 5, true);
         metrics.problem("framing");
+        let logged = Counts {
+            dropped: 2,
+            ..Counts::default()
+        };
         let spans = Counted {
             dropped: 4,
             ..Counted::default()
         };
-        let page = metrics.write(&sites, 2, vec![("no-name", 3)], spans);
+        let page = metrics.write(&sites, logged, vec![("no-name", 3)], spans);
         for line in [
             "requests_total{status=\"2xx\"} 1",
             "requests_total{status=\"5xx\"} 1",
@@ -318,7 +331,7 @@ mod tests {
             "answers_cut_short_total 1",
             "problems_total{why=\"framing\"} 1",
             "tls_refused_total{why=\"no-name\"} 3",
-            "access_log_lost_total 2",
+            "access_log_lines_total{result=\"dropped\"} 2",
             "spans_total{result=\"dropped\"} 4",
         ] {
             assert!(

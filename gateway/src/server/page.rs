@@ -61,7 +61,7 @@ impl Problem {
             json!({
                 "provider": one.provider,
                 "took_ms": one.took.as_millis() as u64,
-                "came_to": one.came_to,
+                "came_to": one.came_to.to_string(),
             })
         };
         let tries: Vec<_> = self.tries.iter().map(tried).collect();
@@ -82,7 +82,7 @@ impl Problem {
             format!(
                 "<tr><td>{}</td><td>{}</td><td>{} ms</td></tr>",
                 escaped(&one.provider),
-                escaped(&one.came_to),
+                escaped(&one.came_to.to_string()),
                 one.took.as_millis()
             )
         };
@@ -131,6 +131,8 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
+    use crate::carry::CameTo;
+    use crate::choose::Failure;
 
     #[test]
     fn a_person_gets_a_page_and_a_program_json() {
@@ -143,7 +145,7 @@ mod tests {
         problem.tries.push(Try {
             provider: "a".into(),
             took: Duration::from_millis(7),
-            came_to: "no connection & more".into(),
+            came_to: CameTo::Nothing(Failure::Connect, "no connection & more".into()),
             hedge: false,
         });
         let html = problem.html();

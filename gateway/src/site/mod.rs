@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use dotkey_resolver::{Resolution, ResolveError, Resolver};
+use http::HeaderValue;
 use tokio::sync::Semaphore;
 
 pub use private::PrivateNames;
@@ -40,6 +41,8 @@ const HINT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Site {
     /// The name, in lower case and without a final dot.
     pub name: Box<str>,
+    /// The same as providers are told it.
+    pub host: HeaderValue,
     state: RwLock<Arc<State>>,
     used: AtomicU64,
     began: Instant,
@@ -136,6 +139,7 @@ impl Sites {
     fn enter(self: &Arc<Self>, name: &str, resolution: Resolution) -> Arc<Site> {
         let site = Arc::new(Site {
             name: name.into(),
+            host: HeaderValue::from_bytes(name.as_bytes()).expect("a name that resolves is text"),
             state: RwLock::new(Arc::new(self.state(name, resolution, &[]))),
             used: AtomicU64::new(0),
             began: Instant::now(),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::metrics::{Provenance, Verdict};
 use super::packet::{Kind, Packet};
 use super::query::{Query, Wrong};
-use super::querylog::{Line, QueryLog};
+use super::querylog::{Answered, QueryLog};
 use super::rules::InForce;
 use super::said::{Said, Whence};
 use super::service::{Client, Missing, Service, Written};
@@ -129,7 +129,7 @@ fn note(
         return;
     };
     let verified = answer.and_then(|(_, out)| out.get(3));
-    log.note(Line {
+    log.note(Answered {
         at: SystemTime::now() - took,
         client: arrived.client.address,
         transport: arrived.client.transport,

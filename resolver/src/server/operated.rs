@@ -6,6 +6,7 @@ use dotkey_proto::dns::WireName;
 
 use super::metrics::{CacheLevel, Page, upstreams};
 use super::packet::Kind;
+use super::querylog;
 use super::rules::{Flush, Rules};
 use super::service::Service;
 
@@ -50,7 +51,7 @@ impl Service {
             upstreams::write(&mut page, &upstream.health());
         }
         if let Some(log) = &self.current.get().rules.query_log {
-            log.write(&mut page);
+            querylog::write(log.counts(), &mut page);
         }
         page.end()
     }

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::server::{Counters, QueryLog};
+use crate::linelog::Counts;
+use crate::server::{Counters, querylog};
 use crate::upstream::Health;
 
 #[test]
@@ -92,9 +93,6 @@ fn operators_are_told_of_every_metric_and_of_no_other() {
     let counters = Counters::default();
     counters.limited.fetch_add(1, Ordering::Relaxed);
     counters.crowd_out(1);
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = QueryLog::to_file(&folder.path().join("log")).expect("it opens");
-    log.count_one_of_each();
     let mut page = Page::default();
     let crowded = CacheLevel {
         evicted: 1,
@@ -102,7 +100,12 @@ fn operators_are_told_of_every_metric_and_of_no_other() {
     };
     metrics.write(&mut page, [crowded; 2]);
     counters.write(&mut page);
-    log.write(&mut page);
+    let lines = Counts {
+        written: 1,
+        dropped: 1,
+        failed: 1,
+    };
+    querylog::write(lines, &mut page);
     let upstream = Health {
         suffix: ".".to_owned(),
         address: "192.0.2.53".parse().expect("an address"),
