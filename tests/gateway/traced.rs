@@ -73,7 +73,11 @@ fn a_collector_of_opentelemetry_takes_what_is_told() {
     let mut servers: Vec<Server> = [Kind::Nginx, Kind::Caddy].map(Server::start).into();
     let providers = [("gone", &servers[0]), ("there", &servers[1])];
     let variables = [("DOTKEY_GATEWAY_TRACES", &*collector.url)];
-    let world = World::with(&providers, "balance = \"round-robin\"", &variables);
+    let world = World::with(
+        &providers,
+        "policy = { balance = \"round-robin\" }",
+        &variables,
+    );
     drop(servers.remove(0));
     // Until one try has failed: of two requests in turn the first or the second.
     let mut spans = Vec::new();

@@ -41,7 +41,7 @@ async fn a_request_and_each_try_is_a_span() {
     let collector = Collector::start(&[]).await;
     let zone = zone(
         &[("gone", &gone), ("there", &there)],
-        "balance = \"round-robin\"",
+        "policy = { balance = \"round-robin\" }",
     );
     let world = World::traced(&zone, collector.settings(Ratio::NONE)).await;
     gone.kill().await;
@@ -144,7 +144,7 @@ async fn a_hedge_and_who_was_too_slow_for_it_are_told() {
     let collector = Collector::start(&[]).await;
     let zone = zone(
         &[("slow", &slow), ("quick", &quick)],
-        "balance = \"round-robin\"",
+        "policy = { balance = \"round-robin\" }",
     );
     let world = World::traced(&zone, collector.settings(Ratio::ALL)).await;
     while slow.asked() == 0 {
