@@ -54,7 +54,11 @@ impl Plan {
             traces: traces(set.traces.as_deref(), set.traces_ratio.as_deref())?,
             certificates: certificates.map(|text| pair(text)).collect::<Result<_>>()?,
             tcp: tcp
-                .map(|text| listener(text, region, set.private_names.as_deref()))
+                .map(|text| {
+                    let mut config = listener(text, region, set.private_names.as_deref())?;
+                    config.epochs = Some(settings.data.join("epochs"));
+                    Ok(config)
+                })
                 .collect::<Result<_>>()?,
         })
     }
@@ -144,6 +148,7 @@ fn listener(text: &str, region: Option<&str>, private: Option<&[String]>) -> Res
         way,
         region: region.map(str::to_owned),
         private_names: PrivateNames::new(private),
+        epochs: None,
         bounds: tcp::Bounds::default(),
     })
 }

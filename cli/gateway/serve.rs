@@ -39,6 +39,14 @@ struct Logged;
 
 impl tcp::Observer for Logged {
     fn notice(&self, event: &tcp::Event) {
+        if let tcp::Event::EpochsNotKept { name, reason } = event {
+            tracing::warn!(
+                name,
+                reason,
+                "the epochs of a shard set cannot be kept: make room for `epochs` in the data folder and let this program write there, or a restart may believe an older record"
+            );
+            return;
+        }
         tracing::info!(?event, "a TCP listener of the gateway");
     }
 }
@@ -109,11 +117,15 @@ impl Running {
             let started =
                 tcp::Listener::start(config.clone(), resolver.clone(), Arc::new(Logged)).await;
             listeners.push(started.map_err(|error| {
-                CliError::failed(
-                    "gateway",
-                    error.to_string(),
-                    "correct `tcp` under [gateway]; `docs/cli.md` has every setting",
-                )
+                let next = match error {
+                    tcp::StartError::Address { .. } => {
+                        "correct `tcp` under [gateway]; `docs/cli.md` has every setting"
+                    }
+                    tcp::StartError::Epochs(_) => {
+                        "`docs/architecture/shards.md` says what epochs are for"
+                    }
+                };
+                CliError::failed("gateway", error.to_string(), next)
             })?);
         }
         let hangup = signal(SignalKind::hangup());

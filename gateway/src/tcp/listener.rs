@@ -16,6 +16,7 @@ use super::config::{Bounds, Config, Way};
 use super::counters::{Counters, Snapshot, count};
 use super::events::{Event, Observer};
 use super::seats::{Seat, Seats};
+use super::shards::kept::KeptError;
 use super::shards::{Shards, postgres, redis};
 use super::sni;
 use super::standing::Standings;
@@ -37,12 +38,18 @@ pub struct Listener {
 
 /// Why a listener does not start.
 #[derive(Debug, thiserror::Error)]
-#[error("{address} cannot be listened at: {error}; free it, or give another address")]
-pub struct StartError {
-    /// Which address.
-    pub address: SocketAddr,
-    /// What the system says.
-    pub error: io::Error,
+pub enum StartError {
+    /// Its address cannot be had.
+    #[error("{address} cannot be listened at: {error}; free it, or give another address")]
+    Address {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Which primaries were replaced before cannot be read.
+    #[error(transparent)]
+    Epochs(#[from] KeptError),
 }
 
 /// What all connections of a listener share.
@@ -78,14 +85,14 @@ impl Listener {
     /// Listens, and serves from now on. Runs on the runtime that it is called in.
     ///
     /// # Errors
-    /// The address cannot be had.
+    /// The address cannot be had, or the epochs that were kept cannot be read.
     pub async fn start(
         config: Config,
         resolver: Resolver,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
         dotkey_resolver::tls::install_provider();
-        let wrong = |error| StartError {
+        let wrong = |error| StartError::Address {
             address: config.address,
             error,
         };
@@ -106,12 +113,12 @@ impl Listener {
         let (service, following) = match &shared.config.way {
             Way::Sni => (Service::Sni, None),
             Way::Postgres { name } => {
-                let (shards, following) = Shards::follow(&shared, name);
+                let (shards, following) = Shards::follow(&shared, name)?;
                 let service = postgres::Service::new(shards);
                 (Service::Postgres(Arc::new(service)), Some(following))
             }
             Way::Redis { name } => {
-                let (shards, following) = Shards::follow(&shared, name);
+                let (shards, following) = Shards::follow(&shared, name)?;
                 (Service::Redis(Arc::new(shards)), Some(following))
             }
         };

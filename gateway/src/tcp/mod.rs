@@ -23,3 +23,4 @@ pub use config::{Bounds, Config, Way};
 pub use counters::Snapshot;
 pub use events::{Event, Observer};
 pub use listener::{Listener, StartError};
+pub use shards::kept::KeptError;
