@@ -1,6 +1,7 @@
 //! `dotkey`: the one program. This folder owns its arguments, its configuration, its output, the key store, and the life of a node; what names,
 //! records and zones mean belongs to the libraries that it plugs together.
 
+mod alone;
 mod args;
 mod client;
 mod commands;

@@ -8,7 +8,7 @@ use dotkey_gateway::authority::{
 use dotkey_gateway::server::{Gateway, Links, Operated, Settings as GatewaySettings};
 use dotkey_gateway::site::{PrivateNames, Sites};
 use dotkey_gateway::tcp;
-use dotkey_registry::api::{BesideGateway, Way};
+use dotkey_registry::api::{Beside, BesideGateway, Way};
 use dotkey_resolver::Resolver;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,11 +51,21 @@ impl tcp::Observer for Logged {
     }
 }
 
-impl BesideGateway for Looked {
+impl Beside for Looked {
+    fn word(&self) -> &'static str {
+        "gateway"
+    }
+
     fn metrics(&self) -> String {
         self.0.metrics()
     }
 
+    fn reasons(&self) -> Vec<String> {
+        self.0.reasons()
+    }
+}
+
+impl BesideGateway for Looked {
     fn providers(&self, name: Option<&str>) -> Value {
         self.0.providers(name)
     }

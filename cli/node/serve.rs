@@ -247,7 +247,7 @@ impl Running {
         let mut config = ApiConfig::new(now);
         config.token = Some(token);
         config.hosts.clone_from(&plan.hosts);
-        config.beside = resolver.as_ref().map(resolver::Running::operated);
+        config.resolver = resolver.as_ref().map(resolver::Running::operated);
         config.gateway = gateway.as_ref().map(gateway::Running::operated);
         let server = api::serve(listener, node.clone(), config)
             .map_err(|error| failures::system("the API does not serve", &error))?;

@@ -1,29 +1,20 @@
 //! `dotkey resolver`: a resolver without a node, which asks those that it was told of and believes none.
 
-use std::time::Duration;
-
-use dotkey_registry::api::{self, ApiConfig, Token};
+use dotkey_registry::api;
 use dotkey_resolver::Resolver;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::runtime::Builder as RuntimeBuilder;
 
-use super::plan::Api;
 use super::{Plan, Running};
-use crate::args::{ResolverRunArgs, TrustArgs};
-use crate::client::{LightClient, NodeClient, genesis_of};
-use crate::commands::now;
+use crate::alone::{self, Api, Ledger};
+use crate::args::ResolverRunArgs;
+use crate::client::NodeClient;
 use crate::config::Settings;
 use crate::exit::Result;
-use crate::files;
 use crate::node::{
-    Activated, Placed, Role, RunFile, Stop, api_port, listener as handed_over, log_begin, no_token,
-    system, tell,
+    Activated, Placed, Role, RunFile, Stop, listener as handed_over, log_begin, system, tell,
 };
 use crate::output::{Answer, Output};
-
-/// What still runs when the resolver has stopped is left behind after this.
-const STOP_REST: Duration = Duration::from_millis(500);
 
 /// Runs a resolver by itself until SIGTERM or SIGINT.
 pub(crate) fn serve(
@@ -35,16 +26,7 @@ pub(crate) fn serve(
     let activated = Activated::take()?;
     let plan = Plan::new(args, settings)?;
     log_begin(args.log.as_ref(), args.log_format, settings)?;
-    files::check_folder(&settings.data)?;
-    files::make_private_folder(&settings.data)?;
-    let runtime = RuntimeBuilder::new_multi_thread()
-        .thread_name("dotkey")
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| system("no thread can be made", &error))?;
-    let ended = runtime.block_on(run(&plan, activated, settings, output));
-    runtime.shutdown_timeout(STOP_REST);
-    ended.map(|()| Answer::said())
+    alone::run(settings, run(&plan, activated, settings, output)).map(|()| Answer::said())
 }
 
 async fn run(
@@ -54,13 +36,8 @@ async fn run(
     output: &Output,
 ) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| system("no signal is heard", &error))?;
-    let mut light = light(&plan.args, settings)?;
-    let mut builder = Resolver::builder();
-    if let Some(light) = &light {
-        builder = builder
-            .genesis(light.genesis().clone())
-            .trusted(light.trusted().clone());
-    }
+    let mut ledger = Ledger::open(plan.args.network.as_deref(), settings)?;
+    let mut builder = ledger.tell(Resolver::builder());
     for node in nodes(plan, settings)? {
         builder = builder.node(&node);
     }
@@ -84,15 +61,12 @@ async fn run(
     tell("STOPPING=1");
     // Nobody is sent here any more.
     drop(placed);
-    let learned = running.resolver.light();
+    let resolver = running.resolver.clone();
     if let Some(api) = api {
         api.stop().await;
     }
     running.stop().await;
-    // What is not written down is walked again.
-    if let (Some(light), Some(learned)) = (&mut light, learned) {
-        light.learn(learned);
-    }
+    ledger.learn(&resolver);
     Ok(())
 }
 
@@ -104,27 +78,15 @@ async fn listener(
     if let Some(handed) = handed {
         return handed_over(handed).map(Some);
     }
-    let Some(Api {
-        address,
-        or_another,
-    }) = api
-    else {
-        return Ok(None);
-    };
-    let bound = match TcpListener::bind(address).await {
-        Err(error) if or_another && error.kind() == std::io::ErrorKind::AddrInUse => {
-            TcpListener::bind((address.ip(), 0)).await
-        }
-        bound => bound,
-    };
-    bound.map(Some).map_err(|error| api_port(address, &error))
+    match api {
+        Some(api) => api.listen().await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn serve_api(listener: TcpListener, running: &Running, settings: &Settings) -> Result<api::Server> {
-    let mut config = ApiConfig::new(now);
-    config.token = Some(Token::load_or_make(&settings.data).map_err(|error| no_token(&error))?);
-    config.hosts = settings.node.hosts.clone().unwrap_or_default();
-    let served = api::serve_beside(listener, &running.operated(), config);
+    let config = alone::api_config(settings)?;
+    let served = api::serve_resolver(listener, &running.operated(), config);
     served.map_err(|error| system("the API does not serve", &error))
 }
 
@@ -138,16 +100,6 @@ fn place(run: &RunFile, settings: &Settings) -> Result<Vec<Placed>> {
         placed.push(run.write(&path)?);
     }
     Ok(placed)
-}
-
-/// What is known of the ledger that decides about names; nothing where the data folder follows none, and then names that are keys
-/// are resolved alone.
-fn light(args: &ResolverRunArgs, settings: &Settings) -> Result<Option<LightClient>> {
-    let genesis = match genesis_of(&settings.data, args.network.as_deref()) {
-        Err(error) if error.code == "no-network" => return Ok(None),
-        genesis => genesis?,
-    };
-    LightClient::open(&settings.data, genesis, &TrustArgs::default(), now()).map(Some)
 }
 
 /// Those that were named, else the one that commands ask.

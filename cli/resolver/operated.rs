@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dotkey_proto::dns::WireName;
-use dotkey_registry::api::Beside;
+use dotkey_registry::api::{Beside, BesideResolver};
 use dotkey_resolver::server::{KeptAnswer, Listen, Service, Size, rcode_word};
 use serde_json::{Value, json};
 
@@ -20,6 +20,10 @@ pub(super) struct Operated {
 }
 
 impl Beside for Operated {
+    fn word(&self) -> &'static str {
+        "resolver"
+    }
+
     fn metrics(&self) -> String {
         self.service.metrics()
     }
@@ -27,7 +31,9 @@ impl Beside for Operated {
     fn reasons(&self) -> Vec<String> {
         self.service.reasons()
     }
+}
 
+impl BesideResolver for Operated {
     fn status(&self) -> Value {
         let Listen {
             dns, dot, doq, doh, ..

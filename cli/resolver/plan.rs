@@ -12,24 +12,16 @@ use dotkey_resolver::server::{Access, Listen, Prefix, QueryLog, Rules};
 use dotkey_resolver::transport::Transport;
 
 use super::ordinary;
+use crate::alone::Api;
 use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
-use crate::node::API_PORT;
 
 /// Where the gateway listens for HTTPS unless told otherwise.
 const GATEWAY_PORT: u16 = 8443;
 
 /// More sockets than this on one port spread no further.
 const UDP_SOCKETS_MAX: usize = 16;
-
-/// The API of a resolver by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Api {
-    pub(super) address: SocketAddr,
-    /// Nobody asked for this port: where it is taken, as by a node's API, another one is as good.
-    pub(super) or_another: bool,
-}
 
 /// Where the query log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +86,10 @@ impl Plan {
         let upstream = several(&args.upstream, set.upstream.as_ref());
         Ok(Self {
             args: args.clone(),
-            api: api(args.api.as_ref().or(set.api.as_ref()), ports)?,
+            api: Api::read(
+                args.api.as_ref().or(set.api.as_ref()).map(String::as_str),
+                ports,
+            )?,
             listen,
             nodes: several(&args.nodes, set.nodes.as_ref()),
             via: via(set.resources.as_deref())?,
@@ -154,24 +149,6 @@ fn open(to: &LogTo) -> Result<Arc<QueryLog>> {
             "name a file that this program may write with `query_log` under [resolver], or leave it out",
         )
     })
-}
-
-/// Where the API of a resolver by itself listens; nowhere where the setting is `off`.
-fn api(given: Option<&String>, ports: Ports) -> Result<Option<Api>> {
-    let address = match (given.map(String::as_str), ports) {
-        (Some("off"), _) => return Ok(None),
-        (Some(text), _) => text.parse().map_err(|_| {
-            let why = "it is written as 127.0.0.1:5380 or [::1]:5380, or `off`";
-            bad("api", text, why)
-        })?,
-        (None, Ports::Default) => SocketAddr::from(([127, 0, 0, 1], API_PORT)),
-        (None, Ports::Auto) => SocketAddr::from(([127, 0, 0, 1], 0)),
-    };
-    let or_another = given.is_none();
-    Ok(Some(Api {
-        address,
-        or_another,
-    }))
 }
 
 /// Where one transport listens; nowhere where the setting is `off`.

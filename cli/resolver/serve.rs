@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dotkey_registry::api::Beside;
+use dotkey_registry::api::BesideResolver;
 use dotkey_registry::node::Node;
 use dotkey_resolver::linelog::END_WAIT;
 use dotkey_resolver::server::{Config, Handed, Listen, ListenError, Server, Service};
@@ -25,7 +25,7 @@ pub(crate) struct Running {
     tasks: JoinSet<()>,
     pub(super) resolver: Resolver,
     service: Arc<Service>,
-    operated: Arc<dyn Beside>,
+    operated: Arc<dyn BesideResolver>,
 }
 
 impl Running {
@@ -119,7 +119,7 @@ impl Running {
     }
 
     /// For the API.
-    pub(crate) fn operated(&self) -> Arc<dyn Beside> {
+    pub(crate) fn operated(&self) -> Arc<dyn BesideResolver> {
         Arc::clone(&self.operated)
     }
 

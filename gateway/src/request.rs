@@ -20,10 +20,10 @@ pub enum RequestKey {
     Path {
         /// `scope`.
         scope: String,
-        /// `namespace`; none in `/@scope`, which is the scope's own site.
-        namespace: Option<String>,
-        /// What the provider is asked for: `/rest`.
-        rest: String,
+        /// What the scope's own site is asked for: all that stands behind it, `/namespace/rest`.
+        inside: String,
+        /// `namespace`, and what its provider is asked for: `/rest`. None where nothing that can be a label comes next.
+        namespace: Option<(String, String)>,
     },
     /// `Host: mysite.key.example.net`, a bridge for visitors without dotkey.
     Bridge {
@@ -156,28 +156,26 @@ fn scoped_path(path: &str) -> Result<RequestKey, RequestError> {
     let at = |text: &str| text.find(['/', '?']).unwrap_or(text.len());
     let (scope, after) = path.split_at(at(path));
     let scope = part(scope)?;
-    let inside = after.strip_prefix('/').unwrap_or("");
-    let (namespace, rest) = inside.split_at(at(inside));
-    if namespace.is_empty() {
-        let rest = if after.starts_with('/') {
-            after.to_owned()
-        } else {
-            format!("/{after}")
-        };
-        return Ok(RequestKey::Path {
-            scope,
-            namespace: None,
-            rest,
-        });
+    let inside = match after {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    let below = &inside[1..];
+    let (namespace, rest) = below.split_at(at(below));
+    if [".", ".."].contains(&namespace) {
+        let part = namespace.to_owned();
+        return Err(RequestError::BadPath { part });
     }
+    // What cannot be a label is a path of the scope's own site.
+    let namespace = part(namespace).ok().map(|namespace| {
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        (namespace, format!("{slash}{rest}"))
+    });
     Ok(RequestKey::Path {
         scope,
-        namespace: Some(part(namespace)?),
-        rest: if rest.starts_with('/') {
-            rest.to_owned()
-        } else {
-            format!("/{rest}")
-        },
+        inside,
+        namespace,
     })
 }
 
@@ -210,10 +208,11 @@ mod tests {
             Ok(RequestKey::Domain { host }) => format!("domain {host}"),
             Ok(RequestKey::Path {
                 scope,
+                inside,
                 namespace,
-                rest,
             }) => {
-                format!("path {scope} {} {rest}", namespace.unwrap_or_default())
+                let (namespace, rest) = namespace.unwrap_or((String::new(), inside));
+                format!("path {scope} {namespace} {rest}")
             }
             Err(error) => format!("error {error}"),
         };
@@ -249,6 +248,12 @@ mod tests {
         check("x.example", "/@alice", "path alice  /");
         check("x.example", "/@alice/", "path alice  /");
         check("x.example", "/@alice?c=d", "path alice  /?c=d");
+        check("x.example", "/@alice//a", "path alice  //a");
+        check(
+            "x.example",
+            "/@alice/index.html?a/b",
+            "path alice  /index.html?a/b",
+        );
         check("x.example", "/a/@alice/shop", "domain x.example");
     }
 

@@ -185,6 +185,21 @@ impl Resolution {
         found
     }
 
+    /// Whether the name has one below it that leads somewhere: a label with resources, an alias, or an owner of its own.
+    #[must_use]
+    pub fn has_below(&self, label: &str) -> bool {
+        let length = [label.len() as u8];
+        let owner = [&length, label.as_bytes(), self.owner.as_wire()].concat();
+        let Ok(owner) = Owner::from_wire(&owner) else {
+            return false;
+        };
+        match self.zone().lookup(owner.as_wire(), RESOURCES) {
+            Outcome::NoData { resources, .. } => !resources.is_empty(),
+            Outcome::NoName { .. } | Outcome::TooLong { .. } => false,
+            _ => true,
+        }
+    }
+
     /// The resource that a request for `path` is for: the one with the longest prefix of it.
     #[must_use]
     pub fn resource(&self, path: &str) -> Option<&Resource> {

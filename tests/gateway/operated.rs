@@ -71,7 +71,10 @@ fn a_gateway_by_itself_asks_a_node_and_reads_its_configuration_again() {
     );
     let (status, body) = answer(address, head.as_bytes());
     assert_eq!(status, 502, "{body}");
-    assert!(body.contains("127.0.0.1 is not a public address"), "{body}");
+    assert!(
+        body.contains("`127.0.0.1` leads to no public address"),
+        "{body}"
+    );
     let log = place.path("access.log").display().to_string();
     let name = &world.name;
     place.write(

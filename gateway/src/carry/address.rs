@@ -23,13 +23,14 @@ pub enum AddressError {
         /// What the look-up said.
         reason: String,
     },
-    /// It leads to where a foreign record must not lead.
+    /// It leads nowhere, or to where a foreign record must not lead. Which of the two, and where, is not for visitors: a record could ask
+    /// for any name in the operator's network.
     #[error(
-        "{address} is not a public address; list the name in `gateway.private_names` if its record may lead there"
+        "`{host}` leads to no public address; list the name in `gateway.private_names` if its record may lead to others"
     )]
-    Private {
-        /// Where it leads.
-        address: IpAddr,
+    NotPublic {
+        /// The host, as the record has it.
+        host: String,
     },
 }
 
@@ -95,9 +96,12 @@ pub async fn addresses(url: &Url, may_be_private: bool) -> Result<Vec<SocketAddr
         Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
         Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
         Host::Domain(host) => {
-            let unknown = |reason: String| AddressError::Unknown {
-                host: host.to_owned(),
-                reason,
+            let unknown = |reason: String| match may_be_private {
+                true => AddressError::Unknown {
+                    host: host.to_owned(),
+                    reason,
+                },
+                false => not_public(parts.host),
             };
             let found = tokio::net::lookup_host((host, port)).await;
             let found = found.map_err(|error| unknown(error.to_string()))?;
@@ -110,11 +114,18 @@ pub async fn addresses(url: &Url, may_be_private: bool) -> Result<Vec<SocketAddr
     };
     let private = |address: &&SocketAddr| !may_be_private && !is_public(address.ip());
     match found.iter().find(private) {
-        Some(address) => Err(AddressError::Private {
-            address: address.ip(),
-        }),
+        Some(_) => Err(not_public(parts.host)),
         None => Ok(found),
     }
+}
+
+fn not_public(host: Host<'_>) -> AddressError {
+    let host = match host {
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+        Host::Domain(host) => host.to_owned(),
+    };
+    AddressError::NotPublic { host }
 }
 
 #[cfg(test)]
@@ -190,13 +201,15 @@ mod tests {
         let refused = addresses(&url, false).await.expect_err("private");
         assert_eq!(
             refused.to_string(),
-            "127.0.0.1 is not a public address; list the name in `gateway.private_names` if its record may lead there"
+            "`127.0.0.1` leads to no public address; list the name in `gateway.private_names` if its record may lead to others"
         );
         assert_eq!(addresses(&url, true).await.expect("leave").len(), 1);
-        let url = Url::parse("https://localhost").expect("a URL");
-        assert!(matches!(
-            addresses(&url, false).await,
-            Err(AddressError::Private { .. })
-        ));
+        // Whether there is such a host is not told either.
+        for host in ["localhost", "nobody.invalid"] {
+            let url = Url::parse(&format!("https://{host}")).expect("a URL");
+            let host = host.to_owned();
+            let refused = addresses(&url, false).await;
+            assert_eq!(refused, Err(AddressError::NotPublic { host }));
+        }
     }
 }

@@ -4,12 +4,12 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::body::{Carried, Outgoing};
-use super::headers::to_visitor;
+use super::headers::{is_plainly_framed, to_visitor};
 use super::lines::{InUse, Lines, Open, Unsent};
 use super::request::Given;
 use super::served::Served;
@@ -24,6 +24,9 @@ pub(super) struct Attempt<'a> {
     ended: bool,
     pub(super) traced: Option<TryTraced>,
 }
+
+/// A try's end.
+pub(super) type Tried = Result<Response<Carried>, Failed>;
 
 /// What a try came to that was no answer.
 pub(super) struct Failed {
@@ -69,6 +72,16 @@ impl Failed {
         }
     }
 
+    fn malformed(why: &str) -> Self {
+        Self {
+            failure: Failure::Malformed,
+            why: why.to_owned(),
+            visitor: false,
+            sent: true,
+            body: None,
+        }
+    }
+
     fn silent(waited: Duration) -> Self {
         Self {
             failure: Failure::Silent,
@@ -99,17 +112,23 @@ impl<'a> Attempt<'a> {
         if !self.ended {
             self.ended = true;
             let took = self.took();
-            let mut pool = self.served.pool();
-            pool.end(self.served.now(), self.choice.member, took, ending);
+            let now = self.served.now();
+            let member = self.choice.member;
+            let ejected = self.served.pool().end(now, member, took, ending);
+            if ejected && let Ending::Failed(failure) = ending {
+                let provider = &self.choice.provider;
+                tracing::warn!(
+                    id = &*provider.id,
+                    url = provider.url.as_str(),
+                    why = failure.word(),
+                    "a provider is ejected for a while"
+                );
+            }
         }
     }
 
     /// Sends the request and waits for the head of the answer.
-    pub(super) async fn ask(
-        &mut self,
-        given: &Given,
-        body: Outgoing,
-    ) -> Result<Response<Carried>, Failed> {
+    pub(super) async fn ask(&mut self, given: &Given, body: Outgoing) -> Tried {
         let asked = self.asked(given, body).await;
         self.end(match &asked {
             Ok(answer) => ending_of(answer.status()),
@@ -135,7 +154,7 @@ impl<'a> Attempt<'a> {
         request
     }
 
-    async fn asked(&self, given: &Given, body: Outgoing) -> Result<Response<Carried>, Failed> {
+    async fn asked(&self, given: &Given, body: Outgoing) -> Tried {
         let (limit, first_byte) = self.served.patience();
         let lines = self.served.lines(&self.choice);
         let open = match lines.open(limit, given.is_idempotent()).await {
@@ -156,11 +175,11 @@ impl<'a> Attempt<'a> {
         given: &Given,
         body: Outgoing,
         limit: Duration,
-    ) -> Result<Response<Carried>, Failed> {
+    ) -> Tried {
         let had_waited = open.had_waited();
         let request = self.request(given, body, &open);
         let body = match open.send(request).await {
-            Ok(answer) => return Ok(carried(answer)),
+            Ok(answer) => return carried(answer),
             Err(mut unsent) => match unsent.request.take() {
                 Some(request) => request.into_body(),
                 None if !had_waited || unsent.error.is_parse() || unsent.error.is_user() => {
@@ -177,10 +196,8 @@ impl<'a> Attempt<'a> {
             Err(error) => return Err(Failed::unsent(&error, body)),
         };
         let request = self.request(given, body, &open);
-        open.send(request)
-            .await
-            .map(carried)
-            .map_err(Failed::broken)
+        let answer = open.send(request).await;
+        answer.map_err(Failed::broken).and_then(carried)
     }
 }
 
@@ -190,10 +207,22 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn carried((answer, line): (Response<Incoming>, Option<InUse>)) -> Response<Carried> {
+fn carried((answer, line): (Response<Incoming>, Option<InUse>)) -> Tried {
     let (mut parts, body) = answer.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Failed::malformed(
+            "it went over to another protocol, which nobody asked for",
+        ));
+    }
+    if !is_plainly_framed(&parts.headers) {
+        return Err(Failed::malformed(
+            "its answer has a transfer coding besides `chunked`",
+        ));
+    }
     to_visitor(&mut parts.headers);
-    Response::from_parts(parts, Carried::provider(body, line))
+    // What it speaks is between it and us.
+    parts.version = Version::default();
+    Ok(Response::from_parts(parts, Carried::provider(body, line)))
 }
 
 /// What an answer says of the provider. That it cannot do what was asked is no fault; that it failed at it is one.

@@ -22,6 +22,13 @@ pub enum Outgoing {
     Streamed(Incoming),
 }
 
+impl Outgoing {
+    /// Whether it comes from the visitor while it goes.
+    pub(super) const fn is_streamed(&self) -> bool {
+        matches!(self, Self::Streamed(_))
+    }
+}
+
 impl Body for Outgoing {
     type Data = Bytes;
     type Error = hyper::Error;

@@ -4,17 +4,34 @@ use core::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+/// What servers behind proxies believe of a visitor or of what it asked for: each of these is somebody's default. Those that begin with
+/// `x-forwarded-` are among them.
+const CLAIMS: [&str; 17] = [
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "forwarded",
+    "front-end-https",
+    "proxy",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-scheme",
+    "x-url-scheme",
+];
 
 static FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// What visitors and other proxies say in the same matter.
-static OTHERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-real-ip"),
-];
+static PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// What a request says of who came and by which way.
 #[derive(Clone, Debug)]
@@ -23,6 +40,8 @@ pub struct Arrived {
     pub peer: Arc<Peer>,
     /// The host that it asked for.
     pub host: HeaderValue,
+    /// The place of the name in the paths of that host, where it has not the whole of it.
+    pub prefix: Option<HeaderValue>,
 }
 
 /// Who is at the other end of a connection, and what is said of it: written once for all its requests.
@@ -87,7 +106,12 @@ impl Peer {
 
 /// Says who asks, and forgets what was said of that before.
 pub(super) fn say(headers: &mut HeaderMap, arrived: &Arrived) {
-    for name in &OTHERS {
+    let claims: SmallVec<[HeaderName; 8]> = headers
+        .keys()
+        .filter(|name| is_claim(name.as_str()))
+        .cloned()
+        .collect();
+    for name in claims {
         headers.remove(name);
     }
     match arrived.peer.forwarded(&arrived.host) {
@@ -97,4 +121,17 @@ pub(super) fn say(headers: &mut HeaderMap, arrived: &Arrived) {
     headers.insert(&FOR, arrived.peer.text.clone());
     headers.insert(&HOST, arrived.host.clone());
     headers.insert(&PROTO, HeaderValue::from_static(arrived.peer.proto()));
+    if let Some(prefix) = &arrived.prefix {
+        headers.insert(&PREFIX, prefix.clone());
+    }
+}
+
+/// Whether a field, named in lower case, says what we alone say. Where names become variables (CGI, WSGI, Rack) `_` and `-` are one.
+fn is_claim(name: &str) -> bool {
+    let is = |name: &str| name.starts_with("x-forwarded-") || CLAIMS.contains(&name);
+    match name.as_bytes() {
+        [b'c' | b'f' | b'p' | b't' | b'x', ..] if name.contains('_') => is(&name.replace('_', "-")),
+        [b'c' | b'f' | b'p' | b't' | b'x', ..] => is(name),
+        _ => false,
+    }
 }

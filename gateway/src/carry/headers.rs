@@ -36,6 +36,15 @@ pub fn is_loop(headers: &HeaderMap) -> bool {
     passed.sum::<usize>() >= GATEWAYS_MAX
 }
 
+/// Whether a message is framed by its length or by `chunked` alone. Of any other transfer coding hyper undoes `chunked` only, and what is left
+/// would pass for the content (RFC 9112 section 6.1).
+#[must_use]
+pub fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+}
+
 /// Removes what belongs to the connection that the message came by, and what its `Connection` field names.
 pub(super) fn leave_connection(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
@@ -120,6 +129,7 @@ mod tests {
         let arrived = Arrived {
             peer: Arc::new(Peer::new(peer.parse().expect("an address"), true)),
             host: HeaderValue::from_static("mysite.key"),
+            prefix: None,
         };
         let headers = to_provider(map(fields), &arrived, &arrived.host);
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
@@ -138,6 +148,13 @@ mod tests {
                 ("x-forwarded-for", "1.2.3.4"),
                 ("x-forwarded-proto", "gopher"),
                 ("x-real-ip", "1.2.3.4"),
+                ("x_forwarded_for", "1.2.3.4"),
+                ("x-forwarded-ssl", "on"),
+                ("x-forwarded_prefix", "/admin"),
+                ("true-client-ip", "1.2.3.4"),
+                ("x-original-url", "/admin"),
+                ("proxy", "http://1.2.3.4"),
+                ("x_token", "kept"),
                 ("accept", "*/*"),
             ],
             "2001:db8::7",
@@ -152,6 +169,7 @@ mod tests {
                 "x-forwarded-for: 2001:db8::7",
                 "x-forwarded-host: mysite.key",
                 "x-forwarded-proto: https",
+                "x_token: kept",
             ]
         );
     }

@@ -3,20 +3,16 @@
 use core::pin::pin;
 
 use futures_util::future::{Either, select};
-use http::Response;
 use tokio::time::sleep;
 
-use super::attempt::{Attempt, Failed, is_done};
-use super::body::{Carried, Outgoing};
+use super::attempt::{Attempt, Tried, is_done};
+use super::body::Outgoing;
 use super::request::Given;
 use super::served::{Asked, CameTo, Served, Spent, Try};
 use crate::choose::{Choice, Wish};
 
 /// A provider that has not answered after so many times the hedge's delay counts as one that failed: the budget of retries pays too.
 const LOOKS_FAILED: u32 = 4;
-
-/// A try's end.
-pub(super) type Tried = Result<Response<Carried>, Failed>;
 
 /// Asks the provider of an attempt. That is made before there is anything to wait for: a request that is dropped before it began has
 /// an end as well.
@@ -44,7 +40,7 @@ async fn asked(
         Err(failed) => CameTo::Nothing(failed.failure, failed.why.as_str().into()),
     };
     let report = Try {
-        provider: attempt.choice.provider.id.clone(),
+        provider: attempt.choice.provider.clone(),
         took: attempt.took(),
         came_to,
         hedge,

@@ -23,7 +23,7 @@ pub(crate) use body::Ended;
 pub use body::{Carried, Outgoing};
 pub use check::watch_over;
 pub use forwarded::{Arrived, Peer};
-pub use headers::{ARRIVED_HEADERS, is_loop};
+pub use headers::{ARRIVED_HEADERS, is_loop, is_plainly_framed};
 pub(crate) use pinned::WrongKey;
 pub use pinned::pinned;
 pub use request::{Given, Replay};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Limited};
@@ -129,6 +130,11 @@ impl Given {
             *request.version_mut() = Version::HTTP_2;
             absolute(provider, request.headers_mut(), path)
         } else {
+            // Of a GET hyper leaves a body of unknown length out, unless it is told how to frame it.
+            if request.body().is_streamed() && request.body().size_hint().exact().is_none() {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+            }
             path.into()
         };
         request
@@ -140,7 +146,8 @@ impl Given {
         (self.method.clone(), path.into(), self.headers.clone())
     }
 
-    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+    /// Its header, as every provider gets it.
+    pub const fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dotkey_proto::zone::{Pins, Provider, Resource};
+use dotkey_proto::zone::{Provider, Resource};
 use http::{Response, StatusCode};
 use smallvec::SmallVec;
 
@@ -38,7 +38,7 @@ pub struct Served {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Try {
     /// Who was asked.
-    pub provider: Box<str>,
+    pub provider: Arc<Provider>,
     /// How long that took.
     pub took: Duration,
     /// What it came to.
@@ -98,19 +98,20 @@ impl Served {
     /// The resource, seen from `region`.
     #[must_use]
     pub fn new(resource: &Resource, region: Option<&str>, may_be_private: bool, seed: u64) -> Self {
+        let pool = Pool::new(Duration::ZERO, resource, region, seed);
         Self {
-            pool: Mutex::new(Pool::new(Duration::ZERO, resource, region, seed)),
+            pins_wanted: AtomicBool::new(pool.terms().pins_required),
+            pool: Mutex::new(pool),
             lines: Mutex::default(),
             began: Instant::now(),
             may_be_private,
-            pins_wanted: AtomicBool::new(pins_wanted(resource)),
         }
     }
 
     /// The record has changed. Connections to providers that stay as they are stay too.
     pub fn update(&self, resource: &Resource) {
         self.pool().update(self.now(), resource);
-        let wanted = pins_wanted(resource);
+        let wanted = self.pool().terms().pins_required;
         let before = self.pins_wanted.swap(wanted, Relaxed);
         let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,8 +199,17 @@ impl Served {
         let whole = self.begin();
         let deadline = whole.map(|whole| Instant::now() + whole);
         let mut tried = Asked::new();
+        // One that says that its provider is not there: it is passed on when nobody else says more.
+        let mut kept = None;
         loop {
-            let choice = self.next(wish, &tried)?;
+            let choice = match (self.next(wish, &tried), kept.take()) {
+                (Ok(choice), before) => {
+                    kept = before;
+                    choice
+                }
+                (Err(_), Some(answer)) => return Ok(answer),
+                (Err(undone), None) => return Err(undone),
+            };
             tried.push(choice.member);
             let last = if given.may_be_hedged() {
                 two(self, choice, &given, wish, &mut tried, spent).await
@@ -214,7 +224,10 @@ impl Served {
                     answer.body_mut().end_by(deadline);
                     return Ok(answer);
                 }
-                Ok(_) => {}
+                Ok(mut answer) => {
+                    answer.body_mut().end_by(deadline);
+                    kept = Some(answer);
+                }
                 Err(failed) if failed.visitor => return Err(Undone::Visitor),
                 Err(failed) => {
                     if let Some(body) = failed.body {
@@ -222,7 +235,7 @@ impl Served {
                     }
                     self.may_go_on(&given, failed.sent)?;
                     if !may_try {
-                        return Err(Undone::Failed);
+                        return kept.ok_or(Undone::Failed);
                     }
                 }
             }
@@ -267,10 +280,4 @@ impl Served {
 /// Whether connections to a provider, as one record has it, serve for it as another has it.
 fn is_spoken_to_alike(one: &Provider, other: &Provider) -> bool {
     one.pins == other.pins && one.protocol == other.protocol
-}
-
-/// Whether the record demands pins of every provider of the resource.
-fn pins_wanted(resource: &Resource) -> bool {
-    let policy = resource.policy.as_ref();
-    policy.and_then(|policy| policy.pins) == Some(Pins::Required)
 }

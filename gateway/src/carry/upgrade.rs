@@ -70,7 +70,7 @@ impl Served {
                 }
             }
             spent.tries.push(Try {
-                provider: attempt.choice.provider.id.clone(),
+                provider: attempt.choice.provider.clone(),
                 took: attempt.took(),
                 came_to,
                 hedge: false,

@@ -32,6 +32,7 @@ pub use member::{Counts, MemberId, PENDING_MAX, SLOW_START};
 pub use sticky::token;
 pub use terms::{Check, Terms};
 
+use health::Conduct;
 use member::Member;
 use pick::{Pick, Places};
 use quantile::Durations;
@@ -112,6 +113,7 @@ impl Pool {
     #[must_use]
     pub fn new(now: Duration, resource: &Resource, region: Option<&str>, seed: u64) -> Self {
         let terms = Terms::of(resource);
+        let pins = terms.pins_required;
         let mut pool = Self {
             members: Vec::new(),
             retries: Budget::new(terms.retry_percent),
@@ -124,19 +126,27 @@ impl Pool {
             warned: false,
         };
         // The first ones are there from the beginning: nobody has a share to keep.
-        pool.set(now, resource, None);
+        pool.set(now, resource, None, pins);
         pool
     }
 
     /// The record has changed. What was seen of the providers that stay is kept; new ones start slowly.
     pub fn update(&mut self, now: Duration, resource: &Resource) {
+        let pins_were = self.terms.pins_required;
         self.terms = Terms::of(resource);
         self.retries.set_percent(self.terms.retry_percent);
         self.hedges.set_percent(self.terms.hedge_percent);
-        self.set(now, resource, Some(now));
+        self.set(now, resource, Some(now), pins_were);
     }
 
-    fn set(&mut self, now: Duration, resource: &Resource, since: Option<Duration>) {
+    fn set(
+        &mut self,
+        now: Duration,
+        resource: &Resource,
+        since: Option<Duration>,
+        pins_were: bool,
+    ) {
+        let pins = self.terms.pins_required;
         let mut before = core::mem::take(&mut self.members);
         for provider in &resource.providers {
             let known = before.iter().position(|member| member.is(provider));
@@ -152,6 +162,11 @@ impl Pool {
                     )
                 }
             };
+            // What was thought of its key was of other pins: the next request finds out.
+            let other_pins = pins_were != pins || member.provider.pins != provider.pins;
+            if other_pins && member.conduct.last_failure() == Some(Failure::WrongKey) {
+                member.conduct = Conduct::default();
+            }
             member.provider = Arc::new(provider.clone());
             member.distance = self.distance(provider);
             self.members.push(member);
@@ -288,10 +303,10 @@ impl Pool {
         well + ejected_max(self.members.len()) < self.members.len()
     }
 
-    /// What a request that began has come to, after `took`.
-    pub fn end(&mut self, now: Duration, id: MemberId, took: Duration, ending: Ending) {
+    /// What a request that began has come to, after `took`. True when its provider was ejected for it.
+    pub fn end(&mut self, now: Duration, id: MemberId, took: Duration, ending: Ending) -> bool {
         let Some(place) = self.members.iter().position(|member| member.id == id) else {
-            return; // The record no longer names it.
+            return false; // The record no longer names it.
         };
         let may_eject = self.may_eject(now, place);
         let member = &mut self.members[place];
@@ -308,12 +323,14 @@ impl Pool {
                     if may_eject {
                         member.conduct.eject(now);
                         member.counts.ejections += 1;
+                        return true;
                     } else {
                         member.counts.spared += 1;
                     }
                 }
             }
         }
+        false
     }
 
     /// A request that was to begin does not.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dotkey_proto::zone::{Balance, Resource, ResourcePolicy, Sticky};
+use dotkey_proto::zone::{Balance, Pins, Resource, ResourcePolicy, Sticky};
 
 /// Retries for a hundred requests.
 const RETRY_PERCENT: u8 = 20;
@@ -39,6 +39,8 @@ pub struct Terms {
     pub check: Check,
     /// What keeps the requests of one client together.
     pub sticky: Option<Sticky>,
+    /// Whether a provider must have a pinned key.
+    pub pins_required: bool,
     /// Regions, the preferred first.
     pub regions: Vec<Box<str>>,
     /// With fewer healthy providers than this an operator is warned.
@@ -75,6 +77,7 @@ impl Terms {
         let check = policy.health.clone().unwrap_or_default();
         Self {
             balance: policy.balance.unwrap_or(Balance::Quality),
+            pins_required: policy.pins == Some(Pins::Required),
             retry_percent: policy.retry_percent.unwrap_or(RETRY_PERCENT),
             hedge_percent: hedge.percent.unwrap_or(HEDGE_PERCENT),
             hedge_after: ms(hedge.after_ms),

@@ -284,6 +284,12 @@ fn what_was_seen_survives_a_new_record() {
     let explained = load.pool.explain(load.now);
     let words: Vec<&str> = explained.iter().map(|one| one.standing.word()).collect();
     assert_eq!(words, ["starting", "ejected", "serving"]);
+    // Of another key nothing was seen.
+    let mut pool = load.pool.clone();
+    let mut rolled = resource(&["new", "b", "a"]);
+    rolled.providers[1].pins = vec![[7; 32]];
+    pool.update(load.now, &rolled);
+    assert_eq!(pool.explain(load.now)[1].standing.word(), "serving");
     // What `c` still owes an answer for is nobody's any more.
     load.end_until(ms(100_000));
 }

@@ -3,7 +3,8 @@
 use http::uri::PathAndQuery;
 use serde_json::{Value, json};
 
-use super::handle::{Located, Shared};
+use super::handle::Shared;
+use super::locate::Located;
 use super::page::Problem;
 use crate::carry::Served;
 use crate::choose::{Explained, Standing};

@@ -4,9 +4,10 @@
 //! chunked. What two servers could still read differently is refused here, so that a provider never sees it.
 
 use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
-use crate::carry::{ARRIVED_HEADERS, is_loop};
+use crate::carry::{ARRIVED_HEADERS, is_loop, is_plainly_framed};
 
 /// Paths with their queries. Common servers take 8 KiB.
 const PATH_BYTES_MAX: usize = 8 * 1024;
@@ -87,6 +88,18 @@ fn hosts<B>(request: &Request<B>) -> Result<(), Refused> {
                 .eq_ignore_ascii_case(authority.as_str().as_bytes())
         })
     };
+    let schemes = [Scheme::HTTP, Scheme::HTTPS];
+    if request
+        .uri()
+        .scheme()
+        .is_some_and(|scheme| !schemes.contains(scheme))
+    {
+        return Err(refused(
+            StatusCode::BAD_REQUEST,
+            "scheme",
+            "its target is a URL of another scheme than `http` and `https`",
+        ));
+    }
     if request
         .uri()
         .authority()
@@ -112,6 +125,13 @@ fn hosts<B>(request: &Request<B>) -> Result<(), Refused> {
 /// Two lengths, though they are the same: a provider could take either. Where there is a transfer coding too, hyper has taken
 /// that, left the length out, and closes the connection after the answer (RFC 9112 section 6.1).
 fn framing(headers: &HeaderMap) -> Result<(), Refused> {
+    if !is_plainly_framed(headers) {
+        return Err(refused(
+            StatusCode::NOT_IMPLEMENTED,
+            "framing",
+            "it has a transfer coding besides `chunked`",
+        ));
+    }
     match headers.get_all(CONTENT_LENGTH).iter().nth(1) {
         None => Ok(()),
         Some(_) => Err(refused(
@@ -146,6 +166,22 @@ mod tests {
             ("/", &[host, ("host", "other.key")], "host"),
             ("http://mysite.key/", &[host], "ok"),
             ("http://other.key/", &[host], "host"),
+            ("ftp://mysite.key/", &[host], "scheme"),
+            ("/", &[host, ("transfer-encoding", "Chunked")], "ok"),
+            (
+                "/",
+                &[host, ("transfer-encoding", "gzip, chunked")],
+                "framing",
+            ),
+            (
+                "/",
+                &[
+                    host,
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                "framing",
+            ),
             ("http://MYSITE.key/", &[host], "ok"),
             ("/", &[host, ("content-length", "5")], "ok"),
             (

@@ -203,6 +203,19 @@ impl Operated {
             .write(&self.shared.sites, logged, refused, spans)
     }
 
+    /// What someone should look at; nothing where all is well.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let failing = log.as_ref().is_some_and(|log| log.is_failing());
+        let why = "the access log cannot be written: look at the space on its disk";
+        failing.then(|| why.to_owned()).into_iter().collect()
+    }
+
     /// Writes to another log from now on, or to none.
     pub fn set_log(&self, log: Option<AccessLog>) {
         *self

@@ -109,7 +109,7 @@ impl Event for Answered {
         } = self;
         let tries = noted.spent.tries.iter().map(|one| {
             json!({
-                "provider": one.provider,
+                "provider": one.provider.id,
                 "took_ms": one.took.as_secs_f64() * 1000.0,
                 "came_to": one.came_to.to_string(),
                 "hedge": one.hedge,

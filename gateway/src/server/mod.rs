@@ -10,6 +10,7 @@ mod guard;
 mod handle;
 mod links;
 mod listen;
+mod locate;
 mod log;
 mod metrics;
 mod page;

@@ -59,7 +59,7 @@ impl Problem {
     fn json(&self) -> String {
         let tried = |one: &Try| {
             json!({
-                "provider": one.provider,
+                "provider": one.provider.id,
                 "took_ms": one.took.as_millis() as u64,
                 "came_to": one.came_to.to_string(),
             })
@@ -81,7 +81,7 @@ impl Problem {
         let row = |one: &Try| {
             format!(
                 "<tr><td>{}</td><td>{}</td><td>{} ms</td></tr>",
-                escaped(&one.provider),
+                escaped(&one.provider.id),
                 escaped(&one.came_to.to_string()),
                 one.took.as_millis()
             )
@@ -129,6 +129,9 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::sync::Arc;
+
+    use dotkey_proto::zone::{Provider, Url};
 
     use super::*;
     use crate::carry::CameTo;
@@ -142,8 +145,9 @@ mod tests {
             "<b>No</b>",
             "Try again.",
         );
+        let url = Url::parse("http://192.0.2.1").expect("a URL");
         problem.tries.push(Try {
-            provider: "a".into(),
+            provider: Arc::new(Provider::new("a", url)),
             took: Duration::from_millis(7),
             came_to: CameTo::Nothing(Failure::Connect, "no connection & more".into()),
             hedge: false,

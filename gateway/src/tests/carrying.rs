@@ -108,6 +108,14 @@ async fn one_that_is_unavailable_is_passed_over() {
         }
     }
     assert!(a.asked() > 0);
+    // Where nobody says more, that is the answer.
+    b.be(Manner::Status(503));
+    let answer = world.get("/").await;
+    assert_eq!(answer.status(), 503);
+    assert!(
+        said(&answer)["provider"].is_string(),
+        "the provider's own page"
+    );
     a.be(Manner::Status(500));
     b.be(Manner::Status(500));
     assert_eq!(
@@ -171,6 +179,10 @@ async fn silence_ends_by_the_records_own_clock() {
         answer.body()
     );
     assert_eq!(said(&answer)["tried"][0]["provider"], "a");
+    let answer = world.send(Request::post("/"), "once").await;
+    assert_eq!(answer.status(), 504);
+    let body = answer.body();
+    assert!(body.contains("look before you send it again"), "{body}");
 }
 
 #[tokio::test]
@@ -303,7 +315,9 @@ async fn a_foreign_record_does_not_reach_private_addresses() {
     let answer = world.get("/").await;
     assert_eq!(answer.status(), 502);
     assert!(
-        answer.body().contains("127.0.0.1 is not a public address"),
+        answer
+            .body()
+            .contains("`127.0.0.1` leads to no public address"),
         "{}",
         answer.body()
     );

@@ -114,6 +114,12 @@ async fn a_chunked_body_is_framed_anew() {
     )
     .await;
     assert!(answer.contains(r#""body":"hello""#), "{answer}");
+    // A GET may have one too, and so may a request whose trace is named as its connection's own.
+    let get = head.replace("POST", "GET");
+    let get = get.replace("Connection: close", "Connection: close, traceparent");
+    let answer = send(&world, format!("{get}5\r\nhello\r\n0\r\n\r\n").as_bytes()).await;
+    assert!(answer.contains(r#""body":"hello""#), "{answer}");
+    assert!(answer.contains(r#""traceparent":"00-"#), "{answer}");
     // A chunk size that overflows, and one that is none.
     for chunk in [
         "fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
@@ -138,6 +144,8 @@ async fn a_provider_that_speaks_no_http_is_passed_over() {
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 999999 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
         b"",
         b"HTTP/1.1 200",
     ] {
@@ -168,6 +176,19 @@ async fn an_answer_that_breaks_off_is_not_passed_off_as_whole() {
         .split_once("\r\n\r\n")
         .is_some_and(|(_, body)| body.len() == 100);
     assert!(!whole && !answer.contains("chunked"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_old_providers_answer_is_ours_in_version() {
+    let old = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let a = Provider::start("a", Manner::Raw(old)).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let asked = format!(
+        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        world.name
+    );
+    let answer = send(&world, asked.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -97,6 +97,29 @@ async fn names_in_paths_keep_to_their_place() {
 }
 
 #[tokio::test]
+async fn the_pages_of_a_scope_link_to_each_other() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let named = zone(&[("a", &a)], "") + &zone(&[("b", &a)], "host = \"shop\"");
+    let world = World::new(&named).await;
+    let place = format!("/@{}", key(&world));
+    // `who` is no name of the record, `style.css` can be none, and `shop` is one.
+    for (path, uri, prefix) in [
+        ("/who", "/who", ""),
+        ("/who/is?it", "/who/is?it", ""),
+        ("/style.css", "/style.css", ""),
+        ("/shop/a", "/a", "/shop"),
+    ] {
+        let request = Request::get(format!("{place}{path}")).header("host", "127.0.0.1");
+        let answer = world.ask(request).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.body());
+        let said: serde_json::Value = serde_json::from_str(answer.body()).expect("JSON");
+        assert_eq!(said["uri"], uri);
+        let told = format!("{place}{prefix}");
+        assert_eq!(said["headers"]["x-forwarded-prefix"], told);
+    }
+}
+
+#[tokio::test]
 async fn http2_comes_in_and_goes_out() {
     let a = Provider::start("a", Manner::Echo).await;
     let zone = zone(&[("a", &a)], "") + "protocol = \"http/2\"\n";

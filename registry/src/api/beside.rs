@@ -1,134 +1,56 @@
-//! A resolver that runs in the process, with a node or without one, for who looks after it: how it does, what it keeps, and that it
-//! lets go of it.
-//!
-//! The registry knows no resolver. What it needs of one is [`Beside`], which the program implements. What was asked here tells what
-//! the people of this machine look at, and so the kept answers are behind the token: a web page knows no token, whatever name it
-//! was given, and neither does another user of the machine.
+//! What runs in the process besides a node, or without one: a resolver, a gateway. Here is what is asked of each of them alike.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde_json::Value;
+use axum::routing::get;
 
-use super::admin::authorized;
 use super::levels;
 use super::metrics::page;
-use super::problem::{self, Problem};
+use super::problem::Problem;
 use super::request::Parameters;
 use super::routes::{HealthReport, NO_STORE};
 use super::state::Door;
 
-/// What this server needs of a resolver.
+/// What is looked after through this server.
 pub trait Beside: Send + Sync {
-    /// What it counted, as OpenMetrics text, each name beginning with `dotkey_resolver_`.
+    /// What people call it.
+    fn word(&self) -> &'static str;
+
+    /// What it counted, as OpenMetrics text.
     fn metrics(&self) -> String;
 
     /// What someone should look at; nothing where all is well.
     fn reasons(&self) -> Vec<String>;
-
-    /// How it does.
-    fn status(&self) -> Value;
-
-    /// The answers that it keeps, of a name and of those below it or of all.
-    ///
-    /// # Errors
-    /// The name is none.
-    fn kept(&self, name: Option<&str>) -> Result<Value, String>;
-
-    /// Lets go of the same.
-    ///
-    /// # Errors
-    /// The name is none.
-    fn flush(&self, name: Option<&str>) -> Result<Value, String>;
 }
 
 #[derive(Clone)]
-struct Behind {
+struct Alone {
     door: Arc<Door>,
-    resolver: Arc<dyn Beside>,
-}
-
-/// What there is with a node and without.
-pub(crate) fn routes(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Router {
-    Router::new()
-        .route("/v1/resolver", get(status))
-        .route("/v1/resolver/cache", get(kept))
-        .route("/v1/resolver/cache/flush", post(flush))
-        .with_state(behind(door, resolver))
+    it: Arc<dyn Beside>,
 }
 
 /// What a node would give, where there is none.
-pub(crate) fn routes_alone(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Router {
+pub(super) fn routes_alone(door: &Arc<Door>, it: Arc<dyn Beside>) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/metrics", get(metrics))
-        .with_state(behind(door, resolver))
+        .with_state(Alone {
+            door: Arc::clone(door),
+            it,
+        })
 }
 
-fn behind(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Behind {
-    Behind {
-        door: Arc::clone(door),
-        resolver: Arc::clone(resolver),
-    }
-}
-
-/// `GET /v1/resolver`.
-async fn status(State(behind): State<Behind>, uri: Uri) -> Result<Response, Problem> {
+/// `GET /v1/health` without a node.
+async fn health(State(alone): State<Alone>, uri: Uri) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    Ok((NO_STORE, axum::Json(behind.resolver.status())).into_response())
-}
-
-/// `GET /v1/resolver/cache`.
-async fn kept(
-    State(behind): State<Behind>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    authorized(&behind.door.config, &headers)?;
-    of_name(behind, &uri, |resolver, name| resolver.kept(name)).await
-}
-
-/// `POST /v1/resolver/cache/flush`.
-async fn flush(
-    State(behind): State<Behind>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    authorized(&behind.door.config, &headers)?;
-    of_name(behind, &uri, |resolver, name| resolver.flush(name)).await
-}
-
-/// Goes through all that is kept, which takes a while where it is much: not on the threads that answer.
-async fn of_name(
-    behind: Behind,
-    uri: &Uri,
-    work: fn(&dyn Beside, Option<&str>) -> Result<Value, String>,
-) -> Result<Response, Problem> {
-    let name = Parameters::read(uri, &["name"])?.name().map(str::to_owned);
-    let done =
-        tokio::task::spawn_blocking(move || work(behind.resolver.as_ref(), name.as_deref())).await;
-    let done = done.map_err(|_| {
-        let next = "see the log of who serves this";
-        Problem::new(problem::STORE_FAILED, "what is kept cannot be read", next)
-    })?;
-    let told = done.map_err(|why| {
-        let next = "write a name such as `www.example.net`, or leave it out for all";
-        Problem::new(problem::BAD_PARAMETER, why, next)
-    })?;
-    Ok((NO_STORE, axum::Json(told)).into_response())
-}
-
-/// `GET /v1/health` of a resolver without a node.
-async fn health(State(behind): State<Behind>, uri: Uri) -> Result<Response, Problem> {
-    Parameters::read(&uri, &[])?;
-    let mut reasons = behind.resolver.reasons();
-    let (code, status) = match (*behind.door.stop.borrow(), reasons.is_empty()) {
+    let mut reasons = alone.it.reasons();
+    let (code, status) = match (*alone.door.stop.borrow(), reasons.is_empty()) {
         (true, _) => {
-            reasons = vec!["the resolver is stopping".into()];
+            reasons = vec![format!("the {} is stopping", alone.it.word())];
             (StatusCode::SERVICE_UNAVAILABLE, "failing")
         }
         (false, true) => (StatusCode::OK, "ok"),
@@ -142,13 +64,13 @@ async fn health(State(behind): State<Behind>, uri: Uri) -> Result<Response, Prob
     Ok((code, NO_STORE, report).into_response())
 }
 
-/// `GET /metrics` of a resolver without a node.
-async fn metrics(State(behind): State<Behind>, uri: Uri) -> Result<Response, Problem> {
+/// `GET /metrics` without a node.
+async fn metrics(State(alone): State<Alone>, uri: Uri) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
     let parts = [
         levels::build(),
-        behind.resolver.metrics(),
-        behind.door.metrics.text(),
+        alone.it.metrics(),
+        alone.door.metrics.text(),
     ];
     Ok(page(parts))
 }

@@ -5,27 +5,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
 use super::admin::authorized;
-use super::levels;
-use super::metrics::page;
+use super::beside::Beside;
 use super::problem::{self, Problem};
 use super::request::Parameters;
-use super::routes::{HealthReport, NO_STORE};
+use super::routes::NO_STORE;
 use super::state::Door;
 
 /// The way of a request, or why there is none.
 pub type Way<'a> = Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'a>>;
 
-/// A gateway of this process.
-pub trait BesideGateway: Send + Sync {
-    /// What it counted, as OpenMetrics text, each name beginning with `dotkey_gateway_`.
-    fn metrics(&self) -> String;
-
+/// A gateway of this process. Its metrics begin with `dotkey_gateway_`.
+pub trait BesideGateway: Beside {
     /// The providers of the names that it has ready, or of one, and what it thinks of each.
     fn providers(&self, name: Option<&str>) -> Value;
 
@@ -48,47 +44,6 @@ pub(crate) fn routes(door: &Arc<Door>, gateway: &Arc<dyn BesideGateway>) -> Rout
             door: Arc::clone(door),
             gateway: Arc::clone(gateway),
         })
-}
-
-/// What a node would give, where there is none.
-pub(crate) fn routes_alone(door: &Arc<Door>, gateway: &Arc<dyn BesideGateway>) -> Router {
-    Router::new()
-        .route("/v1/health", get(health))
-        .route("/metrics", get(metrics))
-        .with_state(Behind {
-            door: Arc::clone(door),
-            gateway: Arc::clone(gateway),
-        })
-}
-
-/// `GET /v1/health` of a gateway without a node.
-async fn health(State(behind): State<Behind>, uri: Uri) -> Result<Response, Problem> {
-    Parameters::read(&uri, &[])?;
-    let stopping = *behind.door.stop.borrow();
-    let (code, status, reasons) = match stopping {
-        true => {
-            let why = "the gateway is stopping".into();
-            (StatusCode::SERVICE_UNAVAILABLE, "failing", vec![why])
-        }
-        false => (StatusCode::OK, "ok", Vec::new()),
-    };
-    let report = axum::Json(HealthReport {
-        status,
-        reasons,
-        ledger: None,
-    });
-    Ok((code, NO_STORE, report).into_response())
-}
-
-/// `GET /metrics` of a gateway without a node.
-async fn metrics(State(behind): State<Behind>, uri: Uri) -> Result<Response, Problem> {
-    Parameters::read(&uri, &[])?;
-    let parts = [
-        levels::build(),
-        behind.gateway.metrics(),
-        behind.door.metrics.text(),
-    ];
-    Ok(page(parts))
 }
 
 /// `GET /v1/gateway/providers`. It tells what people here look at, so it is for who has the token.

@@ -139,14 +139,12 @@ pub(crate) async fn metrics(
     Parameters::read(&uri, &[])?;
     let node = shared.ask(shared.node.metrics()).await?;
     let (status, ledger) = with_ledger(&shared, shared.ask(shared.node.status()).await?);
-    let beside = shared.door.config.beside.as_ref();
-    let gateway = shared.door.config.gateway.as_ref();
+    let beside = shared.door.config.beside();
     Ok(page([
         levels::build(),
         node,
         levels::text(&status, ledger.as_ref()),
-        beside.map(|beside| beside.metrics()).unwrap_or_default(),
-        gateway.map(|gateway| gateway.metrics()).unwrap_or_default(),
+        beside.map(|one| one.metrics()).collect(),
         shared.door.metrics.text(),
     ]))
 }

@@ -19,6 +19,7 @@ mod problem;
 mod put;
 mod records;
 mod request;
+mod resolver;
 mod routes;
 mod server;
 mod shares;
@@ -35,7 +36,8 @@ use dotkey_proto::time::Timestamp;
 pub use admin::{Token, TokenError};
 pub use beside::Beside;
 pub use gateway::{BesideGateway, Way};
-pub use server::{Server, serve, serve_beside, serve_gateway};
+pub use resolver::BesideResolver;
+pub use server::{Server, serve, serve_gateway, serve_resolver};
 
 /// What the calendar says.
 pub type Clock = fn() -> Timestamp;
@@ -49,8 +51,8 @@ pub struct ApiConfig {
     pub hosts: Vec<String>,
     /// Opens the paths for who runs the node; without one they are closed.
     pub token: Option<Token>,
-    /// What runs in the process besides, and is looked after through the same server.
-    pub beside: Option<Arc<dyn Beside>>,
+    /// A resolver that runs in the process besides.
+    pub resolver: Option<Arc<dyn BesideResolver>>,
     /// A gateway that runs in the process besides.
     pub gateway: Option<Arc<dyn BesideGateway>>,
     /// How much a client may have.
@@ -58,6 +60,13 @@ pub struct ApiConfig {
 }
 
 impl ApiConfig {
+    /// What runs in the process besides.
+    fn beside(&self) -> impl Iterator<Item = Arc<dyn Beside>> {
+        let resolver = self.resolver.clone().map(|one| one as Arc<dyn Beside>);
+        let gateway = self.gateway.clone().map(|one| one as Arc<dyn Beside>);
+        resolver.into_iter().chain(gateway)
+    }
+
     /// The defaults, and a clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
@@ -65,7 +74,7 @@ impl ApiConfig {
             clock,
             hosts: Vec::new(),
             token: None,
-            beside: None,
+            resolver: None,
             gateway: None,
             limits: Limits::default(),
         }

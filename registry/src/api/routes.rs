@@ -11,12 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 
-use super::beside::Beside;
+use super::beside::routes_alone;
 use super::gateway::BesideGateway;
 use super::problem::{self, Problem};
 use super::request::{Parameters, quoted};
+use super::resolver::BesideResolver;
 use super::state::{Door, Shared};
-use super::{admin, beside, events, gateway, guard, ledger, metrics, put, records};
+use super::{admin, events, gateway, guard, ledger, metrics, put, records, resolver};
 use crate::node::ledger::{Ledger, LedgerStatus};
 use crate::node::{PeerStatus, Status};
 
@@ -47,8 +48,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/openapi.yaml", get(openapi))
         .route("/metrics", get(metrics::metrics))
         .with_state(shared);
-    let all = match &door.config.beside {
-        Some(resolver) => node.merge(beside::routes(&door, resolver)),
+    let all = match &door.config.resolver {
+        Some(resolver) => node.merge(resolver::routes(&door, resolver)),
         None => node,
     };
     let all = match &door.config.gateway {
@@ -58,10 +59,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     guarded(all, &door)
 }
 
-/// The paths of a process without a node.
-pub(crate) fn router_beside(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Router {
-    let all = beside::routes(door, resolver)
-        .merge(beside::routes_alone(door, resolver))
+/// The paths of a resolver without a node.
+pub(crate) fn router_resolver(door: &Arc<Door>, resolver: &Arc<dyn BesideResolver>) -> Router {
+    let all = resolver::routes(door, resolver)
+        .merge(routes_alone(door, resolver.clone()))
         .route("/v1/openapi.yaml", get(openapi));
     guarded(all, door)
 }
@@ -69,7 +70,7 @@ pub(crate) fn router_beside(door: &Arc<Door>, resolver: &Arc<dyn Beside>) -> Rou
 /// The paths of a gateway without a node.
 pub(crate) fn router_gateway(door: &Arc<Door>, gateway: &Arc<dyn BesideGateway>) -> Router {
     let all = gateway::routes(door, gateway)
-        .merge(gateway::routes_alone(door, gateway))
+        .merge(routes_alone(door, gateway.clone()))
         .route("/v1/openapi.yaml", get(openapi));
     guarded(all, door)
 }
@@ -124,8 +125,8 @@ async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response,
         }
         Ok(Status { warnings, .. }) => {
             reasons.extend(warnings);
-            let beside = shared.door.config.beside.as_ref();
-            reasons.extend(beside.map(|one| one.reasons()).unwrap_or_default());
+            let beside = shared.door.config.beside();
+            reasons.extend(beside.flat_map(|one| one.reasons()));
             (
                 StatusCode::OK,
                 if reasons.is_empty() { "ok" } else { "degraded" },

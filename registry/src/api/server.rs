@@ -19,14 +19,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
-use super::beside::Beside;
 use super::client::Client;
 use super::events::Ring;
 use super::flow::CountedBody;
 use super::gateway::BesideGateway;
 use super::metrics::Flight;
 use super::places::{Place, Places};
-use super::routes::{router, router_beside, router_gateway};
+use super::resolver::BesideResolver;
+use super::routes::{router, router_gateway, router_resolver};
 use super::shares::Shares;
 use super::stall::Stalling;
 use super::state::{Door, Shared};
@@ -94,14 +94,14 @@ pub fn serve(listener: TcpListener, node: Node, config: ApiConfig) -> io::Result
 ///
 /// # Errors
 /// When the listener has no address.
-pub fn serve_beside(
+pub fn serve_resolver(
     listener: TcpListener,
-    resolver: &Arc<dyn Beside>,
+    resolver: &Arc<dyn BesideResolver>,
     config: ApiConfig,
 ) -> io::Result<Server> {
     let (stop, stopped) = watch::channel(false);
     let door = Door::new(config, stopped);
-    let router = router_beside(&door, resolver);
+    let router = router_resolver(&door, resolver);
     start(listener, door, router, stop)
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dotkey_registry::api::{
-    ApiConfig, Beside, BesideGateway, Server, Token, Way, serve_beside, serve_gateway,
+    ApiConfig, Beside, BesideGateway, BesideResolver, Server, Token, Way, serve_gateway,
+    serve_resolver,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,6 +21,10 @@ pub(crate) struct Double {
 }
 
 impl Beside for Double {
+    fn word(&self) -> &'static str {
+        "resolver"
+    }
+
     fn metrics(&self) -> String {
         "# HELP dotkey_resolver_queries Queries.\n# TYPE dotkey_resolver_queries counter\n\
          dotkey_resolver_queries_total{transport=\"udp\"} 7\n# EOF\n"
@@ -32,7 +37,9 @@ impl Beside for Double {
             _ => vec!["it was flushed".to_owned()],
         }
     }
+}
 
+impl BesideResolver for Double {
     fn status(&self) -> Value {
         json!({
             "suffix": "key",
@@ -64,13 +71,23 @@ impl Beside for Double {
 /// A gateway that has one name ready.
 pub(crate) struct DoubleGateway;
 
-impl BesideGateway for DoubleGateway {
+impl Beside for DoubleGateway {
+    fn word(&self) -> &'static str {
+        "gateway"
+    }
+
     fn metrics(&self) -> String {
         "# HELP dotkey_gateway_connections Connections.\n# TYPE dotkey_gateway_connections gauge\n\
          dotkey_gateway_connections 3\n"
             .to_owned()
     }
 
+    fn reasons(&self) -> Vec<String> {
+        vec!["its log cannot be written".to_owned()]
+    }
+}
+
+impl BesideGateway for DoubleGateway {
     fn providers(&self, name: Option<&str>) -> Value {
         let is_wanted = name.is_none_or(|name| name == "site.key");
         let ready = json!({"name": "site.key", "sequence": 1, "resources": []});
@@ -112,8 +129,8 @@ async fn alone(resolver: &Arc<Double>, token: &Token) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let mut config = ApiConfig::new(now);
     config.token = Some(token.clone());
-    let resolver = Arc::clone(resolver) as Arc<dyn Beside>;
-    serve_beside(listener, &resolver, config).expect("it serves")
+    let resolver = Arc::clone(resolver) as Arc<dyn BesideResolver>;
+    serve_resolver(listener, &resolver, config).expect("it serves")
 }
 
 /// All that is behind the token, with what is asked there.
@@ -132,7 +149,7 @@ async fn with_a_node_and_without_it_is_looked_after_by_the_same_paths() {
     let lone = alone(&resolver, &token).await;
     let world = World::with(Mood::Honest, |config| {
         config.token = Some(token.clone());
-        config.beside = Some(Arc::<Double>::default());
+        config.resolver = Some(Arc::<Double>::default());
     })
     .await;
     for at in [lone.address(), world.address()] {
@@ -268,7 +285,11 @@ async fn a_gateway_by_itself_has_health_and_metrics() {
     let health = Ask::get("/v1/health").of(server.address()).await;
     assert_eq!(
         (health.status, health.json()["status"].as_str()),
-        (200, Some("ok"))
+        (200, Some("degraded"))
+    );
+    assert_eq!(
+        health.json()["reasons"],
+        json!(["its log cannot be written"])
     );
     let page = Ask::get("/metrics").of(server.address()).await.text();
     assert!(page.contains("dotkey_gateway_connections 3"), "{page}");

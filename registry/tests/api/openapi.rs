@@ -31,7 +31,7 @@ async fn the_server_keeps_to_its_file() {
         // A stream of events has to end for schemathesis to read it.
         config.limits.stream_life = Duration::from_millis(20);
         config.token = Some(token());
-        config.beside = Some(Arc::new(Double::default()));
+        config.resolver = Some(Arc::new(Double::default()));
         config.gateway = Some(Arc::new(DoubleGateway));
     });
     let world = world.await;
