@@ -1,5 +1,6 @@
 //! A gateway that runs, beside a node of this process or by itself: what it is put together from, and how it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dotkey_gateway::authority::{
@@ -169,6 +170,11 @@ impl Running {
         run.gateway_https = self
             .gateway
             .https()
+    /// Where it listens for HTTPS, if it does.
+    pub(crate) const fn https(&self) -> Option<SocketAddr> {
+        self.gateway.https()
+    }
+
             .map(|address| format!("https://{address}"));
     }
 
