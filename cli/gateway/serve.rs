@@ -33,7 +33,10 @@ pub(crate) struct Running {
 }
 
 /// A running gateway, for the API.
-struct Looked(Operated);
+struct Looked {
+    gateway: Operated,
+    tcp: Vec<tcp::Operated>,
+}
 
 /// What happens at a TCP listener goes to the log.
 struct Logged;
@@ -58,23 +61,26 @@ impl Beside for Looked {
     }
 
     fn metrics(&self) -> String {
-        self.0.metrics()
+        self.gateway.metrics() + &tcp::metrics(&self.tcp)
     }
 
     fn reasons(&self) -> Vec<String> {
-        self.0.reasons()
+        self.gateway.reasons()
     }
 }
 
 impl BesideGateway for Looked {
     fn providers(&self, name: Option<&str>) -> Value {
-        self.0.providers(name)
+        let mut shown = self.gateway.providers(name);
+        let listeners = self.tcp.iter().map(|listener| listener.explain(name));
+        shown["listeners"] = listeners.collect();
+        shown
     }
 
     fn route<'a>(&'a self, url: &'a str) -> Way<'a> {
         Box::pin(async move {
             let (host, path) = split(url);
-            self.0.route(host, path).await
+            self.gateway.route(host, path).await
         })
     }
 }
@@ -149,7 +155,10 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(reload.run());
         Ok(Self {
-            operated: Arc::new(Looked(gateway.operated())),
+            operated: Arc::new(Looked {
+                gateway: gateway.operated(),
+                tcp: listeners.iter().map(tcp::Listener::operated).collect(),
+            }),
             gateway,
             tcp: listeners,
             tasks,
@@ -161,6 +170,11 @@ impl Running {
         self.operated.clone()
     }
 
+    /// Where it listens for HTTPS, if it does.
+    pub(crate) const fn https(&self) -> Option<SocketAddr> {
+        self.gateway.https()
+    }
+
     /// Adds where it listens to what others read.
     pub(crate) fn write_into(&self, run: &mut RunFile) {
         run.gateway_http = self
@@ -170,11 +184,6 @@ impl Running {
         run.gateway_https = self
             .gateway
             .https()
-    /// Where it listens for HTTPS, if it does.
-    pub(crate) const fn https(&self) -> Option<SocketAddr> {
-        self.gateway.https()
-    }
-
             .map(|address| format!("https://{address}"));
     }
 

@@ -20,3 +20,6 @@ mod stickiness;
 pub use links::{Link, Links, NoLinks};
 pub use listen::{Gateway, Operated, Settings};
 pub use log::AccessLog;
+pub(crate) use metrics::Page;
+#[cfg(test)]
+pub(crate) use metrics::tests::{documented as documented_metrics, shown as shown_metrics};

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dotkey_proto::zone::Provider;
 use dotkey_resolver::Resolver;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -15,11 +16,13 @@ use tokio::time::Instant;
 use super::config::{Bounds, Config, Way};
 use super::counters::{Counters, Snapshot, count};
 use super::events::{Event, Observer};
+use super::operated::Operated;
 use super::seats::{Seat, Seats};
 use super::shards::kept::KeptError;
 use super::shards::{Shards, postgres, redis};
 use super::sni;
 use super::standing::Standings;
+use super::tally::Tallies;
 
 /// After the system had no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -62,6 +65,7 @@ pub(super) struct Shared {
     /// In units of [`Bounds::COMMAND_BYTES_FREE`].
     pub(super) held: Arc<Semaphore>,
     pub(super) standings: Mutex<Standings>,
+    pub(super) tallies: Mutex<Tallies>,
     begun: Instant,
 }
 
@@ -108,6 +112,7 @@ impl Listener {
             phase: receiver,
             held: Arc::new(Semaphore::new(held.min(Semaphore::MAX_PERMITS))),
             standings: Mutex::default(),
+            tallies: Mutex::default(),
             begun: Instant::now(),
         });
         let (service, following) = match &shared.config.way {
@@ -136,6 +141,15 @@ impl Listener {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What runs, for who looks after it.
+    #[must_use]
+    pub fn operated(&self) -> Operated {
+        Operated {
+            address: self.address,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// What it has counted so far.
@@ -185,6 +199,13 @@ impl Shared {
         self.standings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tally(&self, name: &str, provider: &Provider, connected: bool) {
+        let tallies = self.tallies.lock();
+        tallies
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(name, provider, connected);
     }
 
     pub(super) fn since_start(&self) -> Duration {

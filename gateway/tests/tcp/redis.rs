@@ -298,6 +298,47 @@ async fn a_replaced_primary_gets_nothing_however_it_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_looks_after_a_listener_sees_its_providers() {
+    let (there, gone) = (Server::start(), free_port());
+    let site = Site::new(18);
+    site.publish(1, &zone(&[("a", 1, there.port, &[gone])]));
+    let (listener, _) = listen(&site, redis(&site), Bounds::default()).await;
+    let mut client = Client::new(listener.local_addr());
+    assert_eq!(client.ask("READONLY"), "+OK");
+    // The replica is not there, so that the primary is asked.
+    assert_eq!(client.ask("EXISTS k"), ":0");
+    let operated = listener.operated();
+    let shown = operated.explain(Some(&site.name()));
+    let of = |port: u16| {
+        let id = format!("p{port}");
+        let all = shown["providers"].as_array().expect("a list").clone();
+        let found = all.into_iter().find(|one| one["id"] == id);
+        found.unwrap_or_else(|| panic!("{id}: {shown}"))
+    };
+    assert_eq!(of(there.port)["standing"], "serving");
+    assert_eq!(of(there.port)["connected"], 1);
+    assert_eq!(of(there.port)["open"], 1);
+    assert_eq!(of(gone)["failures"], 1);
+    assert_eq!(
+        operated.explain(Some("other.key"))["providers"],
+        serde_json::json!([])
+    );
+    let page = dotkey_gateway::tcp::metrics(&[operated]);
+    let line = |name: &str, port: u16, value: u64| {
+        format!(
+            "\ndotkey_gateway_tcp_provider_{name}{{listener=\"{}\",name=\"{}\",resource=\"/\",provider=\"p{port}\"}} {value}\n",
+            listener.local_addr(),
+            site.name()
+        )
+    };
+    assert!(
+        page.contains(&line("connected_total", there.port, 1)),
+        "{page}"
+    );
+    assert!(page.contains(&line("failures_total", gone, 1)), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_was_started_again_refuses_an_older_record() {
     let (old, new) = (Server::start(), Server::start());
     let folder = tempfile::tempdir().expect("a folder");
