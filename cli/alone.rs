@@ -98,6 +98,11 @@ impl Ledger {
             .map(|light| Self(Some(light)))
     }
 
+    /// Whether there is one.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Gives it to a resolver.
     pub(crate) fn tell(&self, builder: Builder) -> Builder {
         match &self.0 {

@@ -36,6 +36,11 @@ async fn run(
 ) -> Result<()> {
     let mut stop = Stop::new().map_err(|error| system("no signal is heard", &error))?;
     let mut ledger = Ledger::open(args.network.as_deref(), settings)?;
+    if !ledger.is_known() {
+        tracing::warn!(
+            "no ledger is followed: names that are keys are served, claimed names are not; give the network's genesis with `--network FILE`"
+        );
+    }
     let resolver = resolver(&ledger, args, settings)?;
     let running = Running::start(plan, resolver.clone(), settings, links(settings)?, &[]).await?;
     let mut run = RunFile {

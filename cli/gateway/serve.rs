@@ -60,8 +60,8 @@ impl Beside for Looked {
         "gateway"
     }
 
-    fn metrics(&self) -> String {
-        self.gateway.metrics() + &tcp::metrics(&self.tcp)
+    fn metrics(&self, names: bool) -> String {
+        self.gateway.metrics(names) + &tcp::metrics(&self.tcp, names)
     }
 
     fn reasons(&self) -> Vec<String> {

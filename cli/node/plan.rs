@@ -23,9 +23,8 @@ const CONNECTIONS_MAX_DEFAULT: u32 = 256;
 const CONNECTIONS_MAX_LEAST: u32 = 16;
 
 /// Quiet. libp2p warns of what is in order here: a network of one has no other node, and the announcements of the nodes that
-/// store a record are one message. Who has the configuration read again reads what came of it.
-const LOG_DEFAULT: &str =
-    "warn,libp2p_kad=error,libp2p_gossipsub=error,dotkey::resolver::reload=info";
+/// store a record are one message. h2 warns of each visitor that it cuts off. Who has the configuration read again reads what came of it.
+const LOG_DEFAULT: &str = "warn,h2=error,libp2p_kad=error,libp2p_gossipsub=error,dotkey::resolver::reload=info,dotkey::gateway::reload=info";
 
 /// A node to be.
 #[derive(Debug)]

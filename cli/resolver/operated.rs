@@ -24,7 +24,7 @@ impl Beside for Operated {
         "resolver"
     }
 
-    fn metrics(&self) -> String {
+    fn metrics(&self, _names: bool) -> String {
         self.service.metrics()
     }
 

@@ -10,6 +10,7 @@ pub mod authority;
 pub mod carry;
 pub mod choose;
 pub mod request;
+mod seats;
 pub mod server;
 pub mod site;
 

@@ -46,6 +46,15 @@ pub struct Suffixes {
     pub bridges: Vec<String>,
 }
 
+impl Suffixes {
+    /// Whether names are served by path on a host: this machine's own, or a bridge.
+    #[must_use]
+    pub fn has_paths(&self, host: &str) -> bool {
+        let local = host == "localhost" || host.ends_with(".localhost");
+        local || self.bridges.iter().any(|bridge| bridge == host)
+    }
+}
+
 /// Why a request names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -75,18 +84,19 @@ pub enum RequestError {
 }
 
 impl RequestKey {
-    /// Reads the `Host` (or `:authority`) and the path with its query. The path form wins, so that it works on any host.
+    /// Reads the `Host` (or `:authority`) and the path with its query. A name's own host has all its paths: `/@alice` there is a path like
+    /// another. The path form is read elsewhere; on which hosts it is served is for the server.
     ///
     /// # Errors
     /// [`RequestError`] says what was sent and what would be right.
     pub fn read(host: &str, path: &str, suffixes: &Suffixes) -> Result<Self, RequestError> {
-        if let Some(scoped) = path
+        let scoped = path
             .strip_prefix('/')
-            .and_then(|path| path.strip_prefix(SCOPE_SIGN))
-        {
-            return scoped_path(scoped);
-        }
-        let host = bare_host(host)?;
+            .and_then(|path| path.strip_prefix(SCOPE_SIGN));
+        let host = match (bare_host(host), scoped) {
+            (Err(RequestError::Address { .. }), Some(scoped)) => return scoped_path(scoped),
+            (host, _) => host?,
+        };
         if under(&host, &suffixes.own).is_some() {
             return Ok(Self::Name { host });
         }
@@ -97,7 +107,10 @@ impl RequestKey {
             Some(name) => Ok(Self::Bridge {
                 name: name.to_owned(),
             }),
-            None => Ok(Self::Domain { host }),
+            None => match scoped {
+                Some(scoped) => scoped_path(scoped),
+                None => Ok(Self::Domain { host }),
+            },
         }
     }
 }
@@ -120,12 +133,20 @@ fn bare_host(host: &str) -> Result<String, RequestError> {
     let address = || RequestError::Address {
         host: host.chars().take(NAME_BYTES_MAX).collect(),
     };
-    if host.starts_with('[') {
-        return Err(address());
+    let is_port =
+        |port: &str| port.is_empty() || port.parse::<u16>().is_ok() && !port.starts_with('+');
+    if let Some(inside) = host.strip_prefix('[') {
+        let (inside, after) = inside.split_once(']').unwrap_or((inside, "?"));
+        let is_one = inside.parse::<core::net::Ipv6Addr>().is_ok();
+        let fits = after.is_empty() || after.strip_prefix(':').is_some_and(is_port);
+        return Err(match is_one && fits {
+            true => address(),
+            false => bad("an IPv6 address is written as [::1] or [::1]:8080"),
+        });
     }
     let name = match host.split_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        Some(_) => return Err(bad("a port is a number")),
+        Some((name, port)) if is_port(port) => name,
+        Some(_) => return Err(bad("a port is a number up to 65535")),
         None => host,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
@@ -236,13 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read_on_any_host() {
+    fn paths_are_read_where_no_name_has_the_host() {
         check(
             "127.0.0.1:8080",
             "/@alice/shop/a/b?c=d",
             "path alice shop /a/b?c=d",
         );
-        check("mysite.key", "/@Alice/Shop", "path alice shop /");
+        check("[::1]:8080", "/@Alice/Shop", "path alice shop /");
+        check("[::1]", "/@alice/shop", "path alice shop /");
         check("x.example", "/@alice/shop/", "path alice shop /");
         check("x.example", "/@alice/shop?c=d", "path alice shop /?c=d");
         check("x.example", "/@alice", "path alice  /");
@@ -255,6 +277,9 @@ mod tests {
             "path alice  /index.html?a/b",
         );
         check("x.example", "/a/@alice/shop", "domain x.example");
+        check("mysite.key", "/@alice/shop", "name mysite.key");
+        check("mysite.key.example.net", "/@alice/shop", "bridge mysite");
+        check("key.example.net", "/@alice/shop", "path alice shop /");
     }
 
     #[test]
@@ -266,6 +291,23 @@ mod tests {
             "error `127.0.0.1:8080` is an address",
         );
         check("[::1]:8080", "/", "error `[::1]:8080` is an address");
+        for host in [
+            "[::1",
+            "[::1]x",
+            "[::1]:x",
+            "[1.2.3.4]",
+            "a\";b",
+            "a b",
+            "x.key:99999",
+            "u@x.key",
+        ] {
+            check(host, "/", &format!("error `{host}` is not a host"));
+            check(
+                host,
+                "/@alice/shop",
+                &format!("error `{host}` is not a host"),
+            );
+        }
         check("a..key", "/", "error `a..key` is not a host: a label has");
         check(".key", "/", "error `.key` is not a host: a label has");
         check(

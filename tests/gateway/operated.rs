@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::servers::{Kind, Server};
 use super::{World, answer};
 use crate::cli::Place;
-use crate::cli::nodes::{eventually, get};
+use crate::cli::nodes::{eventually, get, get_as_owner};
 
 fn lines(place: &Place, file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(place.path(file)).unwrap_or_default();
@@ -34,6 +34,12 @@ fn requests_are_logged_counted_and_explained() {
         page.contains("dotkey_gateway_requests_total{status=\"2xx\"}"),
         "{page}"
     );
+    assert!(
+        !page.contains("name="),
+        "which names are looked at is for who has the token: {page}"
+    );
+    let (_, page) = get_as_owner(&world.place, &world.running, "/metrics");
+    let page = String::from_utf8_lossy(&page).into_owned();
     assert!(
         page.contains("dotkey_gateway_provider_requests_total{name="),
         "{page}"

@@ -1,18 +1,20 @@
 //! One try at one provider.
 
+use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use super::body::{Carried, Outgoing};
 use super::headers::{is_plainly_framed, to_visitor};
 use super::lines::{InUse, Lines, Open, Unsent};
+use super::progress::Turn;
 use super::request::Given;
-use super::served::Served;
+use super::served::{Served, Undone};
 use crate::choose::{Choice, Ending, Failure};
 use crate::traces::TryTraced;
 
@@ -32,8 +34,8 @@ pub(super) type Tried = Result<Response<Carried>, Failed>;
 pub(super) struct Failed {
     pub(super) failure: Failure,
     pub(super) why: String,
-    /// The visitor's doing: its body broke off, or was none.
-    pub(super) visitor: bool,
+    /// Where it is the visitor's doing: its body broke off, stalled, or was none.
+    pub(super) visitor: Option<Undone>,
     /// Whether the provider may have read any of it.
     pub(super) sent: bool,
     /// The body, where not a byte of it has left.
@@ -45,7 +47,7 @@ impl Failed {
         Self {
             failure: error.failure(),
             why: error.to_string(),
-            visitor: false,
+            visitor: None,
             sent: false,
             body: Some(body),
         }
@@ -66,7 +68,7 @@ impl Failed {
             },
             why: format!("{why}: {}", unsent.error),
             // What we hand to hyper is the visitor's body: nothing else of ours can fail.
-            visitor: unsent.error.is_user(),
+            visitor: unsent.error.is_user().then_some(Undone::Visitor),
             sent: unsent.request.is_none(),
             body: unsent.request.map(http::Request::into_body),
         }
@@ -76,9 +78,16 @@ impl Failed {
         Self {
             failure: Failure::Malformed,
             why: why.to_owned(),
-            visitor: false,
+            visitor: None,
             sent: true,
             body: None,
+        }
+    }
+
+    fn stalled() -> Self {
+        Self {
+            visitor: Some(Undone::Stalled),
+            ..Self::malformed("the visitor sent no more of its body")
         }
     }
 
@@ -86,7 +95,7 @@ impl Failed {
         Self {
             failure: Failure::Silent,
             why: format!("no answer within {} ms", waited.as_millis()),
-            visitor: false,
+            visitor: None,
             sent: true,
             body: None,
         }
@@ -132,13 +141,13 @@ impl<'a> Attempt<'a> {
         let asked = self.asked(given, body).await;
         self.end(match &asked {
             Ok(answer) => ending_of(answer.status()),
-            Err(failed) if failed.visitor => Ending::Abandoned,
+            Err(failed) if failed.visitor.is_some() => Ending::Abandoned,
             Err(failed) => Ending::Failed(failed.failure),
         });
         if let Some(traced) = &mut self.traced {
             match &asked {
                 Ok(answer) => traced.answered(answer.status().as_u16()),
-                Err(failed) if failed.visitor => traced.failed("visitor", &failed.why),
+                Err(failed) if failed.visitor.is_some() => traced.failed("visitor", &failed.why),
                 Err(failed) => traced.failed(failed.failure.word(), &failed.why),
             }
         }
@@ -155,15 +164,35 @@ impl<'a> Attempt<'a> {
     }
 
     async fn asked(&self, given: &Given, body: Outgoing) -> Tried {
-        let (limit, first_byte) = self.served.patience();
+        let (limit, first_byte) = self.served.patience(given.deadline());
         let lines = self.served.lines(&self.choice);
         let open = match lines.open(limit, given.is_idempotent()).await {
             Ok(open) => open,
             Err(error) => return Err(Failed::unsent(&error, body)),
         };
+        let progress = body.progress();
         let answer = self.send(&lines, open, given, body, limit);
-        let answer = timeout(first_byte, answer).await;
-        answer.unwrap_or_else(|_| Err(Failed::silent(first_byte)))
+        let Some(progress) = progress else {
+            let answer = timeout(first_byte, answer).await;
+            return answer.unwrap_or_else(|_| Err(Failed::silent(first_byte)));
+        };
+        // A provider is not silent while the visitor still speaks.
+        let mut answer = pin!(answer);
+        loop {
+            let turn = progress.turn();
+            let ends = turn.ends(first_byte).into_iter().chain(given.deadline());
+            let Some(ends) = ends.min() else {
+                return answer.await;
+            };
+            if let Ok(answer) = timeout_at(ends.into(), answer.as_mut()).await {
+                return answer;
+            }
+            match progress.turn() {
+                now if now != turn => {}
+                Turn::Visitor(_) => return Err(Failed::stalled()),
+                Turn::Provider(_) => return Err(Failed::silent(first_byte)),
+            }
+        }
     }
 
     /// A connection that had waited may have been closed meanwhile, which says nothing of the provider: a new one takes its place,

@@ -10,22 +10,30 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::lines::InUse;
+use super::progress::Progress;
 
 /// What goes to a provider.
 #[derive(Debug)]
-pub enum Outgoing {
+pub(crate) enum Outgoing {
     /// Nothing.
     Empty,
     /// What was read before, so that it can be sent again.
     Whole(Bytes),
     /// What comes from the visitor while it goes to the provider.
-    Streamed(Incoming),
+    Streamed(Incoming, Progress),
 }
 
 impl Outgoing {
-    /// Whether it comes from the visitor while it goes.
-    pub(super) const fn is_streamed(&self) -> bool {
-        matches!(self, Self::Streamed(_))
+    pub(super) fn streamed(body: Incoming) -> Self {
+        Self::Streamed(body, Progress::begin())
+    }
+
+    /// How far it is, where it comes from the visitor while it goes.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Streamed(_, progress) => Some(progress.clone()),
+            Self::Empty | Self::Whole(_) => None,
+        }
     }
 }
 
@@ -39,7 +47,11 @@ impl Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+            Self::Streamed(body, progress) => {
+                let polled = Pin::new(body).poll_frame(cx);
+                progress.note(&polled);
+                polled
+            }
             whole => {
                 let Self::Whole(bytes) = core::mem::replace(whole, Self::Empty) else {
                     unreachable!("the other two are above");
@@ -53,7 +65,7 @@ impl Body for Outgoing {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Streamed(body) => body.is_end_stream(),
+            Self::Streamed(body, _) => body.is_end_stream(),
         }
     }
 
@@ -61,7 +73,7 @@ impl Body for Outgoing {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Streamed(body) => body.size_hint(),
+            Self::Streamed(body, _) => body.size_hint(),
         }
     }
 }

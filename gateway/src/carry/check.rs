@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dotkey_proto::zone::{Protocol, Provider};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::body::Outgoing;
@@ -19,6 +20,16 @@ const CHECK_BYTES_MAX: usize = 64 * 1024;
 
 /// How often a resource without checks is looked at: its waiting connections are swept then.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A record cannot ask for more: its providers may be others', who asked for none.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Checks that are under way at once, of all resources.
+const AT_ONCE_MAX: usize = 256;
+static AT_ONCE: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
+
+/// A resource that nobody has asked for so long is not checked until somebody does.
+const UNUSED_MAX: Duration = Duration::from_secs(120);
 
 /// An empty `HealthCheckRequest` as gRPC frames it: not compressed, no bytes.
 const GRPC_ASKED: [u8; 5] = [0; 5];
@@ -38,6 +49,9 @@ pub async fn watch_over(served: Weak<Served>) {
 async fn round(served: &Weak<Served>) -> Option<Duration> {
     let served = served.upgrade()?;
     served.sweep();
+    if served.unused() > UNUSED_MAX {
+        return Some(SWEEP_INTERVAL);
+    }
     let (members, terms) = {
         let pool = served.pool();
         (pool.members(), pool.terms().clone())
@@ -69,7 +83,7 @@ async fn round(served: &Weak<Served>) -> Option<Duration> {
         );
     }
     Some(if any {
-        terms.check.interval
+        terms.check.interval.max(INTERVAL_MIN)
     } else {
         SWEEP_INTERVAL
     })
@@ -95,6 +109,7 @@ async fn check(
             (Some(path), _) => http(&lines, path, limit).await,
         }
     };
+    let _turn = AT_ONCE.acquire().await.expect("never closed");
     let good = timeout(limit, asked).await.unwrap_or(false);
     served.pool().checked(served.now(), member, good);
 }

@@ -47,15 +47,17 @@ pub(super) enum ConnectError {
     #[error("no TLS: {0}")]
     Tls(#[source] io::Error),
     #[error(
-        "the record demands pins (`pins = \"required\"`), and this provider has none, or no TLS"
+        "the record demands a pinned key, and this provider has no pin, or no TLS to show a key in"
     )]
     Unpinned,
+    #[error("its URL is for TCP, and this resource is asked over HTTP")]
+    NotHttp,
 }
 
 impl ConnectError {
     pub(super) const fn failure(&self) -> Failure {
         match self {
-            Self::Address(_) | Self::TooLate(_) | Self::Tcp(_) => Failure::Connect,
+            Self::Address(_) | Self::TooLate(_) | Self::Tcp(_) | Self::NotHttp => Failure::Connect,
             Self::WrongKey(_) | Self::Unpinned => Failure::WrongKey,
             Self::Tls(_) => Failure::Tls,
         }
@@ -68,6 +70,7 @@ pub(super) struct Way {
     tls: Option<TlsConnector>,
     may_be_private: bool,
     refused: bool,
+    is_http: bool,
 }
 
 impl Way {
@@ -75,12 +78,18 @@ impl Way {
     pub(super) fn new(provider: Arc<Provider>, may_be_private: bool, pins_wanted: bool) -> Self {
         let secure = provider.url.parts().scheme == Scheme::Https;
         let tls = secure.then(|| TlsConnector::from(Arc::new(config(&provider))));
-        let refused = pins_wanted && (provider.pins.is_empty() || !secure);
+        // A key can be shown over TLS alone.
+        let is_http = [Scheme::Http, Scheme::Https].contains(&provider.url.parts().scheme);
+        let refused = match secure {
+            true => pins_wanted && provider.pins.is_empty(),
+            false => pins_wanted || !provider.pins.is_empty(),
+        };
         Self {
             provider,
             tls,
             may_be_private,
             refused,
+            is_http,
         }
     }
 
@@ -110,6 +119,9 @@ impl Way {
         tls: Option<&TlsConnector>,
         limit: Duration,
     ) -> Result<(Wire, Spoken), ConnectError> {
+        if !self.is_http {
+            return Err(ConnectError::NotHttp);
+        }
         if self.refused {
             return Err(ConnectError::Unpinned);
         }

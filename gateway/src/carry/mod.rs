@@ -15,12 +15,13 @@ mod headers;
 mod hedge;
 mod lines;
 mod pinned;
+mod progress;
 mod request;
 mod served;
 mod upgrade;
 
+pub use body::Carried;
 pub(crate) use body::Ended;
-pub use body::{Carried, Outgoing};
 pub use check::watch_over;
 pub use forwarded::{Arrived, Peer};
 pub use headers::{ARRIVED_HEADERS, is_loop, is_plainly_framed};

@@ -3,7 +3,7 @@
 //! A pin is the SHA-256 of a SubjectPublicKeyInfo. The certificate around the key is not looked at: whose name it bears, who signed it and
 //! when it ends say less than the owner's signature on the record, which also says how long to believe it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -22,9 +22,8 @@ use sha2::{Digest, Sha256};
 pub fn pinned(pins: &[[u8; 32]], alpn: &[&[u8]]) -> ClientConfig {
     let builder = ClientConfig::builder();
     let mut config = if pins.is_empty() {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         builder
-            .with_root_certificates(RootCertStore { roots })
+            .with_root_certificates(public_roots())
             .with_no_client_auth()
     } else {
         let provider = builder.crypto_provider().clone();
@@ -39,6 +38,15 @@ pub fn pinned(pins: &[[u8; 32]], alpn: &[&[u8]]) -> ClientConfig {
     };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config
+}
+
+/// A hundred and more anchors, kept once for all providers.
+fn public_roots() -> Arc<RootCertStore> {
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
+        Arc::new(RootCertStore { roots })
+    });
+    ROOTS.clone()
 }
 
 /// A provider showed another key than those that its record pins.

@@ -1,6 +1,7 @@
 //! A visitor's request, as often as it has to be sent.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::TRANSFER_ENCODING;
@@ -13,8 +14,11 @@ use super::body::Outgoing;
 use super::forwarded::Arrived;
 use super::headers::to_provider;
 use super::lines::Open;
+use super::progress::STALLED;
+use super::served::Undone;
 use crate::traces::{Traced, TryTraced};
 use dotkey_proto::zone::{Provider, Scheme};
+use tokio::time::timeout;
 
 /// The body of a request that may be sent again is kept while it is at most this long.
 const KEPT_BODY_BYTES_MAX: u64 = 64 * 1024;
@@ -27,6 +31,7 @@ pub struct Given {
     path: PathAndQuery,
     headers: HeaderMap,
     body: Replay,
+    deadline: Option<Instant>,
     traced: Option<Arc<Traced>>,
 }
 
@@ -45,14 +50,13 @@ impl Given {
     /// A visitor's request for `path` of the resource, which the provider knows by `host`.
     ///
     /// # Errors
-    /// The visitor's connection broke while a body was read that has to be kept.
-    pub(crate) async fn new(
+    /// The visitor's connection broke, or stalled, while a body was read that has to be kept.
+    pub async fn new(
         request: Request<Incoming>,
         path: PathAndQuery,
         host: &HeaderValue,
         arrived: &Arrived,
-        traced: Option<Arc<Traced>>,
-    ) -> Result<Self, hyper::Error> {
+    ) -> Result<Self, Undone> {
         let (parts, body) = request.into_parts();
         let headers = to_provider(parts.headers, arrived, host);
         let body = Replay::of(&parts.method, body).await?;
@@ -61,14 +65,29 @@ impl Given {
             path,
             headers,
             body,
-            traced,
+            deadline: None,
+            traced: None,
         })
+    }
+
+    /// Its tries are told to a collector, where somebody wants them.
+    pub(crate) fn tell_tries(&mut self, traced: Option<Arc<Traced>>) {
+        self.traced = traced;
     }
 
     /// The span of a try, where somebody wants it.
     pub(super) fn try_at(&self, provider: &Provider, hedge: bool) -> Option<TryTraced> {
         let traced = self.traced.as_ref()?;
         Some(traced.try_at(&provider.id, hedge))
+    }
+
+    /// When an answer has to be there, the last byte of it too.
+    pub(super) const fn end_by(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// Whether HTTP calls it safe to send it again after a provider may have acted on it (RFC 9110 section 9.2.2).
@@ -94,7 +113,7 @@ impl Given {
         match &mut self.body {
             Replay::Empty => Outgoing::Empty,
             Replay::Whole(bytes) => Outgoing::Whole(bytes.clone()),
-            Replay::Once(body) => body.take().map_or(Outgoing::Empty, Outgoing::Streamed),
+            Replay::Once(body) => body.take().map_or(Outgoing::Empty, Outgoing::streamed),
         }
     }
 
@@ -110,7 +129,7 @@ impl Given {
 
     /// A body that came back: not a byte of it has left.
     pub(super) fn give_back(&mut self, body: Outgoing) {
-        if let (Replay::Once(place), Outgoing::Streamed(body)) = (&mut self.body, body) {
+        if let (Replay::Once(place), Outgoing::Streamed(body, _)) = (&mut self.body, body) {
             *place = Some(body);
         }
     }
@@ -131,7 +150,7 @@ impl Given {
             absolute(provider, request.headers_mut(), path)
         } else {
             // Of a GET hyper leaves a body of unknown length out, unless it is told how to frame it.
-            if request.body().is_streamed() && request.body().size_hint().exact().is_none() {
+            if request.body().progress().is_some() && request.body().size_hint().exact().is_none() {
                 let chunked = HeaderValue::from_static("chunked");
                 request.headers_mut().insert(TRANSFER_ENCODING, chunked);
             }
@@ -183,7 +202,7 @@ fn absolute(provider: &Provider, headers: &mut HeaderMap, path: PathAndQuery) ->
 }
 
 impl Replay {
-    async fn of(method: &Method, body: Incoming) -> Result<Self, hyper::Error> {
+    async fn of(method: &Method, body: Incoming) -> Result<Self, Undone> {
         if body.is_end_stream() {
             return Ok(Self::Empty);
         }
@@ -195,10 +214,11 @@ impl Replay {
             return Ok(Self::Once(Some(body)));
         }
         let limited = Limited::new(body, KEPT_BODY_BYTES_MAX as usize);
-        match limited.collect().await {
-            Ok(collected) => Ok(Self::Whole(collected.to_bytes())),
+        match timeout(STALLED, limited.collect()).await {
+            Ok(Ok(collected)) => Ok(Self::Whole(collected.to_bytes())),
             // It announced its length, which is why it is not the limit.
-            Err(error) => Err(*error.downcast().expect("hyper's own error")),
+            Ok(Err(_)) => Err(Undone::Visitor),
+            Err(_) => Err(Undone::Stalled),
         }
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,8 +19,11 @@ use super::lines::Lines;
 use super::request::Given;
 use crate::choose::{Choice, Failure, MemberId, NoProvider, Pool, Wish};
 
-/// Providers that one request is given to, hedges among them. A record may name 64 that are all dead.
-pub(super) const TRIES_MAX: usize = 6;
+/// Providers that one request is given to, hedges among them.
+const TRIES_MAX: usize = 6;
+
+/// The same with those that cannot be connected to, which costs nobody anything while it takes no time. A record may name 64 that are dead.
+const CONNECTS_MAX: usize = 16;
 
 /// Whom one request was given to.
 pub(super) type Asked = SmallVec<[MemberId; TRIES_MAX]>;
@@ -30,6 +33,8 @@ pub struct Served {
     pool: Mutex<Pool>,
     lines: Mutex<BTreeMap<MemberId, Arc<Lines>>>,
     began: Instant,
+    /// When it was asked for last, in seconds after that.
+    used: AtomicU64,
     may_be_private: bool,
     pins_wanted: AtomicBool,
 }
@@ -89,9 +94,28 @@ pub enum Undone {
     /// The visitor's request broke off, or its body is no HTTP.
     #[error("the request's body broke off, or is framed wrongly")]
     Visitor,
+    /// The visitor's body did not come.
+    #[error("nothing more of the request's body came for a minute")]
+    Stalled,
+    /// It took longer than the record allows.
+    #[error("that took longer than the record's `timeouts.whole` allows")]
+    TooLate,
     /// Another try would have been one too many for providers that are struggling.
     #[error("the budget of retries is used up")]
     Budget,
+}
+
+impl Spent {
+    /// Whether another provider may be asked, `after` the request began: those that could not be connected to count while that was quick.
+    pub(super) fn may_go_on(&self, after: Duration, quick: Duration) -> bool {
+        let unconnected = |one: &&Try| matches!(one.came_to, CameTo::Nothing(Failure::Connect, _));
+        let unconnected = self.tries.iter().filter(unconnected).count();
+        let max = match after < quick {
+            true => CONNECTS_MAX,
+            false => TRIES_MAX,
+        };
+        self.tries.len() < max && self.tries.len() - unconnected < TRIES_MAX
+    }
 }
 
 impl Served {
@@ -104,6 +128,7 @@ impl Served {
             pool: Mutex::new(pool),
             lines: Mutex::default(),
             began: Instant::now(),
+            used: AtomicU64::new(0),
             may_be_private,
         }
     }
@@ -132,10 +157,14 @@ impl Served {
         self.began.elapsed()
     }
 
-    /// How long a connection, and the first byte of an answer, may take.
-    pub(super) fn patience(&self) -> (Duration, Duration) {
+    /// How long a connection, and the first byte of an answer, may take, where all has to be done by `deadline`.
+    pub(super) fn patience(&self, deadline: Option<Instant>) -> (Duration, Duration) {
+        let left = deadline.map_or(Duration::MAX, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         let pool = self.pool();
-        (pool.terms().connect, pool.terms().first_byte)
+        let terms = pool.terms();
+        (terms.connect.min(left), terms.first_byte.min(left))
     }
 
     pub(super) fn lines(&self, choice: &Choice) -> Arc<Lines> {
@@ -196,8 +225,9 @@ impl Served {
         wish: Wish<'_>,
         spent: &mut Spent,
     ) -> Result<Response<Carried>, Undone> {
-        let whole = self.begin();
-        let deadline = whole.map(|whole| Instant::now() + whole);
+        let begun = Instant::now();
+        let deadline = self.begin().map(|whole| begun + whole);
+        given.end_by(deadline);
         let mut tried = Asked::new();
         // One that says that its provider is not there: it is passed on when nobody else says more.
         let mut kept = None;
@@ -218,7 +248,8 @@ impl Served {
                 let first = Attempt::new(self, choice, &given, false);
                 one(first, &given, body, false, spent).await
             };
-            let may_try = spent.tries.len() < TRIES_MAX;
+            let may_try = spent.may_go_on(begun.elapsed(), self.patience(None).0);
+            let is_late = deadline.is_some_and(|at| at <= Instant::now());
             match last {
                 Ok(mut answer) if is_done(&answer) || !may_try || !self.may_repeat(&given) => {
                     answer.body_mut().end_by(deadline);
@@ -228,14 +259,19 @@ impl Served {
                     answer.body_mut().end_by(deadline);
                     kept = Some(answer);
                 }
-                Err(failed) if failed.visitor => return Err(Undone::Visitor),
-                Err(failed) => {
+                Err(mut failed) => {
+                    if let Some(undone) = failed.visitor.take() {
+                        return Err(undone);
+                    }
                     if let Some(body) = failed.body {
                         given.give_back(body);
                     }
                     self.may_go_on(&given, failed.sent)?;
-                    if !may_try {
-                        return kept.ok_or(Undone::Failed);
+                    match kept.take() {
+                        Some(answer) if is_late || !may_try => return Ok(answer),
+                        None if is_late => return Err(Undone::TooLate),
+                        None if !may_try => return Err(Undone::Failed),
+                        before => kept = before,
                     }
                 }
             }
@@ -251,7 +287,14 @@ impl Served {
         })
     }
 
-    fn begin(&self) -> Option<Duration> {
+    /// For how long nobody has asked for it.
+    pub(super) fn unused(&self) -> Duration {
+        let used = Duration::from_secs(self.used.load(Relaxed));
+        self.now().saturating_sub(used)
+    }
+
+    pub(super) fn begin(&self) -> Option<Duration> {
+        self.used.store(self.now().as_secs(), Relaxed);
         let mut pool = self.pool();
         pool.earn();
         pool.terms().whole

@@ -1,5 +1,7 @@
 //! Protocols that take a connection over, such as WebSocket: the opening is HTTP, what follows is bytes in both directions.
 
+use std::time::Instant;
+
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::client::conn::http1;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -11,7 +13,7 @@ use super::attempt::{Attempt, ending_of};
 use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
-use super::served::{Asked, CameTo, Served, Spent, TRIES_MAX, Try, Undone};
+use super::served::{Asked, CameTo, Served, Spent, Try, Undone};
 use crate::choose::{Ending, Failure, Wish};
 
 /// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
@@ -46,6 +48,8 @@ impl Served {
         let headers = given.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);
+        let begun = Instant::now();
+        given.end_by(self.begin().map(|whole| begun + whole));
         let mut tried = Asked::new();
         loop {
             let choice = self.next(wish, &tried)?;
@@ -78,8 +82,8 @@ impl Served {
             match opened {
                 Ok(answer) => return Ok(go_over(answer, visitor)),
                 Err((_, _, true)) => return Err(Undone::Unrepeatable),
-                Err(_) if tried.len() >= TRIES_MAX => return Err(Undone::Failed),
-                Err(_) => {}
+                Err(_) if spent.may_go_on(begun.elapsed(), self.patience(None).0) => {}
+                Err(_) => return Err(Undone::Failed),
             }
         }
     }
@@ -89,7 +93,7 @@ impl Served {
         attempt: &Attempt<'_>,
         given: &Given,
     ) -> Result<Response<hyper::body::Incoming>, (Failure, String, bool)> {
-        let (limit, first_byte) = self.patience();
+        let (limit, first_byte) = self.patience(given.deadline());
         let lines = self.lines(&attempt.choice);
         let wire = lines.take_over(limit).await;
         let wire = wire.map_err(|error| (error.failure(), error.to_string(), false))?;

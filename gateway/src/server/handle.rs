@@ -119,11 +119,12 @@ impl Shared {
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
         let upgrade = upgrade_wanted(request.headers());
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-        let traced = noted.traced.clone();
-        let given = Given::new(request, path, &site.host, &arrived, traced).await;
-        let mut given = given.map_err(|_| broken_off())?;
+        let given = Given::new(request, path, &site.host, &arrived).await;
+        let mut given =
+            given.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         // After what the visitor's `Connection` names is gone: our own field is not among it.
         noted.trace.pass_on(given.headers_mut());
+        given.tell_tries(noted.traced.clone());
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
                 served
@@ -144,7 +145,7 @@ impl Shared {
                 secure,
             };
             passage.apply(answer.headers_mut());
-            client.remember(&last.provider.id, secure, answer.headers_mut());
+            client.remember(&last.provider.id, &place.0, secure, answer.headers_mut());
         }
         Ok(answer)
     }
@@ -188,9 +189,20 @@ fn broken_off() -> Problem {
     )
 }
 
+fn stalled() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "stalled",
+        "The request stalled",
+        "Nothing more of its body came for a minute: send it again.",
+    )
+}
+
 fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
-    if *undone == Undone::Visitor {
-        return broken_off();
+    match undone {
+        Undone::Visitor => return broken_off(),
+        Undone::Stalled => return stalled(),
+        _ => {}
     }
     let late = spent
         .tries
@@ -204,7 +216,8 @@ fn undone_problem(undone: &Undone, name: &str, spent: &Spent) -> Problem {
         Undone::Nobody(NoProvider::Full) => (StatusCode::SERVICE_UNAVAILABLE, "full"),
         Undone::Budget => (StatusCode::SERVICE_UNAVAILABLE, "budget"),
         Undone::Unrepeatable => (failed, "unrepeatable"),
-        Undone::Visitor => (StatusCode::BAD_REQUEST, "visitor"),
+        Undone::TooLate => (StatusCode::GATEWAY_TIMEOUT, "no-provider"),
+        Undone::Visitor | Undone::Stalled => (StatusCode::BAD_REQUEST, "visitor"),
         Undone::Nobody(NoProvider::Tried) | Undone::Failed => (failed, "no-provider"),
     };
     let title = match undone {

@@ -16,7 +16,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::arrival::{Moving, Visitor};
@@ -28,11 +28,15 @@ use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;
 use crate::request::Suffixes;
+use crate::seats::{Seats, Share};
 use crate::site::{PrivateNames, Sites};
 use crate::traces::{self, Traces};
 
-/// Connections of visitors that are open at once; who comes then waits to be accepted.
+/// Connections of visitors that are open at once, at each address that is listened at. More are closed.
 const CONNECTIONS_MAX: usize = 16_384;
+
+/// A visitor, or a network of 64 bits, has at most this many times those that are still free: two thirds, where it is alone.
+const SHARE: Share = Share::OfFree(2);
 
 /// A visitor has so long for a request's head, and to send another one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -183,9 +187,9 @@ impl Operated {
         route.map_err(|problem: page::Problem| format!("{}: {}", problem.title, problem.detail))
     }
 
-    /// What was counted, as OpenMetrics text without an end.
+    /// What was counted, as OpenMetrics text without an end; with `names`, also of each provider of each name.
     #[must_use]
-    pub fn metrics(&self) -> String {
+    pub fn metrics(&self, names: bool) -> String {
         let log = self
             .shared
             .log
@@ -197,10 +201,9 @@ impl Operated {
             .iter()
             .flat_map(|tls| tls.refusals().counts())
             .collect();
+        let sites = names.then_some(&*self.shared.sites);
         let spans = self.shared.traces.counted();
-        self.shared
-            .metrics
-            .write(&self.shared.sites, logged, refused, spans)
+        self.shared.metrics.write(sites, logged, refused, spans)
     }
 
     /// What someone should look at; nothing where all is well.
@@ -250,11 +253,10 @@ async fn listen(
     tls: Option<Arc<TlsAcceptor>>,
     mut drained: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Seats::new(CONNECTIONS_MAX, SHARE);
     let graceful = GracefulShutdown::new();
     let server = server();
     loop {
-        let permit = room.clone().acquire_owned().await.expect("never closed");
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = drained.wait_for(|drained| *drained) => break,
@@ -264,11 +266,15 @@ async fn listen(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        let Some(seat) = seats.take(address.ip()) else {
+            shared.metrics.problem("no-room");
+            continue;
+        };
         stream.set_nodelay(true).ok();
         let (server, watcher) = (server.clone(), graceful.watcher());
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _seat = seat;
             let _counted = Counted::new(&shared);
             let visitor = |shown: Option<&str>| {
                 let peer = Peer::new(address.ip(), shown.is_some());
@@ -348,8 +354,13 @@ async fn serve<S>(
     let stream = TokioIo::new(Moving::new(stream));
     let connection = server.serve_connection_with_upgrades(stream, service);
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
-    if watcher.watch(connection.into_owned()).await.is_err() {
-        shared.metrics.problem("connection");
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        let error = error.downcast_ref::<hyper::Error>();
+        shared.metrics.problem(match error {
+            Some(error) if error.is_parse() => "malformed",
+            Some(error) if error.is_timeout() => "slow",
+            _ => "connection",
+        });
     }
 }
 

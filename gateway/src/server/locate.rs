@@ -49,6 +49,9 @@ impl Shared {
         })
     }
 
+    /// At an address, at `localhost` and at a bridge a scope is a name of its own. On any other host a page of that host could read what this
+    /// gateway serves to this machine alone.
+    ///
     /// On a domain that is linked to a name, a scope is inside of that name; elsewhere it is a name of its own, and has namespaces. What
     /// its record does not name is a path of the scope's own site, so that the links of its pages lead to others of them.
     async fn scoped(
@@ -59,7 +62,10 @@ impl Shared {
         namespace: Option<(String, String)>,
     ) -> Result<Located, Problem> {
         let link = match RequestKey::read(host, "/", &self.suffixes) {
-            Ok(RequestKey::Domain { host }) => self.links.find(&host).await,
+            Ok(RequestKey::Domain { host }) if !self.suffixes.has_paths(&host) => {
+                let link = self.links.find(&host).await;
+                Some(link.ok_or_else(|| no_paths(&host))?)
+            }
             _ => None,
         };
         let (under, namespace) = match &link {
@@ -90,6 +96,15 @@ impl Shared {
         let found = self.sites.find(name).await;
         found.map_err(|error| unresolved(name, &error))
     }
+}
+
+fn no_paths(host: &str) -> Problem {
+    Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "no-paths",
+        format!("{host} has no `/@scope` paths here"),
+        "They are served at an address, at `localhost`, at a bridge, and within the name of a domain that is linked to one.",
+    )
 }
 
 fn no_link(host: &str) -> Problem {

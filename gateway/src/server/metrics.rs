@@ -52,10 +52,10 @@ impl Metrics {
         *problems.entry(word).or_default() += 1;
     }
 
-    /// All of it, and what the pools of the names that are ready have counted.
+    /// All of it, and what the pools of the names that are ready have counted, where `sites` are given.
     pub(super) fn write(
         &self,
-        sites: &Sites,
+        sites: Option<&Sites>,
         logged: Counts,
         tls_refused: Vec<(&str, u64)>,
         spans: Counted,
@@ -116,7 +116,9 @@ impl Metrics {
         ] {
             page.line("spans_total", &format!("{{result=\"{result}\"}}"), count);
         }
-        write_pools(&mut page, sites);
+        if let Some(sites) = sites {
+            write_pools(&mut page, sites);
+        }
         page.into_text()
     }
 
@@ -302,7 +304,7 @@ pub(crate) mod tests {
             .expect("a resolver");
         let sites = Sites::new(resolver, PrivateNames::default(), None);
         let (logged, spans) = (Counts::default(), Counted::default());
-        let page = Metrics::default().write(&sites, logged, Vec::new(), spans);
+        let page = Metrics::default().write(Some(&sites), logged, Vec::new(), spans);
         let http = |name: &String| !name.starts_with("dotkey_gateway_tcp_");
         let documented: BTreeSet<_> = documented().into_iter().filter(http).collect();
         assert_eq!(shown(&page), documented);
@@ -327,7 +329,7 @@ pub(crate) mod tests {
             dropped: 4,
             ..Counted::default()
         };
-        let page = metrics.write(&sites, logged, vec![("no-name", 3)], spans);
+        let page = metrics.write(Some(&sites), logged, vec![("no-name", 3)], spans);
         for line in [
             "requests_total{status=\"2xx\"} 1",
             "requests_total{status=\"5xx\"} 1",

@@ -47,7 +47,13 @@ impl Client {
     }
 
     /// Tells the client which provider it has, where that is news.
-    pub(super) fn remember(&self, provider: &str, secure: bool, headers: &mut HeaderMap) {
+    pub(super) fn remember(
+        &self,
+        provider: &str,
+        place: &str,
+        secure: bool,
+        headers: &mut HeaderMap,
+    ) {
         let Some(name) = &self.cookie else {
             return;
         };
@@ -56,7 +62,7 @@ impl Client {
             return;
         }
         let secure = if secure { "; Secure" } else { "" };
-        let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}");
+        let cookie = format!("{name}={token}; Path={place}/; HttpOnly; SameSite=Lax{secure}");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.append(SET_COOKIE, cookie);
         }
@@ -102,12 +108,12 @@ mod tests {
             ..Client::default()
         };
         let mut headers = HeaderMap::new();
-        client.remember("a", true, &mut headers);
+        client.remember("a", "/@alice/shop", true, &mut headers);
         let set = headers[SET_COOKIE].to_str().expect("text").to_owned();
         assert_eq!(
             set,
             format!(
-                "route={}; Path=/; HttpOnly; SameSite=Lax; Secure",
+                "route={}; Path=/@alice/shop/; HttpOnly; SameSite=Lax; Secure",
                 token("a")
             )
         );
@@ -116,7 +122,7 @@ mod tests {
             ..client
         };
         let mut headers = HeaderMap::new();
-        again.remember("a", true, &mut headers);
+        again.remember("a", "", true, &mut headers);
         assert!(headers.is_empty());
     }
 }

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
+use dotkey_proto::identity::KeyId;
 use dotkey_resolver::{Resolution, ResolveError, Resolver};
 use http::HeaderValue;
 use tokio::sync::Semaphore;
@@ -24,6 +25,12 @@ use resource::entries;
 
 /// Names that are kept ready. Another one takes the place of the one that was not asked for the longest.
 pub const SITES_MAX: usize = 4096;
+
+/// Providers of all names that are ready. Each may have connections and checks.
+pub const PROVIDERS_MAX: usize = 16_384;
+
+/// Those of the names of one record, which may have as many names as it likes.
+pub const PROVIDERS_OF_ONE_MAX: usize = PROVIDERS_MAX / 8;
 
 /// Names that are being resolved at once; who comes then waits.
 const RESOLVING_MAX: usize = 64;
@@ -75,6 +82,17 @@ impl Site {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whose record it is of, and how many providers it names.
+    fn holds(&self) -> (KeyId, usize) {
+        let state = self.state();
+        let count = |entry: &Entry| match &entry.target {
+            Target::Providers(served) => served.pool().len(),
+            Target::Shards | Target::Content => 0,
+        };
+        let providers = state.entries.iter().map(count).sum();
+        (state.resolution.record().key_id(), providers)
     }
 
     fn touch(&self) {
@@ -145,14 +163,7 @@ impl Sites {
             began: Instant::now(),
         });
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
-        if sites.len() >= SITES_MAX {
-            sites.retain(|_, site| site.idle() < IDLE_MAX);
-            let longest = sites.iter().max_by_key(|(_, site)| site.idle());
-            let longest = longest.map(|(name, _)| name.clone());
-            if let Some(name) = longest.filter(|_| sites.len() >= SITES_MAX) {
-                sites.remove(&name);
-            }
-        }
+        make_room(&mut sites, &site);
         sites.insert(name.into(), site.clone());
         drop(sites);
         tokio::spawn(keep_up(Arc::downgrade(self), Arc::downgrade(&site)));
@@ -224,6 +235,32 @@ impl Sites {
     #[must_use]
     pub const fn resolver(&self) -> &Resolver {
         &self.resolver
+    }
+}
+
+/// Lets names go, those first that nobody has asked for the longest, until there is room for another: of its record's own where that
+/// has more than its share.
+fn make_room(sites: &mut HashMap<Box<str>, Arc<Site>>, another: &Site) {
+    let (owner, providers) = another.holds();
+    let mut held: Vec<_> = sites
+        .values()
+        .map(|site| (site.idle(), site.clone(), site.holds()))
+        .collect();
+    let mut in_all = providers + held.iter().map(|(.., holds)| holds.1).sum::<usize>();
+    let of_owner = held.iter().filter(|(.., holds)| holds.0 == owner);
+    let mut of_owner = providers + of_owner.map(|(.., holds)| holds.1).sum::<usize>();
+    let is_full = |names: usize, in_all: usize| names >= SITES_MAX || in_all > PROVIDERS_MAX;
+    if of_owner <= PROVIDERS_OF_ONE_MAX && !is_full(sites.len(), in_all) {
+        return;
+    }
+    held.sort_by_key(|(idle, ..)| core::cmp::Reverse(*idle));
+    for (_, site, (its_owner, its)) in held {
+        let is_its = its_owner == owner;
+        if is_full(sites.len(), in_all) || is_its && of_owner > PROVIDERS_OF_ONE_MAX {
+            sites.remove(&site.name);
+            in_all -= its;
+            of_owner -= if is_its { its } else { 0 };
+        }
     }
 }
 

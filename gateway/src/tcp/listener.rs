@@ -17,12 +17,12 @@ use super::config::{Bounds, Config, Way};
 use super::counters::{Counters, Snapshot, count};
 use super::events::{Event, Observer};
 use super::operated::Operated;
-use super::seats::{Seat, Seats};
 use super::shards::kept::KeptError;
 use super::shards::{Shards, postgres, redis};
 use super::sni;
 use super::standing::Standings;
 use super::tally::Tallies;
+use crate::seats::{Seat, Seats, Share};
 
 /// After the system had no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -225,7 +225,10 @@ impl Shared {
 /// Takes connections until the listener is drained, then waits for those that it took. They end with this task.
 async fn take(listener: TcpListener, shared: Arc<Shared>, service: Service) {
     let bounds = &shared.config.bounds;
-    let seats = Seats::new(bounds.connections_max, bounds.connections_per_client_max);
+    let seats = Seats::new(
+        bounds.connections_max,
+        Share::Most(bounds.connections_per_client_max),
+    );
     let service = Arc::new(service);
     let mut connections = JoinSet::new();
     loop {

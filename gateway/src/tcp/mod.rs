@@ -15,7 +15,6 @@ pub mod hello;
 mod listener;
 mod operated;
 mod pipe;
-mod seats;
 pub mod shards;
 mod sni;
 pub mod standing;

@@ -181,21 +181,32 @@ const OF_PROVIDERS: [OfProvider; 4] = [
     ),
 ];
 
-/// What listeners have counted, as OpenMetrics text without an end.
+/// What the numbers of a counter end with.
+fn suffix(kind: &str) -> &'static str {
+    if kind == "counter" { "_total" } else { "" }
+}
+
+/// What listeners have counted, as OpenMetrics text without an end; with `names`, also of each provider of each name.
 #[must_use]
-pub fn metrics(listeners: &[Operated]) -> String {
+pub fn metrics(listeners: &[Operated], names: bool) -> String {
     let mut page = Page::default();
-    let total = |kind| if kind == "counter" { "_total" } else { "" };
     for (name, kind, help, numbers) in OF_LISTENERS {
         page.family(name, kind, help);
         for listener in listeners {
             let snapshot = listener.shared.counters.snapshot();
             for (label, read) in numbers {
                 let labels = format!("{{listener=\"{}\"{label}}}", listener.address);
-                page.line(&format!("{name}{}", total(kind)), &labels, read(&snapshot));
+                page.line(&format!("{name}{}", suffix(kind)), &labels, read(&snapshot));
             }
         }
     }
+    if names {
+        write_providers(&mut page, listeners);
+    }
+    page.into_text()
+}
+
+fn write_providers(page: &mut Page, listeners: &[Operated]) {
     let shown: Vec<_> = listeners
         .iter()
         .flat_map(|listener| {
@@ -210,10 +221,9 @@ pub fn metrics(listeners: &[Operated]) -> String {
                 "{{listener=\"{listener}\",name=\"{}\",resource=\"/\",provider=\"{}\"}}",
                 one.name, one.provider
             );
-            page.line(&format!("{name}{}", total(kind)), &labels, read(one));
+            page.line(&format!("{name}{}", suffix(kind)), &labels, read(one));
         }
     }
-    page.into_text()
 }
 
 #[cfg(test)]
@@ -222,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_metric_is_documented_and_every_documented_one_is_shown() {
-        let page = super::metrics(&[]);
+        let page = super::metrics(&[], true);
         let tcp = |name: &String| name.starts_with("dotkey_gateway_tcp_");
         let documented = documented_metrics().into_iter().filter(tcp);
         assert_eq!(

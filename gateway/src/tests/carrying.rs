@@ -186,6 +186,32 @@ async fn silence_ends_by_the_records_own_clock() {
 }
 
 #[tokio::test]
+async fn the_whole_answer_has_its_time() {
+    let slow = Manner::Slow(Duration::from_secs(3600));
+    let [a, b] = [
+        Provider::start("a", slow.clone()).await,
+        Provider::start("b", slow).await,
+    ];
+    let policy = "[resource.policy]\ntimeouts = { whole = \"100ms\" }";
+    let world = World::new(&zone(&[("a", &a), ("b", &b)], policy)).await;
+    let answer = world.get("/").await;
+    assert_eq!(answer.status(), 504);
+    assert!(said(&answer)["tried"][0]["provider"].is_string());
+}
+
+#[tokio::test]
+async fn pins_without_tls_to_show_a_key_in_let_nobody_in() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let named =
+        zone(&[("a", &a)], "") + "pin = \"sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n";
+    let world = World::new(&named).await;
+    let answer = world.get("/").await;
+    assert_eq!((answer.status().as_u16(), a.asked()), (502, 0));
+    let body = answer.body();
+    assert!(body.contains("no TLS to show a key in"), "{body}");
+}
+
+#[tokio::test]
 async fn all_dead_is_said_honestly() {
     let mut dead = Vec::new();
     for id in ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"] {
@@ -201,8 +227,8 @@ async fn all_dead_is_said_honestly() {
     let said = said(&answer);
     assert_eq!(
         said["tried"].as_array().map(Vec::len),
-        Some(6),
-        "a bounded number was asked: {said}"
+        Some(8),
+        "that nobody listens costs nothing: {said}"
     );
     assert!(
         said["tried"][0]["came_to"]
@@ -302,7 +328,7 @@ async fn a_record_that_demands_pins_gives_nothing_to_who_has_none() {
         );
     };
     assert!(
-        answer.body().contains("the record demands pins"),
+        answer.body().contains("the record demands a pinned key"),
         "{}",
         answer.body()
     );
@@ -353,7 +379,7 @@ async fn checks_take_a_provider_out_and_back() {
     }
     a.be(Manner::Echo);
     stands("a", &["starting", "serving"]).await;
-    let metrics = world.operated().metrics();
+    let metrics = world.operated().metrics(true);
     assert!(
         metrics.contains("dotkey_gateway_provider_serving{"),
         "{metrics}"

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -190,6 +191,27 @@ async fn of_sixty_four_dead_providers_a_few_are_tried() {
         let answer = world.get("/").await;
         assert_eq!(answer.status(), 502);
         let said: serde_json::Value = serde_json::from_str(answer.body()).expect("JSON");
-        assert_eq!(said["tried"].as_array().map(Vec::len), Some(6));
+        assert_eq!(said["tried"].as_array().map(Vec::len), Some(16));
+    }
+}
+
+#[tokio::test]
+async fn one_record_does_not_take_the_room_of_all_names() {
+    let mut named = String::from("[[resource]]\nkind = \"frontend\"\nhost = \"*\"\n");
+    for number in 0..64 {
+        named +=
+            &format!("[[resource.provider]]\nid = \"p{number}\"\nurl = \"http://127.0.0.1:1\"\n");
+    }
+    let world = World::new(&named).await;
+    for number in 0..40 {
+        let host = format!("n{number}.{}", world.name);
+        let answer = world.ask(Request::get("/").header("host", &host)).await;
+        assert_eq!(answer.status(), 502);
+        let ready = &world.operated().providers(None)["names"];
+        let ready = ready.as_array().expect("names");
+        let most = crate::site::PROVIDERS_OF_ONE_MAX / 64;
+        assert_eq!(ready.len(), most.min(number + 1));
+        let is_there = ready.iter().any(|one| one["name"] == host.as_str());
+        assert!(is_there, "who asks is served: {host}");
     }
 }

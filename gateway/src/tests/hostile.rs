@@ -1,5 +1,7 @@
 //! Visitors and providers that mean harm, or do not know better.
 
+use core::time::Duration;
+
 use http::Request;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,6 +136,31 @@ async fn a_chunked_body_is_framed_anew() {
         thought["failures"], 0,
         "the provider is not blamed: {thought}"
     );
+}
+
+#[tokio::test]
+async fn a_visitor_who_sends_slowly_is_no_fault_of_the_provider() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let policy = "[resource.policy]\ntimeouts = { first-byte = \"200ms\" }";
+    let world = World::new(&zone(&[("a", &a)], policy)).await;
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nContent-Length: 10\r\nConnection: close\r\n\r\n",
+        world.name
+    );
+    stream.write_all(head.as_bytes()).await.expect("written");
+    for byte in b"slow bytes" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stream.write_all(&[*byte]).await.expect("written");
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("read");
+    assert!(answer.contains(r#""body":"slow bytes""#), "{answer}");
+    // Once it is sent, the clock runs.
+    a.be(Manner::Silent);
+    let answer = send(&world, format!("{head}slow bytes").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    assert_eq!(world.thinks("a")["failures"], 1);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn of_kind(spans: &[Value], kind: u8) -> Vec<&Value> {
 /// Until a line of the metrics is there.
 async fn counted(world: &World, line: &str) {
     let line = format!("\ndotkey_gateway_{line}\n");
-    while !world.operated().metrics().contains(&line) {
+    while !world.operated().metrics(false).contains(&line) {
         tokio::time::sleep(core::time::Duration::from_millis(20)).await;
     }
 }

@@ -117,6 +117,21 @@ async fn the_pages_of_a_scope_link_to_each_other() {
         let told = format!("{place}{prefix}");
         assert_eq!(said["headers"]["x-forwarded-prefix"], told);
     }
+    // A page of another host could read what is served to this machine alone; on a name's own host it is a path of that name.
+    for (host, status) in [
+        ("localhost", 200),
+        ("key.example.net", 200),
+        ("stranger.example", 421),
+        (&*world.name, 200),
+    ] {
+        let request = Request::get(format!("{place}/shop/a")).header("host", host);
+        let answer = world.ask(request).await;
+        assert_eq!(answer.status(), status, "{host}: {}", answer.body());
+        let is_path = answer
+            .body()
+            .contains(&format!("\"uri\":\"{place}/shop/a\""));
+        assert_eq!(is_path, host == world.name, "{host}: {}", answer.body());
+    }
 }
 
 #[tokio::test]

@@ -323,7 +323,7 @@ async fn who_looks_after_a_listener_sees_its_providers() {
         operated.explain(Some("other.key"))["providers"],
         serde_json::json!([])
     );
-    let page = dotkey_gateway::tcp::metrics(&[operated]);
+    let page = dotkey_gateway::tcp::metrics(&[operated], true);
     let line = |name: &str, port: u16, value: u64| {
         format!(
             "\ndotkey_gateway_tcp_provider_{name}{{listener=\"{}\",name=\"{}\",resource=\"/\",provider=\"p{port}\"}} {value}\n",

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::admin::authorized;
 use super::levels;
 use super::metrics::page;
 use super::problem::Problem;
@@ -20,8 +21,8 @@ pub trait Beside: Send + Sync {
     /// What people call it.
     fn word(&self) -> &'static str;
 
-    /// What it counted, as OpenMetrics text.
-    fn metrics(&self) -> String;
+    /// What it counted, as OpenMetrics text; with `names`, also what tells which names the people here look at.
+    fn metrics(&self, names: bool) -> String;
 
     /// What someone should look at; nothing where all is well.
     fn reasons(&self) -> Vec<String>;
@@ -65,11 +66,16 @@ async fn health(State(alone): State<Alone>, uri: Uri) -> Result<Response, Proble
 }
 
 /// `GET /metrics` without a node.
-async fn metrics(State(alone): State<Alone>, uri: Uri) -> Result<Response, Problem> {
+async fn metrics(
+    State(alone): State<Alone>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
+    let names = authorized(&alone.door.config, &headers).is_ok();
     let parts = [
         levels::build(),
-        alone.it.metrics(),
+        alone.it.metrics(names),
         alone.door.metrics.text(),
     ];
     Ok(page(parts))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
+use super::admin::authorized;
 use super::levels;
 use super::problem::Problem;
 use super::request::Parameters;
@@ -135,8 +136,10 @@ fn join(parts: impl IntoIterator<Item = String>) -> String {
 pub(crate) async fn metrics(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
+    let names = authorized(&shared.door.config, &headers).is_ok();
     let node = shared.ask(shared.node.metrics()).await?;
     let (status, ledger) = with_ledger(&shared, shared.ask(shared.node.status()).await?);
     let beside = shared.door.config.beside();
@@ -144,7 +147,7 @@ pub(crate) async fn metrics(
         levels::build(),
         node,
         levels::text(&status, ledger.as_ref()),
-        beside.map(|one| one.metrics()).collect(),
+        beside.map(|one| one.metrics(names)).collect(),
         shared.door.metrics.text(),
     ]))
 }

@@ -25,7 +25,7 @@ impl Beside for Double {
         "resolver"
     }
 
-    fn metrics(&self) -> String {
+    fn metrics(&self, _names: bool) -> String {
         "# HELP dotkey_resolver_queries Queries.\n# TYPE dotkey_resolver_queries counter\n\
          dotkey_resolver_queries_total{transport=\"udp\"} 7\n# EOF\n"
             .to_owned()
@@ -76,10 +76,13 @@ impl Beside for DoubleGateway {
         "gateway"
     }
 
-    fn metrics(&self) -> String {
-        "# HELP dotkey_gateway_connections Connections.\n# TYPE dotkey_gateway_connections gauge\n\
-         dotkey_gateway_connections 3\n"
-            .to_owned()
+    fn metrics(&self, names: bool) -> String {
+        let page = "# HELP dotkey_gateway_connections Connections.\n# TYPE dotkey_gateway_connections gauge\n\
+         dotkey_gateway_connections 3\n";
+        match names {
+            true => format!("{page}dotkey_gateway_of_names{{name=\"site.key\"}} 1\n"),
+            false => page.to_owned(),
+        }
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -281,7 +284,10 @@ async fn a_gateway_is_explained_to_who_has_the_token() {
 async fn a_gateway_by_itself_has_health_and_metrics() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let gateway: Arc<dyn BesideGateway> = Arc::new(DoubleGateway);
-    let server = serve_gateway(listener, &gateway, ApiConfig::new(now)).expect("it serves");
+    let token = token();
+    let mut config = ApiConfig::new(now);
+    config.token = Some(token.clone());
+    let server = serve_gateway(listener, &gateway, config).expect("it serves");
     let health = Ask::get("/v1/health").of(server.address()).await;
     assert_eq!(
         (health.status, health.json()["status"].as_str()),
@@ -293,6 +299,13 @@ async fn a_gateway_by_itself_has_health_and_metrics() {
     );
     let page = Ask::get("/metrics").of(server.address()).await.text();
     assert!(page.contains("dotkey_gateway_connections 3"), "{page}");
+    assert!(
+        !page.contains("site.key"),
+        "whose names are asked for is for who runs it: {page}"
+    );
+    let shown = Ask::get("/metrics").header("Authorization", &token.bearer());
+    let page = shown.of(server.address()).await.text();
+    assert!(page.contains("site.key"), "{page}");
     assert_eq!(
         Ask::get("/v1/status").of(server.address()).await.status,
         404

@@ -153,10 +153,20 @@ impl Place {
 
 /// The body that a node's API gives for a path, and its status.
 pub(crate) fn get(node: &Running, path: &str) -> (u16, Vec<u8>) {
-    let mut response = agent()
-        .get(format!("{}{path}", node.api()))
-        .call()
-        .expect("it answers");
+    read(agent().get(format!("{}{path}", node.api())))
+}
+
+/// The same for who has the token of the node's data folder.
+pub(crate) fn get_as_owner(place: &Place, node: &Running, path: &str) -> (u16, Vec<u8>) {
+    let token = place.path(&format!("{}/api-token", node.data));
+    let token = std::fs::read_to_string(token).expect("a token");
+    let bearer = format!("Bearer {}", token.trim());
+    let request = agent().get(format!("{}{path}", node.api()));
+    read(request.header("Authorization", &bearer))
+}
+
+fn read(request: ureq::RequestBuilder<ureq::typestate::WithoutBody>) -> (u16, Vec<u8>) {
+    let mut response = request.call().expect("it answers");
     let mut body = Vec::new();
     let mut reader = response.body_mut().as_reader();
     reader.read_to_end(&mut body).expect("a body");

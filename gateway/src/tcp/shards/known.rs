@@ -99,7 +99,7 @@ fn provider_json(provider: &Provider) -> Value {
         "region": provider.region,
         "weight": provider.weight,
         "priority": provider.priority,
-        "pins": provider.pins.iter().map(|pin| hex(pin)).collect::<Vec<_>>(),
+        "pins": provider.pins.iter().map(hex).collect::<Vec<_>>(),
     })
 }
 

@@ -24,9 +24,7 @@ pub enum RespError {
     #[error("Protocol error: {0}")]
     Broken(&'static str),
     /// More than a command may have.
-    #[error(
-        "Protocol error: a command of more than {bytes_max} bytes; send smaller ones, or raise the gateway's `command_bytes_max`"
-    )]
+    #[error("Protocol error: a command of more than {bytes_max} bytes; send smaller ones")]
     TooLong {
         /// The most it may have.
         bytes_max: usize,

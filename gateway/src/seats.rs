@@ -4,44 +4,60 @@ use core::net::{IpAddr, Ipv6Addr};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// How many of the places one client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// So many.
+    Most(usize),
+    /// So many times those that are still free: one alone may have most of them, and leaves room for others.
+    OfFree(usize),
+}
+
 /// The places of a listener.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(crate) struct Seats {
     in_all_max: usize,
-    per_client_max: usize,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    share: Share,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    in_all: usize,
+    by_client: HashMap<IpAddr, usize>,
 }
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     seats: Arc<Seats>,
     client: IpAddr,
 }
 
 impl Seats {
-    pub(super) fn new(in_all_max: usize, per_client_max: usize) -> Arc<Self> {
+    pub(crate) fn new(in_all_max: usize, share: Share) -> Arc<Self> {
         Arc::new(Self {
             in_all_max,
-            per_client_max,
+            share,
             taken: Mutex::default(),
         })
     }
 
     /// A place, if there is one.
-    pub(super) fn take(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
+    pub(crate) fn take(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
         let client = network(client);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_all: usize = match taken.len() < self.in_all_max {
-            // Each has one at least, so that the sum is only asked for when it could matter.
-            true if taken.len() * self.per_client_max < self.in_all_max => 0,
-            _ => taken.values().sum(),
+        let free = self.in_all_max.saturating_sub(taken.in_all);
+        let most = match self.share {
+            Share::Most(most) => most,
+            Share::OfFree(times) => free * times,
         };
-        let its = taken.get(&client).copied().unwrap_or_default();
-        if in_all >= self.in_all_max || its >= self.per_client_max {
+        let its = taken.by_client.get(&client).copied().unwrap_or_default();
+        if free == 0 || its >= most {
             return None;
         }
-        taken.insert(client, its + 1);
+        taken.in_all += 1;
+        taken.by_client.insert(client, its + 1);
         Some(Seat {
             seats: Arc::clone(self),
             client,
@@ -56,10 +72,11 @@ impl Drop for Seat {
             .taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(its) = taken.get_mut(&self.client) {
+        taken.in_all -= 1;
+        if let Some(its) = taken.by_client.get_mut(&self.client) {
             *its -= 1;
             if *its == 0 {
-                taken.remove(&self.client);
+                taken.by_client.remove(&self.client);
             }
         }
     }
@@ -79,7 +96,7 @@ mod tests {
 
     #[test]
     fn places_are_shared_out_and_given_back() {
-        let seats = Seats::new(4, 2);
+        let seats = Seats::new(4, Share::Most(2));
         let take = |address: &str| seats.take(address.parse().expect("an address"));
         let (one, two) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
         assert!(one.is_some() && two.is_some());
@@ -90,5 +107,17 @@ mod tests {
         drop(one);
         assert!(take("2001:db8::3").is_none(), "one network");
         assert!(take("192.0.2.9").is_some());
+    }
+
+    #[test]
+    fn one_client_alone_leaves_room_for_others() {
+        let seats = Seats::new(30, Share::OfFree(2));
+        let mut held = Vec::new();
+        for (client, expected) in [("192.0.2.1", 20), ("192.0.2.2", 7), ("192.0.2.3", 2)] {
+            let client: IpAddr = client.parse().expect("an address");
+            let before = held.len();
+            held.extend(core::iter::from_fn(|| seats.take(client)));
+            assert_eq!(held.len() - before, expected, "{client}");
+        }
     }
 }
