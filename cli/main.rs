@@ -20,6 +20,10 @@ mod trust;
 
 use std::process::ExitCode;
 
+/// A request of the gateway or a block of the ledger is many small pieces of memory, which the system's allocator is slow with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let (args, output) = match args::parse() {
         Ok(parsed) => parsed,

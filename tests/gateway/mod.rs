@@ -1,11 +1,15 @@
-//! The gateway of the built program between visitors and the servers that people really run: nginx, HAProxy, Caddy and Node.
+//! The gateway of the built program between visitors and the servers that people really run: nginx, HAProxy, Caddy and Node, and servers
+//! of gRPC and of WebSocket.
 
 mod authority;
 mod failover;
+mod grpc;
 mod operated;
 mod parsed;
+mod secure;
 mod servers;
 mod traced;
+mod websocket;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -29,11 +33,15 @@ struct World {
 
 impl World {
     fn new(providers: &[(&str, &Server)], policy: &str) -> Self {
-        Self::with(providers, policy, &[])
+        Self::of(&zone(providers, policy))
+    }
+
+    fn of(zone: &str) -> Self {
+        Self::with(zone, &[])
     }
 
     /// One with these variables besides.
-    fn with(providers: &[(&str, &Server)], policy: &str, variables: &[(&str, &str)]) -> Self {
+    fn with(zone: &str, variables: &[(&str, &str)]) -> Self {
         let place = Place::with_alice();
         let mut command = place.command(&["up", "--ports", "auto", "--json"]);
         command.env("DOTKEY_GATEWAY_PRIVATE_NAMES", "*");
@@ -45,17 +53,16 @@ impl World {
             running,
             name,
         };
-        world.publish(providers, policy);
+        world.publish_zone(zone);
         world
     }
 
     /// Publishes a zone of one frontend with these providers.
     fn publish(&self, providers: &[(&str, &Server)], policy: &str) {
-        let mut zone = format!("[[resource]]\nkind = \"frontend\"\nhost = \"@\"\n{policy}\n");
-        for (id, server) in providers {
-            let url = server.url();
-            zone += &format!("[[resource.provider]]\nid = \"{id}\"\nurl = \"{url}\"\n");
-        }
+        self.publish_zone(&zone(providers, policy));
+    }
+
+    fn publish_zone(&self, zone: &str) {
         self.place.write("my.toml", zone);
         self.place.publish(&self.running, "alice");
     }
@@ -66,6 +73,14 @@ impl World {
             .as_str()
             .expect("a URL");
         url.trim_start_matches("http://").to_owned()
+    }
+
+    /// Where the gateway listens for HTTPS.
+    fn address_https(&self) -> String {
+        let url = self.running.ready()["gateway_https"]
+            .as_str()
+            .expect("a URL");
+        url.trim_start_matches("https://").to_owned()
     }
 
     /// One GET over a connection of its own: the status and the body.
@@ -91,6 +106,16 @@ impl World {
             .unwrap_or(Value::Null);
         found["standing"].as_str().unwrap_or("absent").to_owned()
     }
+}
+
+/// A zone of one frontend with these providers.
+fn zone(providers: &[(&str, &Server)], policy: &str) -> String {
+    let mut zone = format!("[[resource]]\nkind = \"frontend\"\nhost = \"@\"\n{policy}\n");
+    for (id, server) in providers {
+        let url = server.url();
+        zone += &format!("[[resource.provider]]\nid = \"{id}\"\nurl = \"{url}\"\n");
+    }
+    zone
 }
 
 /// Sends bytes, and reads until the other side closes: the status and the body of the first answer.

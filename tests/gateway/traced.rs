@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::servers::{Kind, Server};
-use super::{PATIENCE, World, answer};
+use super::{PATIENCE, World, answer, zone};
 
 /// `tests/interop/collector.py`, which ends with the test.
 struct Collector {
@@ -74,8 +74,7 @@ fn a_collector_of_opentelemetry_takes_what_is_told() {
     let providers = [("gone", &servers[0]), ("there", &servers[1])];
     let variables = [("DOTKEY_GATEWAY_TRACES", &*collector.url)];
     let world = World::with(
-        &providers,
-        "policy = { balance = \"round-robin\" }",
+        &zone(&providers, "policy = { balance = \"round-robin\" }"),
         &variables,
     );
     drop(servers.remove(0));

@@ -1,15 +1,18 @@
 //! A second provider while the first has not answered: the sooner good answer counts.
 
 use core::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
 
+use dotkey_proto::zone::Provider;
 use futures_util::future::{Either, select};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::attempt::{Attempt, Tried, is_done};
 use super::body::Outgoing;
 use super::request::Given;
 use super::served::{Asked, CameTo, Served, Spent, Try};
-use crate::choose::{Choice, Wish};
+use crate::choose::{Choice, Failure, Wish};
 
 /// A provider that has not answered after so many times the hedge's delay counts as one that failed: the budget of retries pays too.
 const LOOKS_FAILED: u32 = 4;
@@ -65,13 +68,15 @@ pub(super) async fn two(
     let mut start = |failed: bool| {
         let choice = served.second(wish, tried, failed)?;
         tried.push(choice.member);
+        let asked_of = choice.provider.clone();
         let second = Attempt::new(served, choice, given, true);
-        Some(Box::pin(asked(second, given, Outgoing::Empty, true)))
+        let asked = Box::pin(asked(second, given, Outgoing::Empty, true));
+        Some((asked, asked_of, Instant::now()))
     };
     let mut first = pin!(asked(first, given, Outgoing::Empty, false));
     let (mut second, mut looks) = (None, 0);
     loop {
-        let Some(beside) = &mut second else {
+        let Some((beside, asked_of, since)) = &mut second else {
             if let Either::Left(((report, last), _)) =
                 select(first.as_mut(), pin!(sleep(after))).await
             {
@@ -83,7 +88,16 @@ pub(super) async fn two(
             second = start(looks >= LOOKS_FAILED);
             continue;
         };
-        let ((report, last), is_first) = match select(first.as_mut(), beside).await {
+        let either = select(first.as_mut(), beside);
+        let Ok(either) = timeout(after * LOOKS_FAILED, either).await else {
+            // The second is silent too. Its answer may still come, but a third one's is likelier.
+            if let Some(third) = start(true) {
+                spent.tries.push(given_up(asked_of, *since));
+                second = Some(third);
+            }
+            continue;
+        };
+        let ((report, last), is_first) = match either {
             Either::Left((last, _)) => (last, true),
             Either::Right((last, _)) => (last, false),
         };
@@ -92,7 +106,7 @@ pub(super) async fn two(
             return last;
         }
         if is_first {
-            let Some(beside) = second else {
+            let Some((beside, ..)) = second else {
                 return last;
             };
             let (report, last) = beside.await;
@@ -101,5 +115,19 @@ pub(super) async fn two(
         }
         // The second failed while the first is slow: that is no reason to wait for it.
         second = start(true);
+    }
+}
+
+fn given_up(provider: &Arc<Provider>, since: Instant) -> Try {
+    let took = since.elapsed();
+    let why = format!(
+        "no answer within {} ms, when another was asked",
+        took.as_millis()
+    );
+    Try {
+        provider: provider.clone(),
+        took,
+        came_to: CameTo::Nothing(Failure::Silent, why.into()),
+        hedge: true,
     }
 }

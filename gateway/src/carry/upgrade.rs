@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body;
 use hyper::client::conn::http1;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -16,19 +17,40 @@ use super::request::Given;
 use super::served::{Asked, CameTo, Served, Spent, Try, Undone};
 use crate::choose::{Ending, Failure, Wish};
 
-/// The protocol that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8).
+/// Protocols that would be HTTP again, in requests that nobody has looked at.
+const NEVER: [&str; 4] = ["h2c", "h2", "http", "tls"];
+
+/// The protocols that a request wants to go over to, over HTTP/1.1 (RFC 9110 section 7.8). None where it has a body, which belongs before
+/// them: it is carried as any other, and the provider hears of no other protocol.
 #[must_use]
-pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut named = headers.get_all(header::CONNECTION).iter();
-    let upgrade = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or("");
-        text.split(',')
-            .any(|one| one.trim().eq_ignore_ascii_case("upgrade"))
-    };
-    let wanted = headers.get(header::UPGRADE)?;
-    // Going over to HTTP/2 is a matter of one connection, and nobody does it any more.
-    let http2 = wanted.as_bytes().eq_ignore_ascii_case(b"h2c");
-    (!http2 && named.any(upgrade)).then(|| wanted.clone())
+pub fn wanted<B: Body>(request: &Request<B>) -> Option<HeaderValue> {
+    let headers = request.headers();
+    if !headers.contains_key(header::UPGRADE)
+        || request.version() != Version::HTTP_11
+        || !request.body().is_end_stream()
+    {
+        return None;
+    }
+    let is_named =
+        tokens(headers, header::CONNECTION).any(|one| one.eq_ignore_ascii_case("upgrade"));
+    let wanted = tokens(headers, header::UPGRADE).filter(|protocol| {
+        let name = protocol.split('/').next().unwrap_or_default();
+        !NEVER.iter().any(|never| never.eq_ignore_ascii_case(name))
+    });
+    let wanted: Vec<&str> = wanted.collect();
+    let is_wanted = is_named && !wanted.is_empty();
+    is_wanted
+        .then(|| HeaderValue::from_str(&wanted.join(", ")).ok())
+        .flatten()
+}
+
+/// The members of a list, which may stand in several lines.
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).into_iter();
+    let text = lines.filter_map(|line| line.to_str().ok());
+    text.flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
 }
 
 impl Served {
@@ -122,7 +144,16 @@ impl Served {
 fn go_over(mut answer: Response<hyper::body::Incoming>, visitor: OnUpgrade) -> Response<Carried> {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (mut parts, body) = answer.into_parts();
+        let wanted = parts.headers.remove(header::UPGRADE);
         to_visitor(&mut parts.headers);
+        if let Some(wanted) = wanted
+            && parts.status == StatusCode::UPGRADE_REQUIRED
+        {
+            // RFC 9110 section 15.5.22: it says which protocol.
+            let upgrade = HeaderValue::from_static("upgrade");
+            parts.headers.insert(header::CONNECTION, upgrade);
+            parts.headers.insert(header::UPGRADE, wanted);
+        }
         return Response::from_parts(parts, Carried::provider(body, None));
     }
     let provider = hyper::upgrade::on(&mut answer);
@@ -139,4 +170,49 @@ async fn both_ways(visitor: Upgraded, provider: Upgraded) {
     let (mut visitor, mut provider) = (TokioIo::new(visitor), TokioIo::new(provider));
     // That one side is gone is no news to anyone.
     copy_bidirectional(&mut visitor, &mut provider).await.ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn check(fields: &[(&str, &str)], expected: Option<&str>) {
+        let wanted = |body: &'static str, version| {
+            let mut request = Request::builder().version(version);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(Full::<Bytes>::from(body));
+            wanted(&request.expect("a request"))
+        };
+        let found = wanted("", Version::HTTP_11);
+        let found = found.as_ref().map(|found| found.to_str().expect("text"));
+        assert_eq!(found, expected, "{fields:?}");
+        assert_eq!(wanted("", Version::HTTP_10), None, "{fields:?}");
+        assert_eq!(wanted("", Version::HTTP_2), None, "{fields:?}");
+        assert_eq!(wanted("a body", Version::HTTP_11), None, "{fields:?}");
+    }
+
+    #[test]
+    fn what_is_wanted_is_read_from_all_lines() {
+        let named = ("connection", "keep-alive, Upgrade");
+        check(&[], None);
+        check(&[named], None);
+        check(&[("upgrade", "websocket")], None);
+        check(&[("upgrade", "websocket"), ("connection", "close")], None);
+        check(&[named, ("upgrade", "WebSocket")], Some("WebSocket"));
+        let apart = [("connection", "keep-alive"), ("connection", "upgrade")];
+        check(&[apart[0], apart[1], ("upgrade", "echo/2")], Some("echo/2"));
+        check(
+            &[named, ("upgrade", "a,, b"), ("upgrade", "c")],
+            Some("a, b, c"),
+        );
+        for again in ["h2c", "H2C", "h2", "HTTP/2.0", "TLS/1.2", "h2c, http/2.0"] {
+            check(&[named, ("upgrade", again)], None);
+        }
+        check(&[named, ("upgrade", "h2c, websocket")], Some("websocket"));
+    }
 }

@@ -67,8 +67,28 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refused> {
             "its path does not begin with `/`",
         ));
     }
+    if leaves(request.uri().path()) {
+        return Err(refused(
+            StatusCode::BAD_REQUEST,
+            "path",
+            "its path leads upwards (`..`), perhaps out of what it is for",
+        ));
+    }
     hosts(request)?;
     framing(headers)
+}
+
+/// Whether a path has a segment `..`, however it is spelled: the resource was found by the path as it stands, and a provider may read another.
+fn leaves(path: &str) -> bool {
+    if !path.contains("..") && !path.contains('%') {
+        return false;
+    }
+    let plain = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/");
+    plain.split(['/', '\\']).any(|segment| segment == "..")
 }
 
 /// RFC 9112 section 3.2: one host, and the same in the request's target.
@@ -183,6 +203,12 @@ mod tests {
                 "framing",
             ),
             ("http://MYSITE.key/", &[host], "ok"),
+            ("/a/../b", &[host], "path"),
+            ("/a/%2E%2e/b", &[host], "path"),
+            ("/a/.%2e", &[host], "path"),
+            ("/a/..%2fb", &[host], "path"),
+            ("/a/b%5c..%5Cc", &[host], "path"),
+            ("/a..b/...?x=/../", &[host], "ok"),
             ("/", &[host, ("content-length", "5")], "ok"),
             (
                 "/",

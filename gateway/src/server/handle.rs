@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::header::ACCEPT;
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -13,7 +12,7 @@ use super::links::Links;
 use super::locate::Located;
 use super::log::{AccessLog, Answered, Noted};
 use super::metrics::Metrics;
-use super::page::Problem;
+use super::page::{Problem, Reader};
 use super::scoped::Passage;
 use super::stickiness::Client;
 use crate::carry::{Arrived, CameTo, Carried, Given, Served, Spent, Undone, upgrade_wanted};
@@ -39,17 +38,19 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Carried> {
     let mut noted = Noted::new(visitor, &request, &shared.traces);
-    let accept = request.headers().get(ACCEPT).cloned();
+    let reader = Reader::of(&request);
+    let mut failed = None;
     let mut answer = match shared.carry(request, &mut noted).await {
         Ok(answer) => answer,
         Err(mut problem) => {
             problem.tries = noted.spent.tries.clone();
             shared.metrics.problem(problem.code);
             noted.problem = Some(problem.code);
-            problem.answer(accept.as_ref())
+            failed = Some(problem.status);
+            problem.answer(reader)
         }
     };
-    let status = answer.status().as_u16();
+    let status = failed.unwrap_or(answer.status()).as_u16();
     answer.body_mut().at_end(Box::new(move |ended| {
         let took = noted.begun.elapsed();
         shared
@@ -80,14 +81,7 @@ impl Shared {
         noted: &mut Noted,
     ) -> Result<Response<Carried>, Problem> {
         // First: nothing is done for what no provider may see.
-        guard::check(&request).map_err(|refused| {
-            Problem::new(
-                refused.status,
-                refused.word,
-                "This request is refused",
-                refused.why,
-            )
-        })?;
+        checked(&request)?;
         // Before the name is resolved: what a name is does not depend on who asks.
         let target = noted.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -99,9 +93,8 @@ impl Shared {
             return Ok(moved);
         }
         let state = site.state();
-        let entry = state
-            .entry(path.as_str())
-            .ok_or_else(|| no_resource(&site.name, path.as_str()))?;
+        let entry = state.entry(path.as_str());
+        let entry = entry.ok_or_else(|| no_resource(&site.name, path.as_str()))?;
         noted.resource = Some(entry.prefix.clone());
         let served = providers(&entry.target, &site.name)?;
         let arrived = Arrived {
@@ -117,14 +110,13 @@ impl Shared {
             tried: &[],
         };
         // A place for the cache and for verified content: here the resource is known and no provider was asked.
-        let upgrade = upgrade_wanted(request.headers());
+        let upgrade = upgrade_wanted(&request);
         let upgraded = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let given = Given::new(request, path, &site.host, &arrived).await;
         let mut given =
             given.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         // After what the visitor's `Connection` names is gone: our own field is not among it.
-        noted.trace.pass_on(given.headers_mut());
-        given.tell_tries(noted.traced.clone());
+        noted.go_with(&mut given);
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
                 served
@@ -135,20 +127,36 @@ impl Shared {
         };
         let mut answer =
             carried.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
-        if let Some(last) = noted.spent.tries.last() {
+        // A provider's own words, which another one's failure may have followed.
+        let came_to = CameTo::Status(answer.status());
+        let mut tries = noted.spent.tries.iter().rev();
+        if let Some(one) = tries.find(|one| one.came_to == came_to) {
             let secure = arrived.peer.is_secure();
+            let headers = answer.headers_mut();
             let passage = Passage {
                 place: &place,
                 name: &site.name,
-                provider: &last.provider,
+                provider: &one.provider,
                 host,
                 secure,
             };
-            passage.apply(answer.headers_mut());
-            client.remember(&last.provider.id, &place.0, secure, answer.headers_mut());
+            passage.apply(headers);
+            client.remember(&one.provider.id, &place.0, secure, headers);
         }
         Ok(answer)
     }
+}
+
+/// Whether it may be carried at all.
+fn checked(request: &Request<Incoming>) -> Result<(), Problem> {
+    guard::check(request).map_err(|refused| {
+        Problem::new(
+            refused.status,
+            refused.word,
+            "This request is refused",
+            refused.why,
+        )
+    })
 }
 
 fn providers<'a>(target: &'a Target, name: &str) -> Result<&'a Arc<Served>, Problem> {

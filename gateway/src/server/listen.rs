@@ -28,7 +28,7 @@ use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;
 use crate::request::Suffixes;
-use crate::seats::{Seats, Share};
+use crate::seats::{Seat, Seats, Share};
 use crate::site::{PrivateNames, Sites};
 use crate::traces::{self, Traces};
 
@@ -274,8 +274,7 @@ async fn listen(
         let (server, watcher) = (server.clone(), graceful.watcher());
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
-            let _seat = seat;
-            let _counted = Counted::new(&shared);
+            let taken = Taken::new(&shared, seat);
             let visitor = |shown: Option<&str>| {
                 let peer = Peer::new(address.ip(), shown.is_some());
                 Arc::new(Visitor {
@@ -285,14 +284,16 @@ async fn listen(
             };
             let Some(tls) = tls else {
                 let visitor = visitor(None);
-                return serve(shared.clone(), server, watcher, visitor, stream).await;
+                let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
+                return serve(shared, server, watcher, visitor, stream).await;
             };
             let resolver = shared.sites.resolver().clone();
             let ask = |name: Name| answer(resolver.clone(), name);
             // Why it was refused is counted by the acceptor.
             if let Ok(stream) = tls.accept(stream, &ask).await {
                 let visitor = visitor(stream.get_ref().1.server_name());
-                serve(shared.clone(), server, watcher, visitor, stream).await;
+                let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
+                serve(shared, server, watcher, visitor, stream).await;
             }
         });
     }
@@ -351,8 +352,7 @@ async fn serve<S>(
         let handled = Box::pin(handle(shared, visitor, request));
         async move { Ok::<_, core::convert::Infallible>(handled.await) }
     });
-    let stream = TokioIo::new(Moving::new(stream));
-    let connection = server.serve_connection_with_upgrades(stream, service);
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         let error = error.downcast_ref::<hyper::Error>();
@@ -364,19 +364,25 @@ async fn serve<S>(
     }
 }
 
-/// A connection counts as open for as long as this lives.
-struct Counted<'a>(&'a Shared);
+/// A visitor's place, and its count among those that are open, for as long as this lives.
+struct Taken {
+    shared: Arc<Shared>,
+    _seat: Seat,
+}
 
-impl<'a> Counted<'a> {
-    fn new(shared: &'a Shared) -> Self {
+impl Taken {
+    fn new(shared: &Arc<Shared>, seat: Seat) -> Self {
         shared.metrics.accepted.fetch_add(1, Relaxed);
         shared.metrics.connections.fetch_add(1, Relaxed);
-        Self(shared)
+        Self {
+            shared: shared.clone(),
+            _seat: seat,
+        }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.0.metrics.connections.fetch_sub(1, Relaxed);
+        self.shared.metrics.connections.fetch_sub(1, Relaxed);
     }
 }

@@ -148,6 +148,11 @@ fn unresolved(name: &str, error: &ResolveError) -> Problem {
             "unclaimed",
             format!("Nobody holds {name}"),
         ),
+        ResolveError::NoRecord { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "no-record",
+            format!("No record of {name} was found"),
+        ),
         _ => (
             StatusCode::BAD_GATEWAY,
             "unresolved",

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use serde_json::{Value, json};
 
 use super::arrival::Visitor;
-use crate::carry::{Ended, Spent};
+use crate::carry::{Ended, Given, Spent};
 use crate::traces::{Trace, Traced, Traces};
 
 /// An access log that is open.
@@ -64,6 +64,12 @@ impl Noted {
             trace,
             traced: traces.keep(trace, at, request.method()),
         }
+    }
+
+    /// Who is asked hears where in a trace the request is, and its tries are told.
+    pub(super) fn go_with(&self, given: &mut Given) {
+        self.trace.pass_on(given.headers_mut());
+        given.tell_tries(self.traced.clone());
     }
 
     /// The request's span is whole.

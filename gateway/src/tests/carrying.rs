@@ -167,6 +167,20 @@ async fn one_that_is_dead_beside_one_that_is_frozen_costs_nothing() {
 }
 
 #[tokio::test]
+async fn two_that_are_frozen_keep_nobody_from_the_third() {
+    let [a, b, c] = [
+        Provider::start("a", Manner::Silent).await,
+        Provider::start("b", Manner::Silent).await,
+        Provider::start("c", Manner::Echo).await,
+    ];
+    let policy = "[resource.policy]\nhedge = { after = \"10ms\", percent = 100 }";
+    let world = World::new(&zone(&[("a", &a), ("b", &b), ("c", &c)], policy)).await;
+    for _ in 0..20 {
+        assert_eq!(said(&world.get("/").await)["provider"], "c");
+    }
+}
+
+#[tokio::test]
 async fn silence_ends_by_the_records_own_clock() {
     let a = Provider::start("a", Manner::Silent).await;
     let policy = "[resource.policy]\ntimeouts = { first-byte = \"100ms\" }";

@@ -1,7 +1,13 @@
 //! Ways in: hosts, paths, bridges, linked domains; HTTP/1.1, HTTP/2, and protocols that take a connection over.
 
+use core::future::poll_fn;
+use core::pin::pin;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, Request};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -275,4 +281,89 @@ async fn a_visitor_that_goes_away_while_it_waits_leaves_nothing_pending() {
             tokio::time::sleep(core::time::Duration::from_millis(5)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_goes_over_to_nothing() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let opening = |request: http::request::Builder| {
+        let request = request.header("connection", "Upgrade");
+        request.header("upgrade", "websocket")
+    };
+    // RFC 9110 section 7.8: its body would come first, and the provider may be told of no other protocol then.
+    for method in ["POST", "GET"] {
+        let request = opening(Request::builder().method(method).uri("/"));
+        let answer = world.send(request, "a body").await;
+        assert_eq!(answer.status(), 200, "{method}: {}", answer.body());
+        let said: Value = serde_json::from_str(answer.body()).expect("JSON");
+        assert_eq!(said["body"], "a body");
+        assert_eq!(said["headers"]["upgrade"], Value::Null);
+        assert_eq!(said["headers"]["connection"], Value::Null);
+    }
+    let answer = world.ask(opening(Request::post("/"))).await;
+    assert_eq!(answer.status(), 101, "it is the body that forbids it");
+    let request = opening(Request::get("/")).version(http::Version::HTTP_10);
+    assert_eq!(world.ask(request).await.status(), 200, "nor in HTTP/1.0");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_taken_over_keeps_its_place() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let open = |world: &World, expected: u32| {
+        let expected = format!("dotkey_gateway_connections {expected}\n");
+        world.operated().metrics(false).contains(&expected)
+    };
+    let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    let host = &world.name;
+    let opening =
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    stream.write_all(opening.as_bytes()).await.expect("written");
+    stream.write_all(b"hello").await.expect("written");
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\nhello") {
+        heard.push(stream.read_u8().await.expect("an echo"));
+    }
+    assert!(open(&world, 1), "it is bounded as others are");
+    drop(stream);
+    while !open(&world, 0) {
+        tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn http2_is_told_that_it_cannot_take_a_stream_over() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let stream = TcpStream::connect(world.address).await.expect("connected");
+    let (mut sender, mut connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("HTTP/2");
+    let uri = format!("http://{}/chat", world.name);
+    let request = Request::get(&uri).body(Full::<Bytes>::default());
+    let mut answer = pin!(sender.send_request(request.expect("a request")));
+    let answer = poll_fn(|cx| {
+        let _ = connection.poll_unpin(cx);
+        answer.as_mut().poll(cx)
+    });
+    assert_eq!(answer.await.expect("an answer").status(), 200);
+    // RFC 8441 section 3: who reads this opens a connection of HTTP/1.1 for a WebSocket.
+    assert!(!connection.is_extended_connect_protocol_enabled());
+    tokio::spawn(connection);
+    let mut connect = Request::connect(&uri)
+        .body(Full::default())
+        .expect("a request");
+    connect
+        .extensions_mut()
+        .insert(hyper::ext::Protocol::from_static("websocket"));
+    assert!(
+        sender.send_request(connect).await.is_err(),
+        "nor does a client send it"
+    );
+    let connect = Request::connect(&world.name).body(Full::default());
+    let answer = sender.send_request(connect.expect("a request")).await;
+    assert_eq!(answer.expect("an answer").status(), 405);
+    assert_eq!(a.asked(), 1);
 }
