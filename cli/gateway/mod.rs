@@ -11,5 +11,5 @@ mod serve;
 pub(crate) use alone::serve;
 pub(crate) use demo::DemoProviders;
 pub(crate) use links::TextLinks;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{HTTPS_PORT, Plan};
 pub(crate) use serve::Running;

@@ -7,6 +7,7 @@ use dotkey_gateway::request::Suffixes;
 use dotkey_gateway::server::AccessLog;
 use dotkey_gateway::site::PrivateNames;
 use dotkey_gateway::tcp;
+use dotkey_gateway::traces::{self, Collector, Ratio};
 
 use crate::args::Ports;
 use crate::config::{Settings, bad};
@@ -27,6 +28,7 @@ pub(crate) struct Plan {
     pub(super) region: Option<String>,
     pub(super) private_names: Vec<String>,
     pub(super) access_log: Option<String>,
+    pub(super) traces: Option<traces::Settings>,
     /// Chains and their keys, for ordinary domains.
     pub(super) certificates: Vec<(PathBuf, PathBuf)>,
     pub(super) tcp: Vec<tcp::Config>,
@@ -49,9 +51,14 @@ impl Plan {
             region: set.region.clone(),
             private_names: set.private_names.clone().unwrap_or_default(),
             access_log: set.access_log.clone(),
+            traces: traces(set.traces.as_deref(), set.traces_ratio.as_deref())?,
             certificates: certificates.map(|text| pair(text)).collect::<Result<_>>()?,
             tcp: tcp
-                .map(|text| listener(text, region, set.private_names.as_deref()))
+                .map(|text| {
+                    let mut config = listener(text, region, set.private_names.as_deref())?;
+                    config.epochs = Some(settings.data.join("epochs"));
+                    Ok(config)
+                })
                 .collect::<Result<_>>()?,
         })
     }
@@ -83,6 +90,22 @@ fn address(name: &str, given: Option<&str>, port: u16, ports: Ports) -> Result<O
         (None, Ports::Default) => Ok(Some(([127, 0, 0, 1], port).into())),
         (None, Ports::Auto) => Ok(Some(([127, 0, 0, 1], 0).into())),
     }
+}
+
+/// Where spans go, and of how many of the traces that begin here: of all, unless told otherwise.
+fn traces(collector: Option<&str>, ratio: Option<&str>) -> Result<Option<traces::Settings>> {
+    let why = "it is a share of the traces that begin here, from 0 to 1, such as 0.01";
+    let read = |text: &str| {
+        let share = text.parse().ok().and_then(Ratio::new);
+        share.ok_or_else(|| bad("traces_ratio", text, why))
+    };
+    let ratio = ratio.map_or(Ok(Ratio::ALL), read)?;
+    let read = |text: &str| {
+        let collector = Collector::parse(text);
+        collector.map_err(|error| bad("traces", text, &error.to_string()))
+    };
+    let collector = collector.map(read).transpose()?;
+    Ok(collector.map(|collector| traces::Settings { collector, ratio }))
 }
 
 /// `chain.pem key.pem`.
@@ -125,6 +148,7 @@ fn listener(text: &str, region: Option<&str>, private: Option<&[String]>) -> Res
         way,
         region: region.map(str::to_owned),
         private_names: PrivateNames::new(private),
+        epochs: None,
         bounds: tcp::Bounds::default(),
     })
 }
@@ -156,6 +180,19 @@ mod tests {
         check("sni", None);
         check("mysql a.key 127.0.0.1:1", None);
         check("redis a.key 127.0.0.1", None);
+    }
+
+    #[test]
+    fn traces_have_a_collector_and_a_ratio() {
+        let there = Some("http://127.0.0.1:4318");
+        let all = traces(there, None).expect("good").expect("on");
+        assert_eq!(all.ratio, Ratio::ALL);
+        let some = traces(there, Some("0")).expect("good").expect("on");
+        assert_eq!(some.ratio, Ratio::NONE);
+        assert!(traces(None, Some("0.5")).expect("good").is_none());
+        assert!(traces(there, Some("2")).is_err());
+        assert!(traces(there, Some("all")).is_err());
+        assert!(traces(Some("https://otel.example"), None).is_err());
     }
 
     #[test]

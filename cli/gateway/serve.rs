@@ -1,5 +1,6 @@
 //! A gateway that runs, beside a node of this process or by itself: what it is put together from, and how it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dotkey_gateway::authority::{
@@ -32,13 +33,24 @@ pub(crate) struct Running {
 }
 
 /// A running gateway, for the API.
-struct Looked(Operated);
+struct Looked {
+    gateway: Operated,
+    tcp: Vec<tcp::Operated>,
+}
 
 /// What happens at a TCP listener goes to the log.
 struct Logged;
 
 impl tcp::Observer for Logged {
     fn notice(&self, event: &tcp::Event) {
+        if let tcp::Event::EpochsNotKept { name, reason } = event {
+            tracing::warn!(
+                name,
+                reason,
+                "the epochs of a shard set cannot be kept: make room for `epochs` in the data folder and let this program write there, or a restart may believe an older record"
+            );
+            return;
+        }
         tracing::info!(?event, "a TCP listener of the gateway");
     }
 }
@@ -49,23 +61,26 @@ impl Beside for Looked {
     }
 
     fn metrics(&self, names: bool) -> String {
-        self.0.metrics(names)
+        self.gateway.metrics(names) + &tcp::metrics(&self.tcp, names)
     }
 
     fn reasons(&self) -> Vec<String> {
-        self.0.reasons()
+        self.gateway.reasons()
     }
 }
 
 impl BesideGateway for Looked {
     fn providers(&self, name: Option<&str>) -> Value {
-        self.0.providers(name)
+        let mut shown = self.gateway.providers(name);
+        let listeners = self.tcp.iter().map(|listener| listener.explain(name));
+        shown["listeners"] = listeners.collect();
+        shown
     }
 
     fn route<'a>(&'a self, url: &'a str) -> Way<'a> {
         Box::pin(async move {
             let (host, path) = split(url);
-            self.0.route(host, path).await
+            self.gateway.route(host, path).await
         })
     }
 }
@@ -107,6 +122,7 @@ impl Running {
                 http: plan.http,
                 https,
                 suffixes: plan.suffixes.clone(),
+                traces: plan.traces.clone(),
             },
             sites,
             links,
@@ -118,11 +134,15 @@ impl Running {
             let started =
                 tcp::Listener::start(config.clone(), resolver.clone(), Arc::new(Logged)).await;
             listeners.push(started.map_err(|error| {
-                CliError::failed(
-                    "gateway",
-                    error.to_string(),
-                    "correct `tcp` under [gateway]; `docs/cli.md` has every setting",
-                )
+                let next = match error {
+                    tcp::StartError::Address { .. } => {
+                        "correct `tcp` under [gateway]; `docs/cli.md` has every setting"
+                    }
+                    tcp::StartError::Epochs(_) => {
+                        "`docs/architecture/shards.md` says what epochs are for"
+                    }
+                };
+                CliError::failed("gateway", error.to_string(), next)
             })?);
         }
         let hangup = signal(SignalKind::hangup());
@@ -135,7 +155,10 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(reload.run());
         Ok(Self {
-            operated: Arc::new(Looked(gateway.operated())),
+            operated: Arc::new(Looked {
+                gateway: gateway.operated(),
+                tcp: listeners.iter().map(tcp::Listener::operated).collect(),
+            }),
             gateway,
             tcp: listeners,
             tasks,
@@ -145,6 +168,11 @@ impl Running {
     /// For the API.
     pub(crate) fn operated(&self) -> Arc<dyn BesideGateway> {
         self.operated.clone()
+    }
+
+    /// Where it listens for HTTPS, if it does.
+    pub(crate) const fn https(&self) -> Option<SocketAddr> {
+        self.gateway.https()
     }
 
     /// Adds where it listens to what others read.

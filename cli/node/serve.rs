@@ -232,7 +232,9 @@ impl Running {
                 let set = &beside.settings;
                 let links = TextLinks::new(beside.resolver.ordinary(), set.suffix.as_ascii());
                 let links = Arc::new(links);
-                Some(gateway::Running::start(plan, found, set, links, &ours).await?)
+                let gateway = gateway::Running::start(plan, found, set, links, &ours).await?;
+                resolver.gateway_listens(gateway.https());
+                Some(gateway)
             }
             _ => None,
         };

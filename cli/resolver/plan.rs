@@ -16,9 +16,7 @@ use crate::alone::Api;
 use crate::args::{Bytes, Ports, ResolverRunArgs};
 use crate::config::{Settings, bad};
 use crate::exit::{CliError, Result};
-
-/// Where the gateway listens for HTTPS unless told otherwise.
-const GATEWAY_PORT: u16 = 8443;
+use crate::gateway::HTTPS_PORT;
 
 /// More sockets than this on one port spread no further.
 const UDP_SOCKETS_MAX: usize = 16;
@@ -92,7 +90,10 @@ impl Plan {
             )?,
             listen,
             nodes: several(&args.nodes, set.nodes.as_ref()),
-            via: via(set.resources.as_deref())?,
+            via: via(
+                set.resources.as_deref(),
+                https_port(settings.gateway.https.as_deref()),
+            )?,
             ordinary: Arc::new(ordinary::plan(&upstream, settings)?),
             rebinding: ordinary::rebinding(settings)?,
             access: access(set.allow.as_deref())?,
@@ -172,7 +173,20 @@ fn address(
     text.parse().map(Some).map_err(|_| bad(name, text, why))
 }
 
-fn via(text: Option<&str>) -> Result<Via> {
+/// Where a gateway listens for HTTPS, as far as the settings say. One beside this resolver says it itself.
+fn https_port(https: Option<&str>) -> Option<u16> {
+    match https {
+        Some("off") => None,
+        // What is no address is the gateway's to complain of; a port of 0 is known when it listens.
+        Some(text) => {
+            let port = text.parse().map_or(0, |address: SocketAddr| address.port());
+            Some(if port == 0 { HTTPS_PORT } else { port })
+        }
+        None => Some(HTTPS_PORT),
+    }
+}
+
+fn via(text: Option<&str>, https_port: Option<u16>) -> Result<Via> {
     let text = text.unwrap_or("127.0.0.1");
     if text == "direct" {
         return Ok(Via::Direct);
@@ -182,7 +196,7 @@ fn via(text: Option<&str>) -> Result<Via> {
     let why = "it is `direct`, or the gateway's addresses with commas between them";
     Ok(Via::Gateway(Gateway {
         addresses: addresses.map_err(|_| bad("resources", text, why))?,
-        https_port: GATEWAY_PORT,
+        https_port,
         alpn: vec!["h2".to_owned(), "http/1.1".to_owned()],
     }))
 }
@@ -254,12 +268,22 @@ mod tests {
 
     #[test]
     fn resources_go_to_a_gateway_or_directly() {
-        assert_eq!(via(Some("direct")).expect("a word"), Via::Direct);
-        let Via::Gateway(gateway) = via(Some("192.0.2.1, 2001:db8::1")).expect("addresses") else {
+        assert_eq!(via(Some("direct"), None).expect("a word"), Via::Direct);
+        let two = via(Some("192.0.2.1, 2001:db8::1"), Some(9443));
+        let Via::Gateway(gateway) = two.expect("addresses") else {
             panic!("a gateway")
         };
         assert_eq!(gateway.addresses.len(), 2);
-        assert!(via(Some("gateway")).is_err());
+        assert_eq!(gateway.https_port, Some(9443));
+        assert!(via(Some("gateway"), None).is_err());
+        for (https, port) in [
+            (None, Some(8443)),
+            (Some("off"), None),
+            (Some("[::]:443"), Some(443)),
+            (Some("127.0.0.1:0"), Some(8443)),
+        ] {
+            assert_eq!(https_port(https), port, "{https:?}");
+        }
         assert!(access(Some(&["10.0.0.0/40".to_owned()])).is_err());
         assert!(rate(Some("many")).is_err());
     }

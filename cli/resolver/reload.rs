@@ -5,10 +5,11 @@
 //! those that need a restart.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dotkey_proto::time::Timestamp;
-use dotkey_resolver::server::{Flush, Service};
+use dotkey_resolver::answer::made_up::Via;
+use dotkey_resolver::server::{Flush, Rules, Service};
 use dotkey_resolver::tls::Certificate;
 use serde_json::{Value, json};
 use tokio::signal::unix::Signal;
@@ -44,9 +45,28 @@ pub(super) struct Reload {
     pub(super) service: Arc<Service>,
     pub(super) certificate: Certificate,
     pub(super) data: PathBuf,
+    pub(super) gateway: BesideGateway,
     pub(super) last: LastReload,
     /// Heard from before anything is served: one that nobody hears ends the process.
     pub(super) hangup: Signal,
+}
+
+/// Where the gateway of this process listens for HTTPS, once it does: what it is told goes before what the settings say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BesideGateway(Arc<OnceLock<Option<u16>>>);
+
+impl BesideGateway {
+    /// It listens.
+    pub(super) fn listens(&self, https: Option<u16>) {
+        self.0.set(https).expect("a gateway starts once");
+    }
+
+    /// HTTPS records say so.
+    pub(super) fn tell(&self, rules: &mut Rules) {
+        if let (Some(port), Via::Gateway(gateway)) = (self.0.get(), &mut rules.via) {
+            gateway.https_port = *port;
+        }
+    }
 }
 
 /// How the last one went, for who asks.
@@ -108,6 +128,7 @@ impl Reload {
             ordinary: ordinary || reads_files(&settings.resolver),
         };
         let mut rules = plan.rules()?;
+        self.gateway.tell(&mut rules);
         if !flush.ordinary {
             // Its connections stand, and it knows who is fast.
             rules.ordinary = self.service.rules().ordinary;

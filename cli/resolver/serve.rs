@@ -1,17 +1,18 @@
 //! A resolver that runs, beside a node of this process or by itself: what it is put together from, and how it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dotkey_registry::api::BesideResolver;
 use dotkey_registry::node::Node;
 use dotkey_resolver::linelog::END_WAIT;
-use dotkey_resolver::server::{Config, Handed, Listen, ListenError, Server, Service};
+use dotkey_resolver::server::{Config, Flush, Handed, Listen, ListenError, Server, Service};
 use dotkey_resolver::{Builder, Resolver};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinSet, block_in_place};
 
 use super::operated::Operated;
-use super::reload::{LastReload, Reload};
+use super::reload::{BesideGateway, LastReload, Reload};
 use super::{Plan, Registry, claims, keys, signer};
 use crate::config::Settings;
 use crate::exit::{CliError, Result};
@@ -26,6 +27,7 @@ pub(crate) struct Running {
     pub(super) resolver: Resolver,
     service: Arc<Service>,
     operated: Arc<dyn BesideResolver>,
+    gateway: BesideGateway,
 }
 
 impl Running {
@@ -93,12 +95,14 @@ impl Running {
             listen: server.addresses().clone(),
             last_reload: last_reload.clone(),
         });
+        let gateway = BesideGateway::default();
         let reload = Reload {
             args: plan.args.clone(),
             settings: settings.clone(),
             service: Arc::clone(&service),
             certificate,
             data: data.clone(),
+            gateway: gateway.clone(),
             last: last_reload,
             hangup,
         };
@@ -110,7 +114,20 @@ impl Running {
             resolver,
             service,
             operated,
+            gateway,
         })
+    }
+
+    /// The gateway beside it listens for HTTPS there, or nowhere: HTTPS records say so from now on.
+    pub(crate) fn gateway_listens(&self, https: Option<SocketAddr>) {
+        self.gateway.listens(https.map(|address| address.port()));
+        let mut rules = self.service.rules();
+        self.gateway.tell(&mut rules);
+        let flush = Flush {
+            ours: true,
+            ordinary: false,
+        };
+        self.service.reconfigure(rules, flush);
     }
 
     /// What answers are made of, for the gateway beside it.

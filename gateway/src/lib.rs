@@ -17,3 +17,4 @@ pub mod site;
 pub mod tcp;
 #[cfg(test)]
 mod tests;
+pub mod traces;

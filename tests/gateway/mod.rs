@@ -8,6 +8,7 @@ mod operated;
 mod parsed;
 mod secure;
 mod servers;
+mod traced;
 mod websocket;
 
 use std::io::{Read, Write};
@@ -36,9 +37,15 @@ impl World {
     }
 
     fn of(zone: &str) -> Self {
+        Self::with(zone, &[])
+    }
+
+    /// One with these variables besides.
+    fn with(zone: &str, variables: &[(&str, &str)]) -> Self {
         let place = Place::with_alice();
         let mut command = place.command(&["up", "--ports", "auto", "--json"]);
         command.env("DOTKEY_GATEWAY_PRIVATE_NAMES", "*");
+        command.envs(variables.iter().copied());
         let running = place.started(command, "data");
         let name = place.name_of("alice");
         let world = Self {

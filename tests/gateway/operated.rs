@@ -57,6 +57,23 @@ fn requests_are_logged_counted_and_explained() {
 }
 
 #[test]
+fn https_records_tell_where_the_gateway_listens() {
+    let server = Server::start(Kind::Nginx);
+    let world = World::new(&[("one", &server)], "");
+    let ready = world.running.ready();
+    let https = ready["gateway_https"].as_str().expect("a URL");
+    let port = https.rsplit(':').next().expect("a port");
+    let dns = ready["dns"].as_str().expect("an address");
+    let (_, dns) = dns.rsplit_once(':').expect("a port");
+    let asked = std::process::Command::new("dig")
+        .args(["@127.0.0.1", "-p", dns, &world.name, "HTTPS", "+short"])
+        .output()
+        .expect("dig runs");
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(said.contains(&format!(" port={port} ")), "{port}: {said}");
+}
+
+#[test]
 fn a_gateway_by_itself_asks_a_node_and_reads_its_configuration_again() {
     let server = Server::start(Kind::Caddy);
     let world = World::new(&[("one", &server)], "");

@@ -65,6 +65,8 @@ pub(super) const PURE: &[&str] = &[
     "gateway/src/server/stickiness.rs",
     "gateway/src/tcp/hello.rs",
     "gateway/src/tcp/standing.rs",
+    "gateway/src/tcp/tally.rs",
+    "gateway/src/tcp/shards/known.rs",
     "gateway/src/tcp/shards/map.rs",
     "gateway/src/tcp/shards/postgres/greeting.rs",
     "gateway/src/tcp/shards/postgres/startup.rs",

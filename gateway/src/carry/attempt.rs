@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{timeout, timeout_at};
 
@@ -16,6 +16,7 @@ use super::progress::Turn;
 use super::request::Given;
 use super::served::{Served, Undone};
 use crate::choose::{Choice, Ending, Failure};
+use crate::traces::TryTraced;
 
 /// A provider that has a request. However this ends, its pool hears of it, also when the visitor goes away.
 pub(super) struct Attempt<'a> {
@@ -23,6 +24,7 @@ pub(super) struct Attempt<'a> {
     pub(super) choice: Choice,
     begun: Instant,
     ended: bool,
+    pub(super) traced: Option<TryTraced>,
 }
 
 /// A try's end.
@@ -101,9 +103,10 @@ impl Failed {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(served: &'a Served, choice: Choice) -> Self {
+    pub(super) fn new(served: &'a Served, choice: Choice, given: &Given, hedge: bool) -> Self {
         Self {
             served,
+            traced: given.try_at(&choice.provider, hedge),
             choice,
             begun: Instant::now(),
             ended: false,
@@ -141,7 +144,23 @@ impl<'a> Attempt<'a> {
             Err(failed) if failed.visitor.is_some() => Ending::Abandoned,
             Err(failed) => Ending::Failed(failed.failure),
         });
+        if let Some(traced) = &mut self.traced {
+            match &asked {
+                Ok(answer) => traced.answered(answer.status().as_u16()),
+                Err(failed) if failed.visitor.is_some() => traced.failed("visitor", &failed.why),
+                Err(failed) => traced.failed(failed.failure.word(), &failed.why),
+            }
+        }
         asked
+    }
+
+    /// What goes over the connection `open`.
+    fn request(&self, given: &Given, body: Outgoing, open: &Open) -> Request<Outgoing> {
+        let mut request = given.request(body, &self.choice.provider, open);
+        if let Some(traced) = &self.traced {
+            traced.pass_on(request.headers_mut());
+        }
+        request
     }
 
     async fn asked(&self, given: &Given, body: Outgoing) -> Tried {
@@ -186,9 +205,8 @@ impl<'a> Attempt<'a> {
         body: Outgoing,
         limit: Duration,
     ) -> Tried {
-        let provider = &self.choice.provider;
         let had_waited = open.had_waited();
-        let request = given.request(body, provider, &open);
+        let request = self.request(given, body, &open);
         let body = match open.send(request).await {
             Ok(answer) => return carried(answer),
             Err(mut unsent) => match unsent.request.take() {
@@ -206,7 +224,7 @@ impl<'a> Attempt<'a> {
             Ok(open) => open,
             Err(error) => return Err(Failed::unsent(&error, body)),
         };
-        let request = given.request(body, provider, &open);
+        let request = self.request(given, body, &open);
         let answer = open.send(request).await;
         answer.map_err(Failed::broken).and_then(carried)
     }

@@ -61,7 +61,7 @@ pub(super) async fn two(
     tried: &mut Asked,
     spent: &mut Spent,
 ) -> Tried {
-    let first = Attempt::new(served, choice);
+    let first = Attempt::new(served, choice, given, false);
     let Some(after) = served.hedge_after() else {
         return one(first, given, Outgoing::Empty, false, spent).await;
     };
@@ -69,7 +69,7 @@ pub(super) async fn two(
         let choice = served.second(wish, tried, failed)?;
         tried.push(choice.member);
         let asked_of = choice.provider.clone();
-        let second = Attempt::new(served, choice);
+        let second = Attempt::new(served, choice, given, true);
         let asked = Box::pin(asked(second, given, Outgoing::Empty, true));
         Some((asked, asked_of, Instant::now()))
     };

@@ -1,5 +1,6 @@
 //! A visitor's request, as often as it has to be sent.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use super::headers::to_provider;
 use super::lines::Open;
 use super::progress::STALLED;
 use super::served::Undone;
+use crate::traces::{Traced, TryTraced};
 use dotkey_proto::zone::{Provider, Scheme};
 use tokio::time::timeout;
 
@@ -30,6 +32,7 @@ pub struct Given {
     headers: HeaderMap,
     body: Replay,
     deadline: Option<Instant>,
+    traced: Option<Arc<Traced>>,
 }
 
 /// A body, and whether it can be sent again.
@@ -63,7 +66,19 @@ impl Given {
             headers,
             body,
             deadline: None,
+            traced: None,
         })
+    }
+
+    /// Its tries are told to a collector, where somebody wants them.
+    pub(crate) fn tell_tries(&mut self, traced: Option<Arc<Traced>>) {
+        self.traced = traced;
+    }
+
+    /// The span of a try, where somebody wants it.
+    pub(super) fn try_at(&self, provider: &Provider, hedge: bool) -> Option<TryTraced> {
+        let traced = self.traced.as_ref()?;
+        Some(traced.try_at(&provider.id, hedge))
     }
 
     /// When an answer has to be there, the last byte of it too.

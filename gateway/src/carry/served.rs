@@ -245,7 +245,8 @@ impl Served {
                 two(self, choice, &given, wish, &mut tried, spent).await
             } else {
                 let body = given.take_body();
-                one(Attempt::new(self, choice), &given, body, false, spent).await
+                let first = Attempt::new(self, choice, &given, false);
+                one(first, &given, body, false, spent).await
             };
             let may_try = spent.may_go_on(begun.elapsed(), self.patience(None).0);
             let is_late = deadline.is_some_and(|at| at <= Instant::now());

@@ -15,7 +15,7 @@ use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
 use super::served::{Asked, CameTo, Served, Spent, Try, Undone};
-use crate::choose::{Choice, Ending, Failure, Wish};
+use crate::choose::{Ending, Failure, Wish};
 
 /// Protocols that would be HTTP again, in requests that nobody has looked at.
 const NEVER: [&str; 4] = ["h2c", "h2", "http", "tls"];
@@ -76,8 +76,8 @@ impl Served {
         loop {
             let choice = self.next(wish, &tried)?;
             tried.push(choice.member);
-            let mut attempt = Attempt::new(self, choice);
-            let opened = self.open_upgrade(&attempt.choice, &given).await;
+            let mut attempt = Attempt::new(self, choice, &given, false);
+            let opened = self.open_upgrade(&attempt, &given).await;
             let (ending, came_to) = match &opened {
                 Ok(answer) => {
                     let status = answer.status();
@@ -89,6 +89,12 @@ impl Served {
                 }
             };
             attempt.end(ending);
+            if let Some(traced) = &mut attempt.traced {
+                match &opened {
+                    Ok(answer) => traced.answered(answer.status().as_u16()),
+                    Err((failure, why, _)) => traced.failed(failure.word(), why),
+                }
+            }
             spent.tries.push(Try {
                 provider: attempt.choice.provider.clone(),
                 took: attempt.took(),
@@ -106,11 +112,11 @@ impl Served {
 
     async fn open_upgrade(
         &self,
-        choice: &Choice,
+        attempt: &Attempt<'_>,
         given: &Given,
     ) -> Result<Response<hyper::body::Incoming>, (Failure, String, bool)> {
         let (limit, first_byte) = self.patience(given.deadline());
-        let lines = self.lines(choice);
+        let lines = self.lines(&attempt.choice);
         let wire = lines.take_over(limit).await;
         let wire = wire.map_err(|error| (error.failure(), error.to_string(), false))?;
         let broken = |error: hyper::Error| (Failure::Broken, error.to_string(), true);
@@ -118,7 +124,10 @@ impl Served {
             .await
             .map_err(broken)?;
         tokio::spawn(connection.with_upgrades());
-        let (method, uri, headers) = given.opening(&choice.provider);
+        let (method, uri, mut headers) = given.opening(&attempt.choice.provider);
+        if let Some(traced) = &attempt.traced {
+            traced.pass_on(&mut headers);
+        }
         let mut request = Request::new(Outgoing::Empty);
         (
             *request.method_mut(),

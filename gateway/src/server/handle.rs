@@ -15,11 +15,11 @@ use super::metrics::Metrics;
 use super::page::{Problem, Reader};
 use super::scoped::Passage;
 use super::stickiness::Client;
-use super::trace::{Numbers, Trace};
 use crate::carry::{Arrived, CameTo, Carried, Given, Served, Spent, Undone, upgrade_wanted};
 use crate::choose::{Failure, NoProvider, Wish};
 use crate::request::Suffixes;
 use crate::site::{Sites, Target};
+use crate::traces::Traces;
 
 /// What all requests share.
 pub(super) struct Shared {
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     pub(super) links: Arc<dyn Links>,
     pub(super) metrics: Metrics,
     pub(super) log: RwLock<Option<Arc<AccessLog>>>,
-    pub(super) numbers: Numbers,
+    pub(super) traces: Arc<Traces>,
 }
 
 /// Answers a request.
@@ -37,7 +37,7 @@ pub(super) async fn handle(
     visitor: Arc<Visitor>,
     request: Request<Incoming>,
 ) -> Response<Carried> {
-    let mut noted = Noted::new(visitor, &request);
+    let mut noted = Noted::new(visitor, &request, &shared.traces);
     let reader = Reader::of(&request);
     let mut failed = None;
     let mut answer = match shared.carry(request, &mut noted).await {
@@ -56,6 +56,7 @@ pub(super) async fn handle(
         shared
             .metrics
             .answered(status, took, ended.bytes, ended.broken);
+        noted.tell(status, ended.broken);
         let log = shared
             .log
             .read()
@@ -115,7 +116,7 @@ impl Shared {
         let mut given =
             given.map_err(|undone| undone_problem(&undone, &site.name, &noted.spent))?;
         // After what the visitor's `Connection` names is gone: our own field is not among it.
-        noted.trace = Some(Trace::go_on(given.headers_mut(), &self.numbers));
+        noted.go_with(&mut given);
         let carried = match upgrade.zip(upgraded) {
             Some((protocol, visitor)) => {
                 served

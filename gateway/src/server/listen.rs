@@ -24,13 +24,13 @@ use super::handle::{Shared, handle};
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
-use super::trace::Numbers;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;
 use crate::request::Suffixes;
 use crate::seats::{Seat, Seats, Share};
 use crate::site::{PrivateNames, Sites};
+use crate::traces::{self, Traces};
 
 /// Connections of visitors that are open at once, at each address that is listened at. More are closed.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -51,7 +51,12 @@ const STREAMS_MAX: u32 = 128;
 const RESETS_MAX: usize = 20;
 
 /// Requests that are under way when the gateway is drained have so long to end.
-pub(super) const DRAIN_MAX: Duration = Duration::from_secs(4);
+pub(super) const DRAIN_MAX: Duration = Duration::from_millis(3_500);
+
+const _: () = assert!(
+    DRAIN_MAX.as_millis() + traces::DRAIN_MAX.as_millis() < 4_000,
+    "the program gives what is beside its node four seconds to stop"
+);
 
 /// After an error of accepting, such as too many open files: trying at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -65,6 +70,8 @@ pub struct Settings {
     pub https: Option<(SocketAddr, Arc<TlsAcceptor>)>,
     /// The suffixes that it serves.
     pub suffixes: Suffixes,
+    /// Where spans of requests go.
+    pub traces: Option<traces::Settings>,
 }
 
 /// A gateway that runs.
@@ -94,7 +101,7 @@ impl Gateway {
             links,
             metrics: Metrics::default(),
             log: RwLock::new(log.map(Arc::new)),
-            numbers: Numbers::new(),
+            traces: Traces::new(settings.traces),
         });
         let (drain, drained) = watch::channel(false);
         let mut listeners = Vec::new();
@@ -141,6 +148,8 @@ impl Gateway {
         for listener in self.listeners {
             listener.await.ok();
         }
+        // Last, with what those had to tell.
+        self.shared.traces.drain().await;
     }
 
     /// What runs, for who looks after it.
@@ -193,7 +202,8 @@ impl Operated {
             .flat_map(|tls| tls.refusals().counts())
             .collect();
         let sites = names.then_some(&*self.shared.sites);
-        self.shared.metrics.write(sites, logged, refused)
+        let spans = self.shared.traces.counted();
+        self.shared.metrics.write(sites, logged, refused, spans)
     }
 
     /// What someone should look at; nothing where all is well.

@@ -11,8 +11,8 @@ use http::{HeaderValue, Method, Request, Uri};
 use serde_json::{Value, json};
 
 use super::arrival::Visitor;
-use super::trace::Trace;
-use crate::carry::{Ended, Spent};
+use crate::carry::{Ended, Given, Spent};
+use crate::traces::{Trace, Traced, Traces};
 
 /// An access log that is open.
 pub type AccessLog = LineLog<Answered>;
@@ -32,17 +32,25 @@ pub(super) struct Noted {
     pub(super) resource: Option<Box<str>>,
     pub(super) spent: Spent,
     pub(super) problem: Option<&'static str>,
-    pub(super) trace: Option<Trace>,
+    pub(super) trace: Trace,
+    /// Until the answer has ended: a span is not to wait for the log.
+    pub(super) traced: Option<Arc<Traced>>,
 }
 
 impl Noted {
-    pub(super) fn new<B>(visitor: Arc<Visitor>, request: &Request<B>) -> Self {
+    pub(super) fn new<B>(
+        visitor: Arc<Visitor>,
+        request: &Request<B>,
+        traces: &Arc<Traces>,
+    ) -> Self {
         let host = match request.uri().authority() {
             Some(host) => HeaderValue::from_str(host.as_str()).ok(),
             None => request.headers().get(http::header::HOST).cloned(),
         };
+        let at = SystemTime::now();
+        let trace = traces.begin(request.headers());
         Self {
-            at: SystemTime::now(),
+            at,
             begun: Instant::now(),
             visitor,
             method: request.method().clone(),
@@ -53,8 +61,36 @@ impl Noted {
             resource: None,
             spent: Spent::default(),
             problem: None,
-            trace: None,
+            trace,
+            traced: traces.keep(trace, at, request.method()),
         }
+    }
+
+    /// Who is asked hears where in a trace the request is, and its tries are told.
+    pub(super) fn go_with(&self, given: &mut Given) {
+        self.trace.pass_on(given.headers_mut());
+        given.tell_tries(self.traced.clone());
+    }
+
+    /// The request's span is whole.
+    pub(super) fn tell(&mut self, status: u16, cut_short: bool) {
+        if let Some(traced) = &self.traced {
+            traced.answered(status, self.problem, cut_short);
+        }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        if let Some(traced) = self.traced.take() {
+            traced.is_for(self.name.as_deref(), self.resource.as_deref());
+        }
+    }
+}
+
+/// However a request ends, its span says what it was for.
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 
@@ -101,7 +137,7 @@ impl Event for Answered {
             "took_ms": took.as_secs_f64() * 1000.0,
             "tries": tries.collect::<Vec<_>>(),
             "problem": noted.problem,
-            "trace": noted.trace.map(|trace| trace.to_string()),
+            "trace": noted.trace.to_string(),
         })
     }
 }

@@ -11,6 +11,7 @@ use dotkey_resolver::linelog::Counts;
 use super::explain::{for_each_provider, for_each_resource};
 use crate::choose::Explained;
 use crate::site::Sites;
+use crate::traces::Counted;
 
 /// Upper bounds of the histogram of durations, in seconds.
 const BOUNDS: [f64; 12] = [
@@ -57,6 +58,7 @@ impl Metrics {
         sites: Option<&Sites>,
         logged: Counts,
         tls_refused: Vec<(&str, u64)>,
+        spans: Counted,
     ) -> String {
         let mut page = Page::default();
         page.gauge("connections", "Connections of visitors that are open.");
@@ -105,10 +107,19 @@ impl Metrics {
             let labels = format!("{{result=\"{result}\"}}");
             page.line("access_log_lines_total", &labels, count);
         }
+        page.counter("spans", "Spans of requests, by what became of them.");
+        for (result, count) in [
+            ("sent", spans.sent),
+            ("dropped", spans.dropped),
+            ("failed", spans.failed),
+            ("refused", spans.refused),
+        ] {
+            page.line("spans_total", &format!("{{result=\"{result}\"}}"), count);
+        }
         if let Some(sites) = sites {
             write_pools(&mut page, sites);
         }
-        page.text
+        page.into_text()
     }
 
     fn write_durations(&self, page: &mut Page) {
@@ -221,13 +232,18 @@ fn write_pools(page: &mut Page, sites: &Sites) {
     }
 }
 
+/// A page of OpenMetrics text.
 #[derive(Default)]
-struct Page {
+pub(crate) struct Page {
     text: String,
 }
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    pub(crate) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let text = &mut self.text;
         writeln!(
             text,
@@ -244,13 +260,13 @@ impl Page {
         self.family(name, "gauge", help);
     }
 
-    fn line(&mut self, name: &str, labels: &str, value: impl core::fmt::Display) {
+    pub(crate) fn line(&mut self, name: &str, labels: &str, value: impl core::fmt::Display) {
         writeln!(self.text, "dotkey_gateway_{name}{labels} {value}").expect("a string takes all");
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use dotkey_resolver::Resolver;
@@ -259,7 +275,7 @@ mod tests {
     use crate::site::PrivateNames;
 
     /// The families that a page shows.
-    fn shown(page: &str) -> BTreeSet<String> {
+    pub(crate) fn shown(page: &str) -> BTreeSet<String> {
         let family = |line: &str| {
             let mut words = line.strip_prefix("# TYPE ")?.split(' ');
             let (name, kind) = (words.next()?, words.next()?);
@@ -270,7 +286,7 @@ mod tests {
     }
 
     /// Those of `docs/operating.md`.
-    fn documented() -> BTreeSet<String> {
+    pub(crate) fn documented() -> BTreeSet<String> {
         let row = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
         let page = include_str!("../../../docs/operating.md");
         let names = page.lines().filter_map(row);
@@ -287,8 +303,11 @@ mod tests {
             .build()
             .expect("a resolver");
         let sites = Sites::new(resolver, PrivateNames::default(), None);
-        let page = Metrics::default().write(Some(&sites), Counts::default(), Vec::new());
-        assert_eq!(shown(&page), documented());
+        let (logged, spans) = (Counts::default(), Counted::default());
+        let page = Metrics::default().write(Some(&sites), logged, Vec::new(), spans);
+        let http = |name: &String| !name.starts_with("dotkey_gateway_tcp_");
+        let documented: BTreeSet<_> = documented().into_iter().filter(http).collect();
+        assert_eq!(shown(&page), documented);
     }
 
     #[test]
@@ -306,7 +325,11 @@ mod tests {
             dropped: 2,
             ..Counts::default()
         };
-        let page = metrics.write(Some(&sites), logged, vec![("no-name", 3)]);
+        let spans = Counted {
+            dropped: 4,
+            ..Counted::default()
+        };
+        let page = metrics.write(Some(&sites), logged, vec![("no-name", 3)], spans);
         for line in [
             "requests_total{status=\"2xx\"} 1",
             "requests_total{status=\"5xx\"} 1",
@@ -318,6 +341,7 @@ mod tests {
             "problems_total{why=\"framing\"} 1",
             "tls_refused_total{why=\"no-name\"} 3",
             "access_log_lines_total{result=\"dropped\"} 2",
+            "spans_total{result=\"dropped\"} 4",
         ] {
             assert!(
                 page.contains(&format!("\ndotkey_gateway_{line}\n")),

@@ -16,8 +16,10 @@ mod metrics;
 mod page;
 mod scoped;
 mod stickiness;
-mod trace;
 
 pub use links::{Link, Links, NoLinks};
 pub use listen::{Gateway, Operated, Settings};
 pub use log::AccessLog;
+pub(crate) use metrics::Page;
+#[cfg(test)]
+pub(crate) use metrics::tests::{documented as documented_metrics, shown as shown_metrics};

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::path::PathBuf;
 
 use crate::site::PrivateNames;
 
@@ -17,6 +18,8 @@ pub struct Config {
     /// Names whose records may lead to this machine and to private networks. One that anyone can choose must not open what is behind
     /// the operator's own door.
     pub private_names: PrivateNames,
+    /// The folder where the epochs of shards are kept over restarts; without one the first record after a start is believed.
+    pub epochs: Option<PathBuf>,
     /// What it keeps to.
     pub bounds: Bounds,
 }

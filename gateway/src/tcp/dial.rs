@@ -90,6 +90,7 @@ pub(super) async fn dial(
     let error = match opened.unwrap_or_else(|_| Err(late())) {
         Ok(stream) => {
             shared.standings().succeed(&who);
+            shared.tally(name, provider, true);
             return Ok(Reached { stream, hold });
         }
         Err(error) => error,
@@ -105,6 +106,7 @@ pub(super) async fn dial(
     count(&shared.counters.connect_failures);
     let now = shared.since_start();
     let _ = shared.standings().fail(&who, now, fault);
+    shared.tally(name, provider, false);
     shared.observer.notice(&event);
     Err(error)
 }

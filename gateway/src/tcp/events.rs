@@ -60,6 +60,13 @@ pub enum Event {
         /// The highest that is known; the same where the owner changed the primary without raising it.
         highest: u64,
     },
+    /// The epochs of a name cannot be kept: a restart before they are would believe an older record.
+    EpochsNotKept {
+        /// The name.
+        name: String,
+        /// What the system says.
+        reason: String,
+    },
     /// A connection is over.
     Closed {
         /// Who it was.

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dotkey_proto::zone::Provider;
 use dotkey_resolver::Resolver;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -15,9 +16,12 @@ use tokio::time::Instant;
 use super::config::{Bounds, Config, Way};
 use super::counters::{Counters, Snapshot, count};
 use super::events::{Event, Observer};
+use super::operated::Operated;
+use super::shards::kept::KeptError;
 use super::shards::{Shards, postgres, redis};
 use super::sni;
 use super::standing::Standings;
+use super::tally::Tallies;
 use crate::seats::{Seat, Seats, Share};
 
 /// After the system had no room for another connection.
@@ -37,12 +41,18 @@ pub struct Listener {
 
 /// Why a listener does not start.
 #[derive(Debug, thiserror::Error)]
-#[error("{address} cannot be listened at: {error}; free it, or give another address")]
-pub struct StartError {
-    /// Which address.
-    pub address: SocketAddr,
-    /// What the system says.
-    pub error: io::Error,
+pub enum StartError {
+    /// Its address cannot be had.
+    #[error("{address} cannot be listened at: {error}; free it, or give another address")]
+    Address {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Which primaries were replaced before cannot be read.
+    #[error(transparent)]
+    Epochs(#[from] KeptError),
 }
 
 /// What all connections of a listener share.
@@ -55,6 +65,7 @@ pub(super) struct Shared {
     /// In units of [`Bounds::COMMAND_BYTES_FREE`].
     pub(super) held: Arc<Semaphore>,
     pub(super) standings: Mutex<Standings>,
+    pub(super) tallies: Mutex<Tallies>,
     begun: Instant,
 }
 
@@ -78,14 +89,14 @@ impl Listener {
     /// Listens, and serves from now on. Runs on the runtime that it is called in.
     ///
     /// # Errors
-    /// The address cannot be had.
+    /// The address cannot be had, or the epochs that were kept cannot be read.
     pub async fn start(
         config: Config,
         resolver: Resolver,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
         dotkey_resolver::tls::install_provider();
-        let wrong = |error| StartError {
+        let wrong = |error| StartError::Address {
             address: config.address,
             error,
         };
@@ -101,17 +112,18 @@ impl Listener {
             phase: receiver,
             held: Arc::new(Semaphore::new(held.min(Semaphore::MAX_PERMITS))),
             standings: Mutex::default(),
+            tallies: Mutex::default(),
             begun: Instant::now(),
         });
         let (service, following) = match &shared.config.way {
             Way::Sni => (Service::Sni, None),
             Way::Postgres { name } => {
-                let (shards, following) = Shards::follow(&shared, name);
+                let (shards, following) = Shards::follow(&shared, name)?;
                 let service = postgres::Service::new(shards);
                 (Service::Postgres(Arc::new(service)), Some(following))
             }
             Way::Redis { name } => {
-                let (shards, following) = Shards::follow(&shared, name);
+                let (shards, following) = Shards::follow(&shared, name)?;
                 (Service::Redis(Arc::new(shards)), Some(following))
             }
         };
@@ -129,6 +141,15 @@ impl Listener {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What runs, for who looks after it.
+    #[must_use]
+    pub fn operated(&self) -> Operated {
+        Operated {
+            address: self.address,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// What it has counted so far.
@@ -178,6 +199,13 @@ impl Shared {
         self.standings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tally(&self, name: &str, provider: &Provider, connected: bool) {
+        let tallies = self.tallies.lock();
+        tallies
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(name, provider, connected);
     }
 
     pub(super) fn since_start(&self) -> Duration {

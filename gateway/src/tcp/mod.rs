@@ -13,12 +13,16 @@ mod dial;
 mod events;
 pub mod hello;
 mod listener;
+mod operated;
 mod pipe;
 pub mod shards;
 mod sni;
 pub mod standing;
+pub mod tally;
 
 pub use config::{Bounds, Config, Way};
 pub use counters::Snapshot;
 pub use events::{Event, Observer};
 pub use listener::{Listener, StartError};
+pub use operated::{Operated, metrics};
+pub use shards::kept::KeptError;

@@ -96,6 +96,13 @@ impl Standings {
         order.into_iter().map(|(provider, _)| provider).collect()
     }
 
+    /// For how long it is set aside, and why, if it is.
+    #[must_use]
+    pub fn aside(&self, who: &Who, now: Duration) -> Option<(Duration, Fault)> {
+        let (until, fault) = self.0.get(who)?.aside(now)?;
+        Some((until - now, fault))
+    }
+
     /// How many connections it has.
     #[must_use]
     pub fn open(&self, who: &Who) -> usize {

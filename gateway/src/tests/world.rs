@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use crate::request::Suffixes;
 use crate::server::{Gateway, Link, Links, Operated, Settings};
 use crate::site::{PrivateNames, Sites};
+use crate::traces;
 
 /// A gateway, its folder of records, and one name.
 pub(super) struct World {
@@ -60,6 +61,15 @@ impl World {
 
     /// The same, where only these names may lead to private addresses.
     pub(super) async fn with(zone: &str, private: &[&str]) -> Self {
+        Self::start(zone, private, None).await
+    }
+
+    /// One whose requests are told to a collector.
+    pub(super) async fn traced(zone: &str, traces: traces::Settings) -> Self {
+        Self::start(zone, &["*"], Some(traces)).await
+    }
+
+    async fn start(zone: &str, private: &[&str], traces: Option<traces::Settings>) -> Self {
         install_provider();
         let folder = tempfile::tempdir().expect("a folder");
         let secret = SecretKey::from_seed(&[7; 32]);
@@ -77,6 +87,7 @@ impl World {
                 own: "key".to_owned(),
                 bridges: vec!["key.example.net".to_owned()],
             },
+            traces,
         };
         let name = format!("{key_id}.key");
         let links = Arc::new(OneLink(name.clone()));

@@ -1,5 +1,7 @@
 //! Redis: real servers as shards, `redis-cli` and bare sockets as clients.
 
+mod looked_after;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::Command;

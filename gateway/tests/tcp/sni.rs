@@ -208,6 +208,7 @@ async fn a_record_does_not_open_what_is_behind_our_own_door() {
         way: Way::Sni,
         region: None,
         private_names: PrivateNames::default(),
+        epochs: None,
         bounds: Bounds::default(),
     };
     let listener = Listener::start(config, site.resolver(), noticed.clone())

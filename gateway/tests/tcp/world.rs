@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dotkey_gateway::site::PrivateNames;
-use dotkey_gateway::tcp::{Bounds, Config, Event, Listener, Observer, Way};
+use dotkey_gateway::tcp::{Bounds, Config, Event, Listener, Observer, StartError, Way};
 use dotkey_proto::identity::{KeyId, Policy, PublicKey};
 use dotkey_proto::ledger::Subject;
 use dotkey_proto::record::SignedRecord;
@@ -126,16 +126,28 @@ impl Noticed {
 
 /// A listener on a free port.
 pub(crate) async fn listen(site: &Site, way: Way, bounds: Bounds) -> (Listener, Arc<Noticed>) {
+    let (listener, noticed) = listen_keeping(site, way, bounds, None).await;
+    (listener.expect("a free port"), noticed)
+}
+
+/// One that keeps epochs in a folder.
+pub(crate) async fn listen_keeping(
+    site: &Site,
+    way: Way,
+    bounds: Bounds,
+    epochs: Option<&Path>,
+) -> (Result<Listener, StartError>, Arc<Noticed>) {
     let noticed = Arc::new(Noticed::default());
     let config = Config {
         address: "127.0.0.1:0".parse().expect("an address"),
         way,
         region: None,
         private_names: PrivateNames::new(["*"]),
+        epochs: epochs.map(Path::to_owned),
         bounds,
     };
     let listener = Listener::start(config, site.resolver(), noticed.clone()).await;
-    (listener.expect("a free port"), noticed)
+    (listener, noticed)
 }
 
 /// A port that nobody has now.

@@ -25,8 +25,8 @@ pub enum Via {
 pub struct Gateway {
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
-    /// Its port for HTTPS.
-    pub https_port: u16,
+    /// Its port for HTTPS, where it speaks that.
+    pub https_port: Option<u16>,
     /// What it speaks there, the preferred first: ALPN ids.
     pub alpn: Vec<String>,
 }
@@ -85,11 +85,15 @@ fn of_gateway(gateway: &Gateway, rtype: RecordType) -> Vec<Vec<u8>> {
                 .collect()
         }
         RecordType::HTTPS => {
+            // A browser that reads such a record asks over HTTPS and nothing else.
+            let Some(port) = gateway.https_port else {
+                return Vec::new();
+            };
             let service = Service {
                 priority: 1,
                 target: &WireName::root(),
                 alpn: gateway.alpn.iter().map(String::as_str).collect(),
-                port: gateway.https_port,
+                port,
                 hints: &gateway.addresses,
             };
             vec![service.rdata()]

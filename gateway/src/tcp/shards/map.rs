@@ -5,12 +5,12 @@
 //! one shard; nobody gets traffic that a higher epoch has fenced off; who writes goes to the primary and nowhere else; who
 //! only reads goes to a replica, and to the primary when there is no other.
 
-use std::collections::BTreeMap;
-
 use dotkey_proto::identity::KeyId;
 use dotkey_proto::limits::SHARDS_MAX;
 use dotkey_proto::zone::{Provider, Shard, ShardSet};
 use dotkey_resolver::shard_for;
+
+use super::known::Known;
 
 /// Shards whose epochs are remembered, with those that the record has no more. An owner who makes new ids without end has only his
 /// own old ones forgotten.
@@ -28,11 +28,9 @@ pub enum Wish {
 /// The shards of a name, as they are to be used.
 #[derive(Clone, Debug)]
 pub struct Map {
-    owner: KeyId,
     /// What the records said last, with each shard's providers as of its highest epoch.
     set: ShardSet,
-    /// Of each shard that was seen, what came with its highest epoch.
-    highest: BTreeMap<Box<str>, Shard>,
+    known: Known,
 }
 
 /// What a new record changed.
@@ -71,17 +69,34 @@ impl Map {
     /// The map of the first record.
     #[must_use]
     pub fn new(owner: KeyId, set: &ShardSet) -> Self {
-        let highest = set.shards.iter().map(|it| (it.id.clone(), it.clone()));
+        let shards = set.shards.iter().map(|it| (it.id.clone(), it.clone()));
         Self {
-            owner,
             set: set.clone(),
-            highest: highest.collect(),
+            known: Known {
+                owner,
+                shards: shards.collect(),
+            },
         }
+    }
+
+    /// The map of the first record after others, of which this is known.
+    #[must_use]
+    pub fn after(known: Known, owner: KeyId, set: &ShardSet) -> (Self, Vec<Change>) {
+        let set = set.clone();
+        let mut map = Self { set, known };
+        let changes = map.update(owner, &map.set.clone());
+        (map, changes)
+    }
+
+    /// What the records so far have said.
+    #[must_use]
+    pub const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Goes by a newer record from now on, as far as its epochs allow. With another owner everything begins anew.
     pub fn update(&mut self, owner: KeyId, set: &ShardSet) -> Vec<Change> {
-        if owner != self.owner {
+        if owner != self.known.owner {
             *self = Self::new(owner, set);
             return Vec::new();
         }
@@ -101,8 +116,8 @@ impl Map {
     /// A shard of a new record as it is to be used.
     fn judge(&mut self, shard: &Shard, changes: &mut Vec<Change>) -> Shard {
         let (id, epoch) = (shard.id.clone(), shard.epoch);
-        let Some(known) = self.highest.get(&shard.id) else {
-            self.highest.insert(id, shard.clone());
+        let Some(known) = self.known.shards.get(&shard.id) else {
+            self.known.shards.insert(id, shard.clone());
             return shard.clone();
         };
         let is_other = known.primary.id != shard.primary.id;
@@ -136,14 +151,14 @@ impl Map {
             });
         }
         assert!(epoch >= known.epoch, "epochs only grow");
-        self.highest.insert(shard.id.clone(), shard.clone());
+        self.known.shards.insert(shard.id.clone(), shard.clone());
         shard.clone()
     }
 
     fn forget(&mut self) {
-        if self.highest.len() > REMEMBERED_MAX {
+        if self.known.shards.len() > REMEMBERED_MAX {
             let is_used = |id: &str| self.set.shards.iter().any(|it| &*it.id == id);
-            self.highest.retain(|id, _| is_used(id));
+            self.known.shards.retain(|id, _| is_used(id));
         }
     }
 

@@ -1,8 +1,10 @@
 //! The shards of one name, kept up with its record, and connections to them.
 //!
-//! [`map`] decides which shard and which providers; this file follows the record and connects. Epochs are remembered for as long as the
-//! listener runs, across all records of the name.
+//! [`map`] decides which shard and which providers; this file follows the record and connects. Epochs are remembered across all records
+//! of the name, and kept over restarts ([`kept`]).
 
+pub(super) mod kept;
+pub mod known;
 pub mod map;
 pub mod postgres;
 pub mod redis;
@@ -16,6 +18,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+use self::kept::{Kept, KeptError};
+use self::known::Known;
 use self::map::{Change, Map, Wish, candidates};
 use super::counters::count;
 use super::dial::{DialError, Opening, Reached, dial};
@@ -101,7 +105,19 @@ pub(super) enum Unplaced {
 
 impl Shards {
     /// Follows a name's record from now on, until the handle ends it.
-    pub(super) fn follow(shared: &Arc<Shared>, name: &str) -> (Self, AbortHandle) {
+    ///
+    /// # Errors
+    /// Which of its primaries were replaced before cannot be read.
+    pub(super) fn follow(
+        shared: &Arc<Shared>,
+        name: &str,
+    ) -> Result<(Self, AbortHandle), KeptError> {
+        let folder = shared.config.epochs.as_deref();
+        let kept = folder.map(|folder| Kept::new(folder, name));
+        let known = match &kept {
+            Some(kept) => kept.read(name)?,
+            None => None,
+        };
         let view = View {
             known: Err("it was not resolved yet".to_owned()),
             until: Instant::now(),
@@ -114,10 +130,12 @@ impl Shards {
             view: sender,
             look: Arc::clone(&look),
             map: None,
+            kept,
+            known,
         };
         let handle = tokio::spawn(follower.run()).abort_handle();
         let name = name.to_owned();
-        (Self { name, view, look }, handle)
+        Ok((Self { name, view, look }, handle))
     }
 
     /// Whose they are.
@@ -265,6 +283,9 @@ struct Follower {
     view: watch::Sender<View>,
     look: Arc<Notify>,
     map: Option<Map>,
+    kept: Option<Kept>,
+    /// What was kept last.
+    known: Option<Known>,
 }
 
 impl Follower {
@@ -278,13 +299,13 @@ impl Follower {
             let _ = timeout(RETRY_PAUSE, self.look.notified()).await;
             sleep(LOOK_PAUSE).await;
         };
-        self.apply(watch.now());
+        self.apply(watch.now()).await;
         let look = Arc::clone(&self.look);
         loop {
             let until = self.view.borrow().until;
             tokio::select! {
                 resolution = watch.changed() => {
-                    self.apply(resolution);
+                    self.apply(resolution).await;
                     continue;
                 }
                 () = look.notified() => {}
@@ -301,13 +322,13 @@ impl Follower {
     /// Asks everybody now: somebody could not be reached, or what is known holds no more.
     async fn look(&mut self, resolver: &Resolver) {
         match resolver.resolve_with(&self.name, Ask { fresh: true }).await {
-            Ok(resolution) => self.apply(&resolution),
+            Ok(resolution) => self.apply(&resolution).await,
             Err(error) => self.unresolved(&error.to_string()),
         }
         sleep(LOOK_PAUSE).await;
     }
 
-    fn apply(&mut self, resolution: &Resolution) {
+    async fn apply(&mut self, resolution: &Resolution) {
         let set = resolution
             .resource("/")
             .and_then(|resource| resource.shards.as_ref());
@@ -317,21 +338,45 @@ impl Follower {
             return self.unresolved("its record has no shards at `/`");
         };
         let owner = resolution.record().key_id();
-        let changes = match &mut self.map {
-            Some(map) => map.update(owner, set),
-            None => {
-                self.map = Some(Map::new(owner, set));
-                Vec::new()
+        let (map, changes) = match (self.map.take(), &self.known) {
+            (Some(mut map), _) => {
+                let changes = map.update(owner, set);
+                (map, changes)
             }
+            (None, Some(known)) => Map::after(known.clone(), owner, set),
+            (None, None) => (Map::new(owner, set), Vec::new()),
         };
+        self.map = Some(map.clone());
         changes.into_iter().for_each(|change| self.tell(change));
-        let map = self.map.as_ref().expect("it was just made").clone();
+        // Before anybody is sent to a new primary: who was killed after that must not forget it.
+        self.keep(&map).await;
         let holds = Duration::from_secs(resolution.holds_secs()).min(HOLDS_MAX);
         self.view.send_replace(View {
             known: Ok(Arc::new(map)),
             // Never at once, so that what holds for no more than a second is not asked for without a pause.
             until: Instant::now() + holds.max(RETRY_PAUSE),
         });
+    }
+
+    /// A disk that does not write is told of, and keeps nobody from the new primary; the next record tries again.
+    async fn keep(&mut self, map: &Map) {
+        let Some(kept) = self.kept.clone() else {
+            return;
+        };
+        if self.known.as_ref() == Some(map.known()) {
+            return;
+        }
+        let (known, shards) = (map.known().clone(), map.shards().to_vec());
+        let written = tokio::task::spawn_blocking(move || {
+            kept.write(known, |id| shards.iter().any(|shard| &*shard.id == id))
+        });
+        match written.await.map_err(std::io::Error::other) {
+            Ok(Ok(())) => self.known = Some(map.known().clone()),
+            Ok(Err(error)) | Err(error) => self.shared.observer.notice(&Event::EpochsNotKept {
+                name: self.name.clone(),
+                reason: error.to_string(),
+            }),
+        }
     }
 
     /// What was known is used as long as it holds.

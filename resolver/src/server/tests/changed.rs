@@ -36,12 +36,15 @@ async fn who_asks_after_a_change_is_answered_by_it() {
     };
     rules.via = Via::Gateway(Gateway {
         addresses: vec![[192, 0, 2, 44].into()],
-        https_port: 8443,
+        https_port: None,
         alpn: Vec::new(),
     });
     service.reconfigure(rules.clone(), both);
     check("www.example.net.", &["A 198.51.100.8"]).await;
     check(&site("app."), &["A 192.0.2.44"]).await;
+    // One that speaks no HTTPS: nobody is told to ask over it.
+    let https = ask(&service, &site("app."), "HTTPS", false).await;
+    assert!(https.answers.is_empty(), "{https:?}");
     assert_eq!(first.asked(), ["www.example.net."]);
     // Who may ask is looked at for each query.
     rules.access = Access::only(vec!["192.0.2.0/24".parse().expect("a range")]);

@@ -111,7 +111,7 @@ fn config(via: Via) -> Config {
 fn gateway() -> Via {
     Via::Gateway(Gateway {
         addresses: vec![LOOPBACK],
-        https_port: 8443,
+        https_port: Some(8443),
         alpn: vec!["h2".to_owned()],
     })
 }

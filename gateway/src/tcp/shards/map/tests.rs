@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use dotkey_proto::zone::ShardBy;
 use proptest::prelude::*;
@@ -32,6 +34,27 @@ const OWNER: KeyId = KeyId::from_bytes([1; 32]);
 
 fn ids<'a>(providers: impl IntoIterator<Item = &'a Provider>) -> Vec<&'a str> {
     providers.into_iter().map(|it| &*it.id).collect()
+}
+
+#[test]
+fn what_was_known_before_fences_off_the_first_record() {
+    let new = set(vec![shard("a", 4, "two", &["one"])]);
+    let known = Map::new(OWNER, &new).known().clone();
+    let old = set(vec![shard("a", 3, "one", &["two"])]);
+    let (map, changes) = Map::after(known.clone(), OWNER, &old);
+    let fenced = Change::FencedOff {
+        shard: "a".into(),
+        epoch: 3,
+        highest: 4,
+    };
+    assert_eq!(changes, [fenced]);
+    assert!(!map.allows("a", Wish::Write, &provider("one")));
+    assert!(map.allows("a", Wish::Write, &provider("two")));
+    assert_eq!(map.known(), &known);
+    // Somebody else's records begin anew.
+    let (map, changes) = Map::after(known, KeyId::from_bytes([2; 32]), &old);
+    assert_eq!(changes, []);
+    assert!(map.allows("a", Wish::Write, &provider("one")));
 }
 
 #[test]
