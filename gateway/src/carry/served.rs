@@ -305,7 +305,7 @@ impl Served {
         given.can_be_sent() && given.is_idempotent() && self.pool().may_retry()
     }
 
-    fn may_go_on(&self, given: &Given, sent: bool) -> Result<(), Undone> {
+    pub(super) fn may_go_on(&self, given: &Given, sent: bool) -> Result<(), Undone> {
         if !sent && given.can_be_sent() {
             return Ok(()); // Nobody has done anything yet: it is no second request.
         }

@@ -1,5 +1,6 @@
 //! Protocols that take a connection over, such as WebSocket: the opening is HTTP, what follows is bytes in both directions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
@@ -15,7 +16,7 @@ use super::body::{Carried, Outgoing};
 use super::headers::to_visitor;
 use super::request::Given;
 use super::served::{Asked, CameTo, Served, Spent, Try, Undone};
-use crate::choose::{Ending, Failure, Wish};
+use crate::choose::{Ending, Failure, MemberId, Wish};
 
 /// Protocols that would be HTTP again, in requests that nobody has looked at.
 const NEVER: [&str; 4] = ["h2c", "h2", "http", "tls"];
@@ -60,7 +61,7 @@ impl Served {
     /// # Errors
     /// As [`Served::carry`].
     pub async fn carry_upgrade(
-        &self,
+        self: &Arc<Self>,
         mut given: Given,
         protocol: HeaderValue,
         visitor: OnUpgrade,
@@ -102,10 +103,16 @@ impl Served {
                 hedge: false,
             });
             match opened {
-                Ok(answer) => return Ok(go_over(answer, visitor)),
-                Err((_, _, true)) => return Err(Undone::Unrepeatable),
-                Err(_) if spent.may_go_on(begun.elapsed(), self.patience(None).0) => {}
-                Err(_) => return Err(Undone::Failed),
+                Ok(answer) => {
+                    let taken = || TakenOver::new(self, attempt.choice.member);
+                    return Ok(go_over(answer, visitor, taken));
+                }
+                Err((_, _, sent)) => {
+                    self.may_go_on(&given, sent)?;
+                    if !spent.may_go_on(begun.elapsed(), self.patience(None).0) {
+                        return Err(Undone::Failed);
+                    }
+                }
             }
         }
     }
@@ -140,8 +147,32 @@ impl Served {
     }
 }
 
+/// A connection that has a place at its provider for as long as bytes go both ways.
+struct TakenOver {
+    served: Arc<Served>,
+    member: MemberId,
+}
+
+impl TakenOver {
+    fn new(served: &Arc<Served>, member: MemberId) -> Self {
+        served.pool().take_over(member);
+        let served = served.clone();
+        Self { served, member }
+    }
+}
+
+impl Drop for TakenOver {
+    fn drop(&mut self) {
+        self.served.pool().let_go(self.member);
+    }
+}
+
 /// Where the provider agrees, bytes go both ways for as long as both sides want.
-fn go_over(mut answer: Response<hyper::body::Incoming>, visitor: OnUpgrade) -> Response<Carried> {
+fn go_over(
+    mut answer: Response<hyper::body::Incoming>,
+    visitor: OnUpgrade,
+    taken: impl FnOnce() -> TakenOver,
+) -> Response<Carried> {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         let (mut parts, body) = answer.into_parts();
         let wanted = parts.headers.remove(header::UPGRADE);
@@ -158,7 +189,9 @@ fn go_over(mut answer: Response<hyper::body::Incoming>, visitor: OnUpgrade) -> R
     }
     let provider = hyper::upgrade::on(&mut answer);
     let (parts, _) = answer.into_parts();
+    let taken = taken();
     tokio::spawn(async move {
+        let _taken = taken;
         if let (Ok(visitor), Ok(provider)) = (visitor.await, provider.await) {
             both_ways(visitor, provider).await;
         }

@@ -61,6 +61,8 @@ pub struct Explained {
     pub cost: f64,
     /// Requests in flight.
     pub pending: u32,
+    /// Connections that another protocol has taken over.
+    pub taken_over: u32,
     /// Failures in a row, in points of [`super::health::POINTS_MAX`].
     pub points: u8,
     /// What was counted.
@@ -86,6 +88,7 @@ impl Explained {
             measured: member.latency.is_measured(),
             cost: member.latency.cost(),
             pending: member.latency.pending(),
+            taken_over: member.taken_over,
             points: member.conduct.points(),
             counts: member.counts,
             pinned: !provider.pins.is_empty(),

@@ -14,7 +14,7 @@ pub const SLOW_START: Duration = Duration::from_secs(10);
 /// What it gets at first.
 const SHARE_FIRST: f64 = 0.1;
 
-/// Requests in flight at one provider. Another one is better off elsewhere, or refused.
+/// Requests in flight at one provider, and connections that were taken over. Another one is better off elsewhere, or refused.
 pub const PENDING_MAX: u32 = 1024;
 
 /// A provider for as long as its record names it: the number stays when the record changes around it.
@@ -47,6 +47,8 @@ pub(super) struct Member {
     pub(super) since: Option<Duration>,
     /// 0 where it is in the region that we are in, and one more for each region that is preferred to its own.
     pub(super) distance: u8,
+    /// Connections that another protocol has taken over: they have no end of their own.
+    pub(super) taken_over: u32,
     /// How far smooth round robin owes it a request.
     pub(super) owed: f64,
 }
@@ -67,6 +69,7 @@ impl Member {
             counts: Counts::default(),
             since,
             distance: 0,
+            taken_over: 0,
             owed: 0.0,
         }
     }
@@ -85,7 +88,7 @@ impl Member {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.latency.pending() < PENDING_MAX
+        self.latency.pending().saturating_add(self.taken_over) < PENDING_MAX
     }
 
     /// The owner's weight, less while it starts.

@@ -341,6 +341,20 @@ impl Pool {
         }
     }
 
+    /// Another protocol has taken a connection to it over: it has a place there until it is let go.
+    pub fn take_over(&mut self, id: MemberId) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.id == id) {
+            member.taken_over += 1;
+        }
+    }
+
+    /// Such a connection has ended.
+    pub fn let_go(&mut self, id: MemberId) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.id == id) {
+            member.taken_over = member.taken_over.saturating_sub(1);
+        }
+    }
+
     fn may_eject(&self, now: Duration, place: usize) -> bool {
         let ejected = |member: &&Member| member.conduct.ejected_until(now).is_some();
         let others = self

@@ -98,6 +98,7 @@ fn provider(one: &Explained) -> Value {
         "measured": one.measured,
         "score_ms": one.cost * 1000.0,
         "pending": one.pending,
+        "taken_over": one.taken_over,
         "failure_points": one.points,
         "pinned": one.pinned,
         "requests": one.counts.requests,

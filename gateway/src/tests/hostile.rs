@@ -10,16 +10,21 @@ use tokio::net::TcpStream;
 use super::provider::{Manner, Provider, zone};
 use super::world::World;
 
-/// Sends bytes and reads all that comes until the gateway closes, or is silent for a moment.
+/// Sends bytes and reads all that comes until the gateway closes, or is silent for a moment after it began to speak.
 async fn send(world: &World, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(world.address).await.expect("connected");
     stream.write_all(bytes).await.expect("written");
     let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(core::time::Duration::from_millis(400), read)
-        .await
-        .ok();
-    String::from_utf8_lossy(&answer).into_owned()
+    loop {
+        let silence = match answer.is_empty() {
+            true => Duration::from_secs(30),
+            false => Duration::from_millis(400),
+        };
+        let read = tokio::time::timeout(silence, stream.read_buf(&mut answer)).await;
+        if !matches!(read, Ok(Ok(1..))) {
+            return String::from_utf8_lossy(&answer).into_owned();
+        }
+    }
 }
 
 /// Sends each head with the name in the place of `HOST`: it is refused with one of these statuses and reaches no provider.

@@ -185,6 +185,12 @@ async fn a_protocol_takes_the_connection_over() {
         stream.read_exact(&mut echoed).await.expect("an echo");
         assert_eq!(echoed, message);
     }
+    // It has a place at its provider for as long as it is there.
+    assert_eq!(world.thinks("a")["taken_over"], 1);
+    drop(stream);
+    while world.thinks("a")["taken_over"] != 0 {
+        tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The shards of one name, kept up with its record, and connections to them.
 //!
 //! [`map`] decides which shard and which providers; this file follows the record and connects. Epochs are remembered across all records
-//! of the name, and kept over restarts ([`kept`]).
+//! of the name, and kept over restarts (`kept.rs`).
 
 pub(super) mod kept;
 pub mod known;
