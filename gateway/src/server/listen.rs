@@ -10,7 +10,7 @@ use dotkey_proto::name::Name;
 use dotkey_resolver::{ResolveError, Resolver, linelog};
 use http::uri::PathAndQuery;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::Value;
@@ -24,6 +24,7 @@ use super::handle::{Shared, handle};
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
+use super::streams::Streams;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;
@@ -255,7 +256,6 @@ async fn listen(
 ) {
     let seats = Seats::new(CONNECTIONS_MAX, SHARE);
     let graceful = GracefulShutdown::new();
-    let server = server();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -271,7 +271,7 @@ async fn listen(
             continue;
         };
         stream.set_nodelay(true).ok();
-        let (server, watcher) = (server.clone(), graceful.watcher());
+        let watcher = graceful.watcher();
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
             let taken = Taken::new(&shared, seat);
@@ -285,7 +285,7 @@ async fn listen(
             let Some(tls) = tls else {
                 let visitor = visitor(None);
                 let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
-                return serve(shared, server, watcher, visitor, stream).await;
+                return serve(shared, watcher, visitor, stream).await;
             };
             let resolver = shared.sites.resolver().clone();
             let ask = |name: Name| answer(resolver.clone(), name);
@@ -293,7 +293,7 @@ async fn listen(
             if let Ok(stream) = tls.accept(stream, &ask).await {
                 let visitor = visitor(stream.get_ref().1.server_name());
                 let stream = Moving::new(stream, taken, HEAD_TIMEOUT);
-                serve(shared, server, watcher, visitor, stream).await;
+                serve(shared, watcher, visitor, stream).await;
             }
         });
     }
@@ -315,8 +315,8 @@ async fn answer(resolver: Resolver, name: Name) -> Answer {
 }
 
 /// How HTTP/1.1 and HTTP/2 are spoken to visitors.
-fn server() -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
+fn server(streams: Streams) -> auto::Builder<Streams> {
+    let mut server = auto::Builder::new(streams);
     server
         .http1()
         .timer(TokioTimer::new())
@@ -339,7 +339,6 @@ fn server() -> auto::Builder<TokioExecutor> {
 
 async fn serve<S>(
     shared: Arc<Shared>,
-    server: auto::Builder<TokioExecutor>,
     watcher: hyper_util::server::graceful::Watcher,
     visitor: Arc<Visitor>,
     stream: S,
@@ -352,9 +351,12 @@ async fn serve<S>(
         let handled = Box::pin(handle(shared, visitor, request));
         async move { Ok::<_, core::convert::Infallible>(handled.await) }
     });
+    let streams = Streams::default();
+    let server = server(streams.clone());
     let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = watcher.watch(connection.into_owned());
     // A visitor that goes away, or speaks no HTTP, is its own affair; it was counted where it matters.
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
+    if let Err(error) = streams.drive(connection).await {
         let error = error.downcast_ref::<hyper::Error>();
         shared.metrics.problem(match error {
             Some(error) if error.is_parse() => "malformed",
