@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dotkey_proto::name::Name;
+use dotkey_resolver::server::Streams;
 use dotkey_resolver::{ResolveError, Resolver, linelog};
 use http::uri::PathAndQuery;
 use hyper::service::service_fn;
@@ -24,7 +25,6 @@ use super::handle::{Shared, handle};
 use super::links::Links;
 use super::log::AccessLog;
 use super::metrics::Metrics;
-use super::streams::Streams;
 use super::{explain, page};
 use crate::authority::{Answer, TlsAcceptor};
 use crate::carry::Peer;

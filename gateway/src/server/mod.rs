@@ -16,7 +16,6 @@ mod metrics;
 mod page;
 mod scoped;
 mod stickiness;
-mod streams;
 
 pub use links::{Link, Links, NoLinks};
 pub use listen::{Gateway, Operated, Settings};

@@ -52,6 +52,7 @@ pub use querylog::QueryLog;
 pub use rules::{Flush, Rules};
 pub use service::{Client, Config, Reply, Service};
 pub use sockets::{Handed, Sockets};
+pub use streams::Streams;
 
 pub(crate) use said::{Said, Whence};
 pub(crate) use sections::name_of;

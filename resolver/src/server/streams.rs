@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 
-/// Streams that have begun since it was looked last.
+/// An executor for hyper's server: the streams that have begun since it was looked last.
 #[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<Vec<Stream>>>);
+pub struct Streams(Arc<Mutex<Vec<Stream>>>);
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Streams {
-    /// Carries a connection and its streams until it ends.
-    pub(super) async fn drive<C: Future>(&self, connection: C) -> C::Output {
+    /// Carries a connection and its streams until it ends, and they with it.
+    pub async fn drive<C: Future>(&self, connection: C) -> C::Output {
         let mut connection = pin!(connection);
         let mut running = FuturesUnordered::new();
         poll_fn(|context| {
@@ -49,5 +49,35 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Box::pin(stream));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn streams_are_driven_with_their_connection_and_end_with_it() {
+        let streams = Streams::default();
+        let opens = streams.clone();
+        let connection = async move {
+            let (sender, answered) = oneshot::channel();
+            let held = Arc::new(());
+            let waits = held.clone();
+            opens.execute(async move {
+                let _waits = waits;
+                core::future::pending::<()>().await;
+            });
+            opens.execute(async move {
+                sender.send("answered").expect("it is waited for");
+            });
+            let answer = answered.await.expect("it is driven");
+            (answer, held)
+        };
+        let (answer, held) = streams.drive(connection).await;
+        assert_eq!(answer, "answered");
+        assert_eq!(Arc::strong_count(&held), 1, "who waits is let go");
     }
 }
