@@ -188,8 +188,10 @@ impl Resolution {
     /// Whether the name has one below it that leads somewhere: a label with resources, an alias, or an owner of its own.
     #[must_use]
     pub fn has_below(&self, label: &str) -> bool {
-        let length = [label.len() as u8];
-        let owner = [&length, label.as_bytes(), self.owner.as_wire()].concat();
+        let Ok(length) = u8::try_from(label.len()) else {
+            return false;
+        };
+        let owner = [&[length], label.as_bytes(), self.owner.as_wire()].concat();
         let Ok(owner) = Owner::from_wire(&owner) else {
             return false;
         };

@@ -84,9 +84,16 @@ impl Failed {
         }
     }
 
-    fn stalled() -> Self {
+    /// The visitor has not sent its body, for too long or until the whole answer was due.
+    fn of_visitor(deadline: Option<Instant>) -> Self {
+        let is_late = deadline.is_some_and(|at| at <= Instant::now());
+        let undone = if is_late {
+            Undone::TooLate
+        } else {
+            Undone::Stalled
+        };
         Self {
-            visitor: Some(Undone::Stalled),
+            visitor: Some(undone),
             ..Self::malformed("the visitor sent no more of its body")
         }
     }
@@ -189,7 +196,7 @@ impl<'a> Attempt<'a> {
             }
             match progress.turn() {
                 now if now != turn => {}
-                Turn::Visitor(_) => return Err(Failed::stalled()),
+                Turn::Visitor(_) => return Err(Failed::of_visitor(given.deadline())),
                 Turn::Provider(_) => return Err(Failed::silent(first_byte)),
             }
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -36,7 +36,6 @@ pub struct Served {
     /// When it was asked for last, in seconds after that.
     used: AtomicU64,
     may_be_private: bool,
-    pins_wanted: AtomicBool,
 }
 
 /// One try of a request, for logs, pages and explanations.
@@ -124,7 +123,6 @@ impl Served {
     pub fn new(resource: &Resource, region: Option<&str>, may_be_private: bool, seed: u64) -> Self {
         let pool = Pool::new(Duration::ZERO, resource, region, seed);
         Self {
-            pins_wanted: AtomicBool::new(pool.terms().pins_required),
             pool: Mutex::new(pool),
             lines: Mutex::default(),
             began: Instant::now(),
@@ -135,10 +133,13 @@ impl Served {
 
     /// The record has changed. Connections to providers that stay as they are stay too.
     pub fn update(&self, resource: &Resource) {
-        self.pool().update(self.now(), resource);
-        let wanted = self.pool().terms().pins_required;
-        let before = self.pins_wanted.swap(wanted, Relaxed);
-        let members: BTreeMap<_, _> = self.pool().members().into_iter().collect();
+        let (before, wanted, members) = {
+            let mut pool = self.pool();
+            let before = pool.terms().pins_required;
+            pool.update(self.now(), resource);
+            (before, pool.terms().pins_required, pool.members())
+        };
+        let members: BTreeMap<_, _> = members.into_iter().collect();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|id, lines| {
             let now = members.get(id);
@@ -173,7 +174,7 @@ impl Served {
             let way = Way::new(
                 choice.provider.clone(),
                 self.may_be_private,
-                self.pins_wanted.load(Relaxed),
+                self.pool().terms().pins_required,
             );
             Arc::new(Lines::new(way))
         };

@@ -161,11 +161,21 @@ async fn a_visitor_who_sends_slowly_is_no_fault_of_the_provider() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("read");
     assert!(answer.contains(r#""body":"slow bytes""#), "{answer}");
+    let name = world.name.clone();
     // Once it is sent, the clock runs.
     a.be(Manner::Silent);
     let answer = send(&world, format!("{head}slow bytes").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
     assert_eq!(world.thinks("a")["failures"], 1);
+    // The whole has its time, whoever takes it, and the provider is not blamed for a visitor.
+    let b = Provider::start("b", Manner::Echo).await;
+    let policy = "[resource.policy]\ntimeouts = { whole = \"200ms\" }";
+    let world = World::new(&zone(&[("b", &b)], policy)).await;
+    let head = head.replace(&name, &world.name);
+    let answer = send(&world, format!("{head}slow").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    assert!(answer.contains("timeouts.whole"), "{answer}");
+    assert_eq!(world.thinks("b")["failures"], 0);
 }
 
 #[tokio::test]

@@ -163,14 +163,12 @@ async fn http2_comes_in_and_goes_out() {
     }
 }
 
-#[tokio::test]
-async fn a_protocol_takes_the_connection_over() {
-    let a = Provider::start("a", Manner::Echo).await;
-    let world = World::new(&zone(&[("a", &a)], "")).await;
+/// A connection that went over to another protocol, asked for by this `Connection` field.
+async fn go_over(world: &World, connection: &str) -> TcpStream {
     let mut stream = TcpStream::connect(world.address).await.expect("connected");
+    let host = &world.name;
     let opening = format!(
-        "GET /chat HTTP/1.1\r\nHost: {}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n",
-        world.name
+        "GET /chat HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nUpgrade: echo\r\n\r\n"
     );
     stream.write_all(opening.as_bytes()).await.expect("written");
     let mut head = Vec::new();
@@ -179,6 +177,14 @@ async fn a_protocol_takes_the_connection_over() {
     }
     let head = String::from_utf8_lossy(&head);
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    stream
+}
+
+#[tokio::test]
+async fn a_protocol_takes_the_connection_over() {
+    let a = Provider::start("a", Manner::Echo).await;
+    let world = World::new(&zone(&[("a", &a)], "")).await;
+    let mut stream = go_over(&world, "keep-alive, Upgrade").await;
     for message in [&b"hello"[..], b"again"] {
         stream.write_all(message).await.expect("written");
         let mut echoed = vec![0; message.len()];
@@ -253,17 +259,7 @@ async fn what_a_gateway_would_do_is_explained() {
 async fn a_protocol_takes_a_connection_over_through_tls_too() {
     let a = Provider::start_tls("a", Manner::Echo).await;
     let world = World::new(&zone(&[("a", &a)], "")).await;
-    let mut stream = TcpStream::connect(world.address).await.expect("connected");
-    let host = &world.name;
-    let opening =
-        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
-    stream.write_all(opening.as_bytes()).await.expect("written");
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("a head"));
-    }
-    let head = String::from_utf8_lossy(&head);
-    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    let _stream = go_over(&world, "Upgrade").await;
     assert_eq!(world.thinks("a")["pending"], 0);
 }
 
