@@ -181,17 +181,7 @@ async fn a_primary_is_replaced_under_its_clients() {
     // The old one comes back, with an older record that names it.
     old.run(&[]);
     site.give(first);
-    let fenced = |event: &Event| {
-        matches!(
-            event,
-            Event::FencedOff {
-                epoch: 1,
-                highest: 2,
-                ..
-            }
-        )
-    };
-    until("the older record is refused", || noticed.count(fenced) > 0);
+    until("the older record is refused", || noticed.has_fenced(1, 2));
     for _ in 0..5 {
         assert!(write("later"));
     }

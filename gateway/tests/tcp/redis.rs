@@ -269,17 +269,7 @@ async fn a_replaced_primary_gets_nothing_however_it_comes_back() {
     assert_eq!(new.ask(&["GET", "k"]), "2");
     let old = Server::start_at(old.port);
     site.give(first);
-    let fenced = |event: &Event| {
-        matches!(
-            event,
-            Event::FencedOff {
-                epoch: 1,
-                highest: 2,
-                ..
-            }
-        )
-    };
-    until("the older record is refused", || noticed.count(fenced) > 0);
+    until("the older record is refused", || noticed.has_fenced(1, 2));
     for at in 0..20 {
         assert_eq!(client.ask(&format!("SET k{at} 1")), "+OK");
         assert_eq!(

@@ -114,6 +114,15 @@ impl Observer for Noticed {
 }
 
 impl Noticed {
+    /// Whether a primary of the epoch `old` was fenced off, because `new` is known.
+    pub(crate) fn has_fenced(&self, old: u64, new: u64) -> bool {
+        let is_it = |event: &Event| match event {
+            Event::FencedOff { epoch, highest, .. } => (*epoch, *highest) == (old, new),
+            _ => false,
+        };
+        self.count(is_it) > 0
+    }
+
     pub(crate) fn count(&self, is_it: impl Fn(&Event) -> bool) -> usize {
         self.0
             .lock()

@@ -66,17 +66,7 @@ async fn a_listener_that_was_started_again_refuses_an_older_record() {
         (old.ask(&["DBSIZE"]), new.ask(&["GET", "k"])),
         ("0".into(), "2".into())
     );
-    let fenced = |event: &Event| {
-        matches!(
-            event,
-            Event::FencedOff {
-                epoch: 1,
-                highest: 2,
-                ..
-            }
-        )
-    };
-    assert!(noticed.count(fenced) > 0);
+    assert!(noticed.has_fenced(1, 2));
     drop(listener);
     // A file that somebody has changed is not believed.
     let file = std::fs::read_dir(&epochs).expect("a folder").next();
